@@ -1,0 +1,1 @@
+# agent/automake.mk - filled by the first commit of this folder.

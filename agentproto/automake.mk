@@ -1,0 +1,1 @@
+# agentproto/automake.mk - filled by the first commit of this folder.

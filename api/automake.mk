@@ -1,0 +1,1 @@
+# api/automake.mk - filled by the first commit of this folder.

@@ -1,0 +1,21 @@
+/* clock.h - the only place that reads time.  Any thread. */
+#ifndef VRM_BASE_CLOCK_H
+#define VRM_BASE_CLOCK_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* CLOCK_BOOTTIME in ms: deadlines, ages, protocols.  Counts while the machine sleeps. */
+int64_t clock_now_ms(void);
+
+/* Unix time in ms: what people read and what is stored.  Never for deadlines. */
+int64_t clock_wall_ms(void);
+
+/* "2026-11-22 16:00:01" in local time, the API's form; "" for 0. */
+char *clock_format_local(int64_t wall_ms);
+
+/* Inverse of clock_format_local; false if text is not such a time. */
+bool clock_parse_local(const char *text, int64_t *ret_wall_ms);
+
+#endif /* VRM_BASE_CLOCK_H */

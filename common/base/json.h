@@ -1,0 +1,57 @@
+/* json.h - jansson with bounds, for JSON from outside, and a tolerant object reader.
+ *
+ * Strict inside (agents, etcd: json_unpack_ex with JSON_STRICT), tolerant at the door: the public
+ * API's readers match keys without regard to case, because real clients write quantityMb for
+ * quantityMB.  Every getter: an absent key leaves *ret untouched and succeeds; a key of the wrong
+ * type or range fails with the full field name ("vmConfig.cpu.quantity"), the value and what is
+ * allowed. */
+#ifndef VRM_BASE_JSON_H
+#define VRM_BASE_JSON_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
+
+#define JSON_MAX_NESTING 32
+
+/* Parses one value of at most len bytes, nested at most JSON_MAX_NESTING deep, no duplicate keys.
+ */
+json_t *json_parse(const char *text, size_t len, GError **error);
+/* Compact, keys in insertion order; caller frees with g_free. */
+char *json_format(const json_t *value);
+
+/* A position in a body: the object and its path for messages. */
+struct json_reader {
+    const json_t *object; /* NULL: nothing there, all getters leave their outputs */
+    char path[160];
+};
+
+void json_reader_init(struct json_reader *reader, const json_t *object);
+/* Presence, without regard to case. */
+bool json_has(const struct json_reader *reader, const char *key);
+const json_t *json_get(const struct json_reader *reader, const char *key);
+/* Child object; absent or null gives a reader with object NULL. */
+bool json_read_object(const struct json_reader *reader, const char *key,
+                      struct json_reader *ret_child, GError **error);
+/* Array; absent or null gives NULL; more than max_items is an error. */
+bool json_read_array(const struct json_reader *reader, const char *key, size_t max_items,
+                     const json_t **ret_array, GError **error);
+/* Element i of array, which must be an object. */
+bool json_read_element(const struct json_reader *reader, const char *key, const json_t *array,
+                       size_t i, struct json_reader *ret_element, GError **error);
+/* Integers may also come as a string of digits; floats and out-of-range values are errors. */
+bool json_read_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max,
+                   int64_t *ret_value, GError **error);
+/* true/false, "true"/"false", 0/1. */
+bool json_read_bool(const struct json_reader *reader, const char *key, bool *ret_value,
+                    GError **error);
+/* Valid UTF-8 without control characters, at most max_len characters.  *ret_value is replaced (old
+ * value freed) only on success; null counts as absent. */
+bool json_read_string(const struct json_reader *reader, const char *key, size_t max_len,
+                      char **ret_value, GError **error);
+
+#endif /* VRM_BASE_JSON_H */

@@ -1,0 +1,55 @@
+/* work.h - worker threads; the only thread code of the project (besides libmicrohttpd's own).
+ *
+ * Jobs run on a pool's threads; their completion runs on the thread that owns the GLib main context
+ * given at creation.  Jobs with the same key never overlap and keep their order.  pthread mutex,
+ * condition and an eventfd: GLib's own queues are invisible to ThreadSanitizer. */
+#ifndef VRM_BASE_WORK_H
+#define VRM_BASE_WORK_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct WorkPool WorkPool;
+
+/* Runs on a worker.  thread_state is what the pool's start function returned for this thread. */
+typedef void (*work_run_fn)(void *thread_state, void *data);
+/* Runs on the loop afterwards, always exactly once, also for jobs that were dropped at shutdown
+ * (ran = false).  Owns data from now on. */
+typedef void (*work_done_fn)(void *data, bool ran);
+
+struct work_pool_options {
+    const char *name;                  /* thread names: name-0, name-1, ... */
+    unsigned n_threads;                /* >= 1 */
+    unsigned max_queued;               /* work_pool_submit refuses beyond it; 0: no bound */
+    void *(*thread_start)(void *user); /* on each worker before its first job; may be NULL */
+    void (*thread_stop)(void *thread_state);
+    void *user;
+    GMainContext *context; /* completions run here; NULL: default context */
+};
+
+WorkPool *work_pool_new(const struct work_pool_options *options);
+
+/* key may be NULL (no ordering).  False, and nothing is called, if the queue is full or the pool is
+ * stopping.  Any thread. */
+bool work_pool_submit(WorkPool *pool, const char *key, work_run_fn run, work_done_fn done,
+                      void *data);
+
+/* Queued and running jobs; any thread. */
+unsigned work_pool_depth(WorkPool *pool);
+
+/* Drops queued jobs (their done is called with ran = false), waits for running ones, runs the
+ * outstanding completions.  Loop thread; NULL is fine. */
+void work_pool_free(WorkPool *pool);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkPool, work_pool_free)
+
+/* A mailbox from any thread to the loop: the one way in for API threads and callbacks. */
+typedef struct Mailbox Mailbox;
+typedef void (*mailbox_fn)(void *message, void *user); /* loop thread; owns message */
+Mailbox *mailbox_new(GMainContext *context, mailbox_fn deliver, GDestroyNotify drop, void *user);
+/* Any thread.  False (message not taken) once the mailbox is closed. */
+bool mailbox_post(Mailbox *box, void *message);
+void mailbox_close(Mailbox *box); /* drops what is left; later posts are refused */
+void mailbox_free(Mailbox *box);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Mailbox, mailbox_free)
+
+#endif /* VRM_BASE_WORK_H */

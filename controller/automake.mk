@@ -1,0 +1,1 @@
+# controller/automake.mk - filled by the first commit of this folder.

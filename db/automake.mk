@@ -1,0 +1,1 @@
+# db/automake.mk - filled by the first commit of this folder.

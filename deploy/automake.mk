@@ -1,0 +1,1 @@
+# deploy/automake.mk - filled by the first commit of this folder.

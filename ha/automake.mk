@@ -1,0 +1,1 @@
+# ha/automake.mk - filled by the first commit of this folder.

@@ -1,0 +1,1 @@
+# scheduler/automake.mk - filled by the first commit of this folder.

@@ -1,0 +1,1 @@
+# tests/automake.mk - filled by the first commit of this folder.
