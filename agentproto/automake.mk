@@ -1,1 +1,6 @@
-# agentproto/automake.mk - filled by the first commit of this folder.
+noinst_LIBRARIES += agentproto/libagentproto.a
+
+agentproto_libagentproto_a_SOURCES = \
+	agentproto/codec.c \
+	agentproto/msg.c agentproto/msg.h \
+	agentproto/watch.c

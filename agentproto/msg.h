@@ -1,0 +1,174 @@
+/* msg.h - messages between vrmd and vrm-agent, protocol version 1.
+ *
+ * HTTP + JSON over mutual TLS; the agent listens.  Each line below is a JSON object.
+ *
+ *   GET  /v1/watch?epoch=E   endless chunked stream of lines: hello, full, then domain, command,
+ *                            stats, beat.  Claims the host for epoch E (persisted): 409 when a
+ *                            higher epoch was seen; streams of lower epochs are ended.
+ *   POST /v1/commands        one command; 202 accepted, 200 already finished (result inside),
+ *                            400 bad, 409 stale epoch or generation, 503 worker queue full.
+ *   GET  /v1/commands/ID     state of a command; 404 never seen.
+ *   GET  /v1/health          {"status":"ok",...}
+ *
+ * The same id twice runs once; the agent keeps finished ids on disk.  The generation (gen) is the
+ * VM's run_gen: a command with a lower one than the agent has seen for that VM is refused, so a
+ * late start cannot revive a VM that was moved away.  No wall clock: deadlines are relative.
+ *
+ * Decoders are strict (unknown keys are tolerated only in messages from a newer peer), bound every
+ * size, and leave outputs untouched on failure.  Pure; any thread. */
+#ifndef VRM_AGENTPROTO_MSG_H
+#define VRM_AGENTPROTO_MSG_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/types.h"
+
+#define AGENT_PROTOCOL_VERSION  1
+#define AGENT_PROTOCOL_OLDEST   1
+#define AGENT_COMMAND_ID_MAX    64
+#define AGENT_MAX_DOMAINS       4096
+#define AGENT_MAX_LINE          (4u << 20)
+#define AGENT_STATS_INTERVAL_MS 5000 /* default; the agent's settings may say less */
+#define AGENT_BEAT_INTERVAL_MS  1000
+
+/* ---- commands: vrmd -> agent --------------------------------------------------------------- */
+
+struct migrate_args {
+    char *target_name;     /* for messages */
+    char *target_address;  /* the target agent's host address; libvirt URI is
+                              qemu+tls://ADDRESS/system */
+    int64_t bandwidth_mib; /* MiB/s; 0: no limit */
+    bool auto_converge;
+    int64_t timeout_ms; /* the agent aborts the job after it; > 0 */
+};
+
+/* What each verb needs:  define: vm (makes its missing volumes).  undefine: vm (removes its
+ * volumes; refused while it runs).  start: vm.  stop, reboot: force.  migrate: migrate.
+ * abort: abort_id.  All but abort: vm_uuid. */
+struct agent_command {
+    char *id; /* 1..64 of [A-Za-z0-9._-]; unique for ever: "t<task>-<step>-<epoch of first send>" */
+    int64_t epoch;
+    int64_t gen;
+    enum agent_verb verb;
+    char *vm_uuid;
+    int64_t deadline_ms; /* from receipt; > 0 */
+    Vm *vm;              /* define, undefine, start */
+    bool force;
+    struct migrate_args migrate;
+    char *abort_id;
+};
+
+void agent_command_clear(struct agent_command *command);
+json_t *agent_command_encode(const struct agent_command *command);
+/* ret_command is initialised by the call; clear it afterwards. */
+bool agent_command_decode(const json_t *json, struct agent_command *ret_command, GError **error);
+
+/* ---- states of a command: agent -> vrmd ---------------------------------------------------- */
+
+// clang-format off
+#define COMMAND_STATES(X)                \
+    X(COMMAND_ACCEPTED, "accepted")      \
+    X(COMMAND_RUNNING,  "running")       \
+    X(COMMAND_DONE,     "done")          \
+    X(COMMAND_FAILED,   "failed")
+// clang-format on
+STATE_DECLARE(command_state, COMMAND_STATES, N_COMMAND_STATES)
+
+struct command_report {
+    char *id;
+    enum agent_verb verb;
+    char *vm_uuid;
+    enum command_state state;
+    int64_t progress; /* 0..100 */
+    /* failed: */
+    int err_code;   /* enum vrm_err */
+    int64_t reason; /* enum reason, 0 none */
+    char *error;    /* "" none; libvirt's own words included */
+    /* migrate, done (and running: transferred so far): */
+    int64_t elapsed_ms, downtime_ms;
+    int64_t transferred_mb, remaining_mb;
+    int64_t dirty_mbps;
+};
+
+void command_report_clear(struct command_report *report);
+
+/* ---- lines of the watch stream ------------------------------------------------------------- */
+
+struct agent_hello {
+    int64_t protocol;
+    char *agent_version;
+    char *name, *uuid, *real_name, *vendor, *model, *cpu_model, *hypervisor, *boot_id;
+    int64_t mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count;
+    int64_t epoch; /* highest seen, including this stream's */
+};
+
+struct domain_report {
+    char *uuid;
+    char *name;
+    enum domain_state state;
+    char *detail;     /* libvirt's reason: "crashed", "migrated", ... */
+    int64_t vm_id;    /* from the domain's metadata; 0: not ours */
+    int64_t gen;      /* from the domain's metadata */
+    int64_t vnc_port; /* 0 none */
+};
+
+struct domain_stats {
+    char *uuid;
+    int64_t cpu_mhz; /* used since the last sample, in host MHz: 1 core busy = host cpu_mhz */
+    int64_t mem_mb;  /* resident */
+    int64_t net_kbps;
+    int64_t disk_read_kbps, disk_write_kbps;
+};
+
+struct host_stats {
+    int64_t cpu_mhz; /* used by guests and system */
+    int64_t mem_mb;
+    int64_t net_kbps;
+};
+
+// clang-format off
+#define WATCH_KINDS(X)                   \
+    X(WATCH_HELLO,   "hello")            \
+    X(WATCH_FULL,    "full")             \
+    X(WATCH_DOMAIN,  "domain")           \
+    X(WATCH_COMMAND, "command")          \
+    X(WATCH_STATS,   "stats")            \
+    X(WATCH_BEAT,    "beat")
+// clang-format on
+STATE_DECLARE(watch_kind, WATCH_KINDS, N_WATCH_KINDS)
+
+/* One decoded line; only the fields of its kind are set. */
+struct watch_line {
+    enum watch_kind kind;
+    struct agent_hello hello;
+    /* full: every domain and every command that is unfinished or finished in the last hour;
+     * domain: one; command: one */
+    struct domain_report *domains;
+    size_t n_domains;
+    struct command_report *commands;
+    size_t n_commands;
+    /* stats */
+    int64_t interval_ms; /* what the samples span */
+    struct host_stats host;
+    struct domain_stats *stats;
+    size_t n_stats;
+    /* full and beat: false while libvirtd does not answer; domains is then the last known list */
+    bool hypervisor_ok;
+};
+
+void watch_line_clear(struct watch_line *line);
+json_t *watch_line_encode(const struct watch_line *line);
+bool watch_line_decode(const char *text, size_t len, struct watch_line *ret_line, GError **error);
+
+/* Body of GET /v1/commands/ID and of the 200 and 202 answers. */
+json_t *command_report_encode(const struct command_report *report);
+bool command_report_decode(const json_t *json, struct command_report *ret_report, GError **error);
+
+/* {"error":{"code":"conflict","reason":0,"text":"..."}}: body of 400, 409 and 503. */
+json_t *agent_error_encode(const GError *error);
+void agent_error_decode(int http_status, const char *body, size_t len, GError **error);
+
+#endif /* VRM_AGENTPROTO_MSG_H */
