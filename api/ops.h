@@ -1,0 +1,203 @@
+/* ops.h - the one door from the API to the controller.
+ *
+ * Reads come from the published snapshot.  Everything else is an operation: the API checks the form
+ * of a request and fills a struct op; the controller checks it against the inventory, commits it
+ * and answers with a struct op_result.  The API knows no database, agent or scheduler; tests put a
+ * fake table here. */
+#ifndef VRM_API_OPS_H
+#define VRM_API_OPS_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/snapshot.h"
+
+// clang-format off
+/* kind, mutates (audited, refused on a standby and while the database is away) */
+#define OP_KINDS(X)                                  \
+    X(OP_LOGIN,              "login",             0) \
+    X(OP_CLUSTER_CREATE,     "cluster-create",    1) \
+    X(OP_CLUSTER_UPDATE,     "cluster-update",    1) \
+    X(OP_CLUSTER_DELETE,     "cluster-delete",    1) \
+    X(OP_GROUP_CREATE,       "group-create",      1) \
+    X(OP_GROUP_UPDATE,       "group-update",      1) \
+    X(OP_GROUP_DELETE,       "group-delete",      1) \
+    X(OP_DATASTORE_CREATE,   "datastore-create",  1) \
+    X(OP_DATASTORE_DELETE,   "datastore-delete",  1) \
+    X(OP_HOST_ADD,           "host-add",          1) \
+    X(OP_HOST_UPDATE,        "host-update",       1) \
+    X(OP_HOST_DELETE,        "host-delete",       1) \
+    X(OP_HOST_ENTER_MAINT,   "host-enter-maintenance", 1) \
+    X(OP_HOST_EXIT_MAINT,    "host-exit-maintenance",  1) \
+    X(OP_HOST_EVACUATE,      "host-evacuate",     1) \
+    X(OP_VM_CREATE,          "vm-create",         1) \
+    X(OP_VM_UPDATE,          "vm-update",         1) \
+    X(OP_VM_DELETE,          "vm-delete",         1) \
+    X(OP_VM_START,           "vm-start",          1) \
+    X(OP_VM_STOP,            "vm-stop",           1) \
+    X(OP_VM_REBOOT,          "vm-reboot",         1) \
+    X(OP_VM_PAUSE,           "vm-pause",          1) \
+    X(OP_VM_RESUME,          "vm-resume",         1) \
+    X(OP_VM_MIGRATE,         "vm-migrate",        1) \
+    X(OP_TASK_CANCEL,        "task-cancel",       1) \
+    X(OP_TASK_WAIT,          "task-wait",         0) \
+    X(OP_TASK_GET,           "task-get",          0) \
+    X(OP_TASK_LIST,          "task-list",         0) \
+    X(OP_DRS_REFRESH,        "drs-refresh",       1) \
+    X(OP_DRS_APPLY,          "drs-apply",         1) \
+    X(OP_DRS_HISTORY,        "drs-history",       0) \
+    X(OP_EVENT_LIST,         "event-list",        0) \
+    X(OP_AUDIT_LIST,         "audit-list",        0) \
+    X(OP_USER_LIST,          "user-list",         0) \
+    X(OP_PASSWORD_CHANGE,    "password-change",   1)
+// clang-format on
+
+enum op_kind {
+#define X(name, text, mutates) name,
+    OP_KINDS(X)
+#undef X
+};
+const char *op_kind_name(enum op_kind kind);
+bool op_kind_mutates(enum op_kind kind);
+
+enum rule_operation {
+    RULE_DELETE = 0,
+    RULE_MODIFY = 1,
+    RULE_CREATE = 2,
+};
+
+/* One entry of drsSetting.drsRules.  On modify, absent fields keep their old value: the API
+ * resolved them against the snapshot already. */
+struct rule_change {
+    enum rule_operation operation;
+    Rule *rule; /* id: ruleIndex; for delete only id counts */
+};
+
+struct vm_override {
+    int64_t vm_id;
+    enum drs_behavior behavior;
+};
+
+/* Filter of a history or list query; "" and 0 mean "any". */
+struct op_query {
+    int64_t limit, offset; /* limit -1: all */
+    char *type, *user, *status, *name;
+    int64_t from_ms, to_ms;
+    int64_t *ids; /* task ids asked for */
+    size_t n_ids;
+    enum object_kind scope_kind; /* with scope_id != 0: objects of, or tasks and events about */
+    int64_t scope_id;
+    int cancelled; /* -1 any, 0, 1 */
+};
+
+/* A request.  Only the fields its kind needs are set; op_free frees all. */
+struct op {
+    enum op_kind kind;
+    /* who asks; filled by the HTTP layer */
+    int64_t user_id;
+    char *user;
+    char *address;
+    char *request_id;
+    /* what about: cluster, host, VM, task ... id; recommendations: cluster id */
+    int64_t id;
+    /* objects to write: create: generation 0; update: the changed copy with the generation it was
+     * read at (VRM_ERR_CONFLICT with REASON_OBJECT_CONFLICT when it is no longer current; the HTTP
+     * layer then applies the body to the newer object and tries again) */
+    Cluster *cluster;
+    Host *host;
+    Vm *vm;
+    Group *group;
+    Datastore *datastore;
+    struct rule_change *rules; /* cluster update */
+    size_t n_rules;
+    struct vm_override *overrides; /* cluster update */
+    size_t n_overrides;
+    /* verbs */
+    bool force;                /* stop, reboot, host delete */
+    bool auto_start;           /* VM create: autoBoot */
+    bool keep_disks;           /* VM delete: isReserveDisks */
+    int64_t target_host_id;    /* migrate; 0: the scheduler chooses */
+    int64_t target_cluster_id; /* migrate to "a host of this cluster" */
+    bool bind_target;          /* migrate: isBindingHost */
+    int64_t *recommendations;  /* DRS_APPLY: ids; none: all open ones of cluster id */
+    size_t n_recommendations;
+    int64_t wait_ms;              /* TASK_WAIT */
+    char *login_name, *login_key; /* LOGIN: key is the password or hex SHA-256 of it */
+    char *old_key, *new_key;      /* PASSWORD_CHANGE */
+    struct op_query query;
+};
+
+struct op_user {
+    int64_t id;
+    char *name;
+    char *roles; /* comma-separated */
+    char *description;
+    int64_t create_ms;
+};
+
+/* Owned copies, for lists of history. */
+struct op_event {
+    int64_t id, at_ms;
+    enum event_severity severity;
+    char *name;
+    enum object_kind kind;
+    int64_t object_id;
+    char *object_name;
+    int64_t task_id;
+    char *text;
+};
+
+struct op_audit {
+    int64_t id, at_ms;
+    char *user, *address, *operation, *object, *result;
+    int64_t task_id;
+};
+
+struct op_result {
+    GError *error;       /* NULL: success */
+    int64_t retry_ms;    /* login lock-out: how long; else 0 */
+    int64_t task_id;     /* 0: the operation was done at once */
+    int64_t object_id;   /* of what was created */
+    struct op_user user; /* LOGIN */
+    int64_t total;       /* of a list, before limit and offset */
+    Task **tasks;        /* TASK_GET, TASK_WAIT (one), TASK_LIST */
+    size_t n_tasks;
+    Recommendation **recommendations; /* DRS_HISTORY */
+    size_t n_recommendations;
+    struct op_event *events;
+    size_t n_events;
+    struct op_audit *audits;
+    size_t n_audits;
+    struct op_user *users;
+    size_t n_users;
+};
+
+struct op *op_new(enum op_kind kind);
+void op_free(struct op *op);
+typedef struct op op_auto;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(op_auto, op_free)
+void op_result_clear(struct op_result *result);
+
+/* Called once, on the loop thread; borrows result (steal what you keep by setting it NULL). */
+typedef void (*op_done_fn)(struct op_result *result, void *user);
+
+/* How this vrmd stands now; for health, standby answers and /metrics. */
+struct controller_status {
+    bool active;
+    int64_t epoch;
+    char leader_url[128]; /* "https://10.0.0.1:7443" of the active controller; "" unknown */
+    bool database_ok, etcd_ok;
+    char trouble[256]; /* "" or what a person should look at */
+};
+
+struct api_ops {
+    /* A new reference, never NULL after start; any thread. */
+    Snapshot *(*snapshot)(void *ctx);
+    /* Takes op; any thread.  done is called even when the operation is refused. */
+    void (*submit)(void *ctx, struct op *op, op_done_fn done, void *user);
+    void (*status)(void *ctx, struct controller_status *ret_status); /* any thread */
+    char *(*metrics)(void *ctx);                                     /* any thread; g_free */
+};
+
+#endif /* VRM_API_OPS_H */

@@ -1,0 +1,46 @@
+/* db.h - one PostgreSQL connection and its transactions; the only door to SQL.
+ *
+ * Blocking: runs on DB workers only, one Db each.  Stores (store_*.h) are straight-line functions
+ * over a Db and return model objects, never PGresults.
+ *
+ * Every write happens inside db_write(): it takes the shared epoch lock, proves that the caller's
+ * epoch is the current one (else VRM_ERR_DENIED: deposed), runs the function, commits.
+ *   VRM_ERR_UNAVAILABLE  no connection, or it broke before COMMIT was sent: nothing was written
+ *   VRM_ERR_TIMEOUT      it broke while COMMIT was under way: unknown; reload and look
+ *   VRM_ERR_CONFLICT     a generation no longer matched, or a unique name is taken
+ */
+#ifndef VRM_DB_DB_H
+#define VRM_DB_DB_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Db Db;
+
+/* Does not connect yet.  statement_timeout_ms bounds each statement, and connecting too. */
+Db *db_new(const char *conninfo, int64_t statement_timeout_ms);
+void db_free(Db *db);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_free)
+
+/* Connects if there is no usable connection; prepares every statement of every store. */
+bool db_connect(Db *db, GError **error);
+bool db_connected(const Db *db);
+/* A cheap round trip; connects first if needed. */
+bool db_ping(Db *db, GError **error);
+
+/* Applies missing migrations under an advisory lock, one transaction each.  Refuses
+ * (VRM_ERR_CONFLICT, naming the file) a schema that is newer than this program or whose applied
+ * files were edited. */
+bool db_migrate(Db *db, GError **error);
+
+/* A new leader: exclusive lock (whoever holds it shared for more than 1 s is ended), then the
+ * stored epoch becomes epoch.  VRM_ERR_DENIED if a higher one is there. */
+bool db_take_epoch(Db *db, int64_t epoch, GError **error);
+
+typedef bool (*db_tx_fn)(Db *db, void *data, GError **error);
+bool db_write(Db *db, int64_t epoch, db_tx_fn fn, void *data, GError **error);
+/* A consistent read: one read-only repeatable-read transaction. */
+bool db_read(Db *db, db_tx_fn fn, void *data, GError **error);
+
+#endif /* VRM_DB_DB_H */
