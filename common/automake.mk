@@ -1,21 +1,13 @@
-noinst_LIBRARIES += common/libbase.a common/libmodel.a
+# common/automake.mk - libbase: tools without domain words; libmodel: the domain's value types.
+noinst_LIBRARIES += common/libbase.a
 
 common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
-	common/base/conf.c common/base/conf.h \
 	common/base/err.c common/base/err.h \
-	common/base/httpc.c common/base/httpc.h \
-	common/base/json.c common/base/json.h \
 	common/base/log.c common/base/log.h \
-	common/base/metrics.c common/base/metrics.h \
 	common/base/ref.h \
 	common/base/rng.c common/base/rng.h \
-	common/base/vec.h \
-	common/base/work.c common/base/work.h
+	common/base/vec.h
 
-common_libmodel_a_SOURCES = \
-	common/model/id.c common/model/id.h \
-	common/model/reason.h \
-	common/model/snapshot.c common/model/snapshot.h \
-	common/model/state.c common/model/state.h \
-	common/model/types.c common/model/types.h
+# What a program with libbase links.  The order matters: archives first, then libraries.
+BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)

@@ -38,7 +38,7 @@ AC_DEFUN([VRM_HARDENING], [
       VRM_TRY_CFLAG([HARDEN_CFLAGS], [$vrm_flag])
     done
     AS_CASE([" $CFLAGS "], [*' -O0 '*], [],
-      [HARDEN_CFLAGS="$HARDEN_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"])
+      [HARDEN_CFLAGS="$HARDEN_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"])
     HARDEN_LDFLAGS="-pie -Wl,-z,relro,-z,now,-z,noexecstack"
   ])
   AC_SUBST([HARDEN_CFLAGS])

@@ -1,1 +1,59 @@
-# tests/automake.mk - filled by the first commit of this folder.
+# tests/automake.mk - one program per module: UNIT_TESTS += tests/test_x, its _SOURCES, and _LDADD.
+#
+# Each module's lines stand in its folder's section, so that two branches rarely meet.
+
+# Every unit test links these last.
+TEST_LIBS = $(BASE_LIBS) $(CHECK_LIBS)
+
+UNIT_TESTS =
+
+# --- common/base -------------------------------------------------------------------------------
+UNIT_TESTS += tests/test_err tests/test_clock tests/test_rng tests/test_log tests/test_vec
+
+tests_test_err_SOURCES = tests/test_err.c tests/suite.h
+tests_test_err_LDADD = $(TEST_LIBS)
+tests_test_clock_SOURCES = tests/test_clock.c tests/suite.h
+tests_test_clock_LDADD = $(TEST_LIBS)
+tests_test_rng_SOURCES = tests/test_rng.c tests/suite.h
+tests_test_rng_LDADD = $(TEST_LIBS)
+tests_test_log_SOURCES = tests/test_log.c tests/suite.h
+tests_test_log_LDADD = $(TEST_LIBS)
+tests_test_vec_SOURCES = tests/test_vec.c tests/suite.h
+tests_test_vec_LDADD = $(TEST_LIBS)
+
+# --- common/model ------------------------------------------------------------------------------
+
+# --- agentproto --------------------------------------------------------------------------------
+
+# --- scheduler ---------------------------------------------------------------------------------
+
+# --- ha ----------------------------------------------------------------------------------------
+
+# --- db ----------------------------------------------------------------------------------------
+
+# --- api ---------------------------------------------------------------------------------------
+
+# --- controller --------------------------------------------------------------------------------
+
+# --- agent -------------------------------------------------------------------------------------
+
+# --- frame -------------------------------------------------------------------------------------
+if HAVE_CHECK
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+else
+check-local:
+	@echo "unit tests skipped: configure found no Check library (Debian: apt-get install check)"
+endif
+
+# always-malloc: ASan sees GLib's slices; fatal-warnings: a GLib critical is a failed test.
+AM_TESTS_ENVIRONMENT = \
+	G_SLICE=always-malloc; export G_SLICE; \
+	G_DEBUG=fatal-warnings; export G_DEBUG; \
+	CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT; \
+	srcdir='$(abs_srcdir)'; export srcdir; \
+	builddir='$(abs_builddir)'; export builddir; \
+	NM='$(NM)'; export NM;
+
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(SHELL)

@@ -12,10 +12,14 @@ int64_t clock_now_ms(void);
 /* Unix time in ms: what people read and what is stored.  Never for deadlines. */
 int64_t clock_wall_ms(void);
 
-/* "2026-11-22 16:00:01" in local time, the API's form; "" for 0. */
+/* "2026-11-22 16:00:01" in local time, the API's form; "" for 0 and before.  g_free. */
 char *clock_format_local(int64_t wall_ms);
 
-/* Inverse of clock_format_local; false if text is not such a time. */
+/* "2026-11-22T16:00:01.123" in local time, the log's form.  g_free. */
+char *clock_format_log(int64_t wall_ms);
+
+/* Inverse of clock_format_local, to the second; false if text is not such a time, or one that
+ * local time skips (the hour lost in spring).  The hour that comes twice in autumn gives either. */
 bool clock_parse_local(const char *text, int64_t *ret_wall_ms);
 
 #endif /* VRM_BASE_CLOCK_H */

@@ -1,0 +1,233 @@
+/* log.c - see log.h.
+ *
+ * Entries go to the sink directly and not through g_log_structured(): under G_DEBUG=fatal-warnings
+ * (all our tests) that would turn each warning of ours into an abort. */
+#include "config.h"
+
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define MAX_FIELDS 24
+
+static const struct level {
+    const char *name;
+    const char *priority; /* syslog's */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = { "error", "3" },
+    [LOG_LEVEL_WARNING] = { "warning", "4" },
+    [LOG_LEVEL_INFO] = { "info", "6" },
+    [LOG_LEVEL_DEBUG] = { "debug", "7" },
+};
+
+/* The one mutable global of the project: a log that had to be handed around would not be used. */
+static struct {
+    atomic_int level;
+    bool to_journal;     /* set before threads start, then read only */
+    char identifier[32]; /* likewise; "" until log_init */
+} sink = { .level = LOG_LEVEL_INFO };
+
+/* GLib's "error" aborts by itself; here it is an error like others. */
+static enum log_level level_of_glib(GLogLevelFlags flags)
+{
+    if (flags & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+        return LOG_LEVEL_ERROR;
+    if (flags & G_LOG_LEVEL_WARNING)
+        return LOG_LEVEL_WARNING;
+    if (flags & (G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO))
+        return LOG_LEVEL_INFO;
+    return LOG_LEVEL_DEBUG;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&sink.level, memory_order_relaxed);
+}
+
+static void append_escaped(GString *line, const char *text, gssize len, bool quoted)
+{
+    for (gssize i = 0; len < 0 ? text[i] != '\0' : i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c < 0x20 || c == 0x7f)
+            g_string_append_printf(line, "\\x%02x", (unsigned)c);
+        else if (quoted && (c == '"' || c == '\\'))
+            g_string_append_printf(line, "\\%c", (int)c);
+        else
+            g_string_append_c(line, (char)c);
+    }
+}
+
+static void append_field(GString *line, const GLogField *field)
+{
+    const char *value = field->value;
+    bool quoted = field->length < 0 && (value[0] == '\0' || strpbrk(value, " \"\\=") != NULL);
+
+    g_string_append_printf(line, " %s=", field->key);
+    if (quoted)
+        g_string_append_c(line, '"');
+    append_escaped(line, value, field->length, quoted);
+    if (quoted)
+        g_string_append_c(line, '"');
+}
+
+/* These say nothing that the line does not already show. */
+static bool is_implicit_field(const char *key)
+{
+    static const char *const implicit[] = { "MESSAGE",          "PRIORITY",  "SYSLOG_IDENTIFIER",
+                                            "GLIB_DOMAIN",      "CODE_FILE", "CODE_LINE",
+                                            "GLIB_OLD_LOG_API", "CODE_FUNC" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(implicit); i++) {
+        if (strcmp(key, implicit[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One write() per entry: lines of several threads do not mix. */
+static void write_stderr(enum log_level level, const GLogField *fields, size_t n_fields)
+{
+    g_autofree char *when = clock_format_log(clock_wall_ms());
+    g_autoptr(GString) line = g_string_new(NULL);
+    ssize_t ignored;
+
+    g_string_append_printf(line, "%s %-5s ", when, levels[level].name);
+    for (size_t i = 0; i < n_fields; i++) {
+        if (strcmp(fields[i].key, "MESSAGE") == 0)
+            append_escaped(line, fields[i].value, fields[i].length, false);
+    }
+    for (size_t i = 0; i < n_fields; i++) {
+        if (!is_implicit_field(fields[i].key))
+            append_field(line, &fields[i]);
+    }
+    g_string_append_c(line, '\n');
+    ignored = write(STDERR_FILENO, line->str, line->len);
+    (void)ignored; /* a log that cannot be written has nobody to tell */
+}
+
+static void emit(enum log_level level, const GLogField *fields, size_t n_fields)
+{
+    if (sink.to_journal &&
+        g_log_writer_journald(G_LOG_LEVEL_INFO, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
+        return;
+    write_stderr(level, fields, n_fields);
+}
+
+/* What GLib and libraries on it have to say. */
+static GLogWriterOutput write_glib(GLogLevelFlags flags, const GLogField *fields, gsize n_fields,
+                                   gpointer user)
+{
+    enum log_level level = level_of_glib(flags);
+
+    (void)user;
+    if (log_enabled(level))
+        emit(level, fields, n_fields);
+    return G_LOG_WRITER_HANDLED;
+}
+
+void log_init(const char *program, enum log_level level)
+{
+    g_strlcpy(sink.identifier, program, sizeof(sink.identifier));
+    sink.to_journal = g_log_writer_is_journald(STDERR_FILENO);
+    log_set_level(level);
+    g_log_set_writer_func(write_glib, NULL, NULL);
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&sink.level, (int)level, memory_order_relaxed);
+}
+
+bool log_level_parse(const char *name, enum log_level *ret_level)
+{
+    for (size_t i = 0; name && i < G_N_ELEMENTS(levels); i++) {
+        if (strcmp(name, levels[i].name) == 0) {
+            *ret_level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_field(GLogField *fields, size_t *n_fields, const char *key, const char *value)
+{
+    if (*n_fields < MAX_FIELDS + 3)
+        fields[(*n_fields)++] =
+            (GLogField){ .key = key, .value = value ? value : "-", .length = -1 };
+}
+
+static void log_entry(enum log_level level, const char *message, va_list args)
+{
+    GLogField fields[MAX_FIELDS + 3];
+    size_t n_fields = 0;
+    const char *key;
+
+    if (!log_enabled(level))
+        return;
+    add_field(fields, &n_fields, "MESSAGE", message);
+    add_field(fields, &n_fields, "PRIORITY", levels[level].priority);
+    if (sink.identifier[0] != '\0')
+        add_field(fields, &n_fields, "SYSLOG_IDENTIFIER", sink.identifier);
+    while ((key = va_arg(args, const char *)) != NULL) {
+        const char *value = va_arg(args, const char *);
+
+        add_field(fields, &n_fields, key, value);
+    }
+    emit(level, fields, n_fields);
+}
+
+void log_error(const char *message, ...)
+{
+    va_list args;
+
+    va_start(args, message);
+    log_entry(LOG_LEVEL_ERROR, message, args);
+    va_end(args);
+}
+
+void log_warning(const char *message, ...)
+{
+    va_list args;
+
+    va_start(args, message);
+    log_entry(LOG_LEVEL_WARNING, message, args);
+    va_end(args);
+}
+
+void log_info(const char *message, ...)
+{
+    va_list args;
+
+    va_start(args, message);
+    log_entry(LOG_LEVEL_INFO, message, args);
+    va_end(args);
+}
+
+void log_debug(const char *message, ...)
+{
+    va_list args;
+
+    va_start(args, message);
+    log_entry(LOG_LEVEL_DEBUG, message, args);
+    va_end(args);
+}
+
+bool log_limit_pass(struct log_limit *limit, int64_t now_ms, int64_t interval_ms,
+                    unsigned *ret_left_out)
+{
+    if (limit->last_ms != 0 && now_ms - limit->last_ms < interval_ms) {
+        limit->suppressed++;
+        return false;
+    }
+    if (ret_left_out)
+        *ret_left_out = limit->suppressed;
+    limit->last_ms = now_ms;
+    limit->suppressed = 0;
+    return true;
+}
