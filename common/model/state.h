@@ -2,12 +2,16 @@
  *
  * A list here is the only place where a word is spelt: C enums, the API's texts, SQL CHECK
  * constraints (a test compares them) and the switches that must handle each all follow from it.
- * For each list L of enum e there are  const char *e_name(enum e)  and
- * bool e_parse(const char *, enum e *).  Pure; any thread. */
+ * For each list of enum e there are  const char *e_name(enum e),  bool e_parse(const char *,
+ * enum e *) - exact words only - and  e_words[]  for tables.  Pure; any thread.
+ *
+ * Reading on from here: types.h has the objects that carry these states, snapshot.h how a whole
+ * inventory of them reaches every thread. */
 #ifndef VRM_MODEL_STATE_H
 #define VRM_MODEL_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // clang-format off
 
@@ -127,7 +131,13 @@
     X(VERB_ABORT,       "abort")
 // clang-format on
 
+/*~ The machinery.  STATE_DECLARE turns a list into the enum, a count and three declarations;
+ * STATE_DEFINE, in one .c file, into the words behind them.  Other modules use both for lists of
+ * their own (agentproto/msg.h). */
 #define STATE_ENUM_MEMBER(name, text) name,
+#define STATE_COUNT_ONE(name, text)   +1
+#define STATE_WORD(name, text)        text,
+
 #define STATE_DECLARE(type, LIST, count)                                                           \
     enum type {                                                                                    \
         LIST(STATE_ENUM_MEMBER)                                                                    \
@@ -135,9 +145,30 @@
     enum {                                                                                         \
         count = 0 LIST(STATE_COUNT_ONE)                                                            \
     };                                                                                             \
+    extern const char *const type##_words[count];                                                  \
     const char *type##_name(enum type value);                                                      \
     bool type##_parse(const char *text, enum type *ret_value);
-#define STATE_COUNT_ONE(name, text) +1
+
+#define STATE_DEFINE(type, LIST, count)                                                            \
+    const char *const type##_words[count] = { LIST(STATE_WORD) };                                  \
+    const char *type##_name(enum type value)                                                       \
+    {                                                                                              \
+        return state_word(type##_words, count, (unsigned)value);                                   \
+    }                                                                                              \
+    bool type##_parse(const char *text, enum type *ret_value)                                      \
+    {                                                                                              \
+        unsigned value;                                                                            \
+                                                                                                   \
+        if (!state_find(type##_words, count, text, &value))                                        \
+            return false;                                                                          \
+        *ret_value = (enum type)value;                                                             \
+        return true;                                                                               \
+    }
+
+/* The word of value, which must be below n: anything else is our own bug. */
+const char *state_word(const char *const *words, size_t n, unsigned value);
+/* False, *ret_value untouched, if text is NULL or none of the words. */
+bool state_find(const char *const *words, size_t n, const char *text, unsigned *ret_value);
 
 STATE_DECLARE(vm_status, VM_STATUSES, N_VM_STATUSES)
 STATE_DECLARE(domain_state, DOMAIN_STATES, N_DOMAIN_STATES)

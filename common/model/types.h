@@ -28,6 +28,12 @@ typedef struct Site {
     char *ip; /* where the API is reached */
 } Site;
 
+Site *site_new(void);
+Site *site_dup(const Site *site);
+Site *site_ref(const Site *site);
+void site_unref(Site *site);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Site, site_unref)
+
 /* ---- cluster ------------------------------------------------------------------------------- */
 
 enum cycle_type {
