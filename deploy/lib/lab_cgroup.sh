@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# lab_cgroup.sh - control groups of deploy/lab, version 1 and 2.  Sourced, never run.
+#
+# Every host has one folder (GROUP = vrm-lab-N/cnaI) below each root.  Version 2 has one root,
+# version 1 has one for each controller.  All processes of a host are found, frozen and killed by it.
+
+readonly CGROUP_TOP=/sys/fs/cgroup
+
+cgroup_is_v2()
+{
+    [[ -e $CGROUP_TOP/cgroup.controllers ]]
+}
+
+cgroup_roots()
+{
+    if cgroup_is_v2; then
+        printf '%s\n' "$CGROUP_TOP"
+    else
+        awk '$3 == "cgroup" && !seen[$4]++ { print $2 }' /proc/mounts
+    fi
+}
+
+# A new cpuset has no CPUs, and no process may enter it.
+cgroup_fill_cpuset() # FOLDER
+{
+    local key
+    for key in cpuset.cpus cpuset.mems; do
+        if [[ -e $1/$key && -z $(<"$1/$key") ]]; then
+            cat "$1/../$key" >"$1/$key"
+        fi
+    done
+}
+
+# Version 2 hands controllers down one by one; one that is missing or in use elsewhere is no error.
+cgroup_hand_down() # FOLDER
+{
+    local controller
+    for controller in $(<"$1/cgroup.controllers"); do
+        echo "+$controller" >"$1/cgroup.subtree_control" || true
+    done 2>/dev/null
+}
+
+cgroup_make() # GROUP
+{
+    local root part folder
+    for root in $(cgroup_roots); do
+        folder=$root
+        for part in ${1//\// }; do
+            ! cgroup_is_v2 || cgroup_hand_down "$folder"
+            folder=$folder/$part
+            mkdir -p "$folder"
+            cgroup_is_v2 || cgroup_fill_cpuset "$folder"
+        done
+        # Version 2: processes live in leaves only, so the host's first ones get a leaf of their own.
+        ! cgroup_is_v2 || mkdir -p "$folder/init"
+    done
+}
+
+cgroup_folders() # GROUP - prints its existing folders, one a root
+{
+    local root
+    for root in $(cgroup_roots); do
+        [[ ! -d $root/$1 ]] || printf '%s\n' "$root/$1"
+    done
+}
+
+cgroup_children() # GROUP - prints the names of its folders
+{
+    local folder
+    for folder in $(cgroup_folders "$1"); do
+        find "$folder" -mindepth 1 -maxdepth 1 -type d -printf '%f\n'
+    done | sort -u
+}
+
+cgroup_pids() # GROUP - prints all processes in it and below
+{
+    local folder
+    for folder in $(cgroup_folders "$1"); do
+        find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+    done | sort -un
+}
+
+cgroup_freeze() # GROUP yes|no
+{
+    local folder
+    local -A v1=([yes]=FROZEN [no]=THAWED) v2=([yes]=1 [no]=0)
+    for folder in $(cgroup_folders "$1"); do
+        if [[ -e $folder/freezer.state ]]; then
+            echo "${v1[$2]}" >"$folder/freezer.state"
+        elif [[ -e $folder/cgroup.freeze ]]; then
+            echo "${v2[$2]}" >"$folder/cgroup.freeze"
+        fi
+    done
+}
+
+cgroup_is_frozen() # GROUP
+{
+    local folder
+    for folder in $(cgroup_folders "$1"); do
+        if grep -qsx FROZEN "$folder/freezer.state" ||
+            grep -qsx 'frozen 1' "$folder/cgroup.events"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# A frozen process dies only after it is thawed; one that was just born needs a second round.
+cgroup_kill_once() # GROUP - true when nothing is left
+{
+    local pids
+    pids=$(cgroup_pids "$1")
+    # shellcheck disable=SC2086 # a list of numbers
+    [[ -z $pids ]] || kill -9 $pids 2>/dev/null || true
+    cgroup_freeze "$1" no
+    [[ -z $(cgroup_pids "$1") ]]
+}
+
+cgroup_kill() # GROUP
+{
+    wait_for 20 cgroup_kill_once "$1" ||
+        lab_die "processes of $1 cannot be killed: $(cgroup_pids "$1" | tr '\n' ' ')"
+}
+
+cgroup_remove_once() # GROUP - true when no folder is left
+{
+    local folder
+    for folder in $(cgroup_folders "$1"); do
+        find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+    [[ -z $(cgroup_folders "$1") ]]
+}
+
+cgroup_remove() # GROUP
+{
+    wait_for 10 cgroup_remove_once "$1" ||
+        lab_die "control group folders cannot be removed: $(cgroup_folders "$1" | tr '\n' ' ')"
+}

@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# lab_conf.sh - certificates and files of the hosts of deploy/lab.  Sourced, never run.
+
+readonly CONF_AGENT_PORT=7444
+readonly CONF_TLS_PORT=16514 # libvirt's own
+
+conf_make_authority()
+{
+    "$LAB_TOP/deploy/certs" ca "$LAB_CERTS"
+    "$LAB_TOP/deploy/certs" controller "$LAB_CERTS" controller 127.0.0.1 "10.90.$LAB_NO.1" localhost
+}
+
+conf_make_host()
+{
+    mkdir -p "$H_DIR"/{libvirt/qemu,pki/CA,pki/libvirt/private,lib,cache/qemu/capabilities,log/qemu,agent}
+    [[ -e $LAB_CERTS/$H/client-key.pem ]] ||
+        "$LAB_TOP/deploy/certs" host "$LAB_CERTS" "$H" "$H_MGMT_IP" "$H_HA_IP" "$H"
+    conf_link_certs
+    conf_write_libvirtd >"$H_DIR/libvirt/libvirtd.conf"
+    conf_write_qemu >"$H_DIR/libvirt/qemu.conf"
+    echo 'uri_default = "qemu:///system"' >"$H_DIR/libvirt/libvirt.conf"
+    conf_write_hosts >"$H_DIR/hosts"
+    conf_write_agent >"$H_AGENT_CONF"
+}
+
+# libvirt clients, so also a libvirtd that migrates a guest away, look below /etc/pki.
+conf_link_certs()
+{
+    local place file
+    while read -r place file; do
+        [[ -z $place ]] || ln -sf "$LAB_CERTS/$H/$file" "$H_DIR/pki/$place"
+    done <<'END'
+CA/cacert.pem                  ca-cert.pem
+libvirt/servercert.pem         server-cert.pem
+libvirt/private/serverkey.pem  server-key.pem
+libvirt/clientcert.pem         client-cert.pem
+libvirt/private/clientkey.pem  client-key.pem
+END
+}
+
+# The same on each start, different for each host of each lab.
+conf_uuid()
+{
+    printf 'vrm-lab %s %s' "$LAB_NO" "$H" | md5sum |
+        sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/\1-\2-\3-\4-\5/'
+}
+
+conf_write_libvirtd()
+{
+    cat <<END
+host_uuid = "$(conf_uuid)"
+listen_tls = 1
+listen_tcp = 0
+listen_addr = "$H_MGMT_IP"
+tls_port = "$CONF_TLS_PORT"
+auth_tls = "none"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+keepalive_interval = 2
+keepalive_count = 3
+log_outputs = "3:stderr"
+END
+}
+
+# Not run as root on real hosts; here all files belong to root and are shared by all hosts.
+conf_write_qemu()
+{
+    cat <<END
+user = "root"
+group = "root"
+security_driver = "none"
+namespaces = []
+stdio_handler = "file"
+remember_owner = 0
+dynamic_ownership = 0
+keepalive_interval = 2
+keepalive_count = 3
+migration_host = "$H_MGMT_IP"
+migration_address = "$H_MGMT_IP"
+migrate_tls_x509_cert_dir = "$LAB_CERTS/$H"
+migrate_tls_x509_verify = 1
+END
+}
+
+conf_write_hosts()
+{
+    local i
+    printf '127.0.0.1 localhost\n10.90.%s.1 controller\n' "$LAB_NO"
+    for ((i = 1; i <= LAB_MAX_HOSTS; i++)); do
+        printf '10.90.%s.%s cna%s\n' "$LAB_NO" $((10 + i)) "$i"
+    done
+}
+
+conf_write_agent()
+{
+    cat <<END
+[agent]
+name=$H
+listen=$H_MGMT_IP
+port=$CONF_AGENT_PORT
+state_dir=$H_DIR/agent
+log_level=info
+
+[tls]
+ca_file=$LAB_CERTS/$H/ca-cert.pem
+cert_file=$LAB_CERTS/$H/server-cert.pem
+key_file=$LAB_CERTS/$H/server-key.pem
+
+[libvirt]
+uri=qemu:///system
+domain_type=qemu
+migrate_host=$H_MGMT_IP
+migrate_tls=true
+shared_storage_unchecked=true
+END
+}
+
+# What QEMU can do is the same on all hosts: ask once (1 s), copy to the others.
+conf_copy_capabilities()
+{
+    local source
+    for source in "$LAB_DIR"/hosts/*/cache/qemu/capabilities; do
+        [[ $source != "$H_DIR"/* && -n $(ls -A "$source") ]] || continue
+        cp -p "$source"/*.xml "$H_DIR/cache/qemu/capabilities/"
+        return
+    done
+}

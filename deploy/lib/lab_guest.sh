@@ -1,0 +1,179 @@
+# shellcheck shell=bash
+# lab_guest.sh - boot disks of the lab's guests.  Sourced, never run.
+#
+# A disk boots by itself: BIOS, syslinux on a FAT partition, Debian's cloud kernel (its payload is
+# LZ4: quick to unpack without KVM), an initramfs with guest/init.c, busybox and a few modules.  No
+# root mounts: mtools and syslinux write into the file.  2.5 s of CPU time from power-on to heart-beat.
+#
+#   sector 0 boot code and partition table | 1024 control sector | 2048.. FAT partition
+
+readonly GUEST_CONTROL_SECTOR=1024 # must agree with guest/init.c
+readonly GUEST_PART_SECTOR=2048
+readonly GUEST_PART_SECTORS=45056 # 22 MiB
+readonly GUEST_APT_LIMIT_S=180
+readonly GUEST_MAX_BUSY=100
+readonly GUEST_MAX_DIRTY=1024
+readonly GUEST_MAX_MEM=65536
+# Each after what it needs.
+readonly GUEST_MODULES=(
+    drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_modern_dev
+    drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci drivers/block/virtio_blk
+    drivers/virtio/virtio_balloon drivers/input/evdev drivers/acpi/button
+)
+# Less to do at start, no timer that ticks for nothing.
+readonly GUEST_CMDLINE="console=ttyS0 quiet loglevel=3 nokaslr mitigations=off lsm=none audit=0
+    cryptomgr.notests random.trust_cpu=on rodata=off nowatchdog 8250.nr_uarts=1
+    i8042.nopnp i8042.noaux panic=1"
+
+# command | Debian package
+readonly GUEST_PROGRAMS='
+gcc       gcc
+cpio      cpio
+mcopy     mtools
+syslinux  syslinux
+dpkg-deb  dpkg
+busybox   busybox-static
+'
+
+# --- base image -------------------------------------------------------------------------------
+
+guest_check_programs()
+{
+    local program package missing=()
+    while read -r program package; do
+        [[ -z $program ]] || command -v "$program" >/dev/null || missing+=("$package")
+    done <<<"$GUEST_PROGRAMS"
+    [[ -e /usr/lib/syslinux/mbr/mbr.bin ]] || missing+=(syslinux-common)
+    ((${#missing[@]} == 0)) ||
+        lab_die "missing packages for guests: ${missing[*]}: run deploy/install-deps run"
+}
+
+guest_kernel_package()
+{
+    apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+        awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }'
+}
+
+# Debian's kernel, unpacked and not installed: the machine's own boot set-up is left alone.
+guest_fetch_kernel() # FOLDER
+{
+    local package modules=("${GUEST_MODULES[@]/#/./lib/modules/*/kernel/}")
+    modules=("${modules[@]/%/.ko}")
+    package=$(guest_kernel_package)
+    if [[ -z $package ]]; then
+        timeout "$GUEST_APT_LIMIT_S" apt-get -q update
+        package=$(guest_kernel_package)
+    fi
+    [[ -n $package ]] || {
+        echo "apt knows no linux-image-cloud-amd64: are Debian's package sources set up?"
+        return 1
+    }
+    (cd "$1" && timeout "$GUEST_APT_LIMIT_S" \
+        apt-get -q -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$package")
+    dpkg-deb --fsys-tarfile "$1/$package"_*.deb |
+        tar -x -C "$1" --wildcards './boot/vmlinuz-*' "${modules[@]}"
+    rm "$1/$package"_*.deb
+}
+
+guest_build_initramfs() # FOLDER
+{
+    local root=$1/root module
+    mkdir -p "$root"/{bin,dev,modules}
+    gcc -std=gnu17 -O2 -Wall -Wextra -static -s -o "$root/init" "$LAB_TOP/deploy/guest/init.c"
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    for module in "${GUEST_MODULES[@]}"; do
+        cp "$1"/lib/modules/*/kernel/"$module.ko" "$root/modules/"
+        echo "/modules/${module##*/}.ko" >>"$root/modules.list"
+    done
+    (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) >"$1/initrd.img"
+}
+
+# le32 NUMBER - prints it as four bytes, the lowest first, in printf's notation.
+le32()
+{
+    printf '\\x%02x\\x%02x\\x%02x\\x%02x' \
+        $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
+}
+
+# guest_write_partition IMAGE - one active FAT partition, addressed by sector number.
+guest_write_partition()
+{
+    local entry
+    entry="\\x80\\xfe\\xff\\xff\\x0c\\xfe\\xff\\xff"
+    entry+=$(le32 "$GUEST_PART_SECTOR")$(le32 "$GUEST_PART_SECTORS")
+    # shellcheck disable=SC2059 # the bytes are the format
+    printf "$entry" | dd of="$1" bs=1 seek=446 conv=notrunc status=none
+    printf '\x55\xaa' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
+}
+
+guest_build_disk() # FOLDER IMAGE
+{
+    local part=$2@@$((GUEST_PART_SECTOR * 512))
+    truncate -s $(((GUEST_PART_SECTOR + GUEST_PART_SECTORS) * 512)) "$2"
+    dd if=/usr/lib/syslinux/mbr/mbr.bin of="$2" conv=notrunc status=none
+    guest_write_partition "$2"
+    mformat -i "$part" -T "$GUEST_PART_SECTORS" -H "$GUEST_PART_SECTOR" -h 64 -s 32 ::
+    printf 'DEFAULT linux\nPROMPT 0\nLABEL linux\n KERNEL vmlinuz\n INITRD initrd.img\n APPEND %s\n' \
+        "$(tr -s ' \n' ' ' <<<"$GUEST_CMDLINE")" >"$1/syslinux.cfg"
+    mcopy -i "$part" "$1"/boot/vmlinuz-* ::vmlinuz
+    mcopy -i "$part" "$1/initrd.img" "$1/syslinux.cfg" ::
+    syslinux -i -t $((GUEST_PART_SECTOR * 512)) "$2"
+}
+
+# guest_build FOLDER - makes FOLDER/base.img; a half-made one is never taken for a whole one.
+guest_build()
+{
+    rm -rf "$1"
+    mkdir -p "$1"
+    guest_fetch_kernel "$1"
+    guest_build_initramfs "$1"
+    guest_build_disk "$1" "$1/new.img"
+    mv "$1/new.img" "$1/base.img"
+    (cd "$1" && rm -r boot lib root initrd.img syslinux.cfg)
+}
+
+# guest_base - makes the base image unless there is one; several callers wait for the first.
+guest_base()
+{
+    local folder=$LAB_DIR/guest
+    [[ ! -e $folder/base.img ]] || return 0
+    guest_check_programs
+    exec 8>"$LAB_DIR/guest.lock"
+    flock -w "$LAB_LOCK_LIMIT_S" 8 || lab_die "another command holds $LAB_DIR/guest.lock"
+    [[ -e $folder/base.img ]] ||
+        lab_step "build the guests' boot disk" guest_build "$folder"
+    exec 8>&-
+}
+
+# --- disks of guests --------------------------------------------------------------------------
+
+guest_path() # NAME - prints the path of its disk
+{
+    [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$ ]] ||
+        lab_usage "NAME '$1': use 1 to 63 letters, digits, '.', '-', '_', the first a letter or digit"
+    printf '%s' "$LAB_STORE/$1.img"
+}
+
+guest_check_number() # WHAT VALUE MOST
+{
+    if [[ ! $2 =~ ^(0|[1-9][0-9]{0,5})$ ]] || (($2 > $3)); then
+        lab_usage "$1 '$2': must be a number from 0 to $3"
+    fi
+}
+
+# guest_set_load NAME PATH BUSY DIRTY MEM - one write of one sector: the guest sees old or new.
+guest_set_load()
+{
+    guest_check_number PERCENT "$3" "$GUEST_MAX_BUSY"
+    guest_check_number DIRTY_MIB_PER_S "$4" "$GUEST_MAX_DIRTY"
+    guest_check_number MEM_MIB "$5" "$GUEST_MAX_MEM"
+    printf 'vrm-lab-guest 1 name=%s busy=%d dirty=%d mem=%d\n' "$1" "$3" "$4" "$5" |
+        dd of="$2" bs=512 seek="$GUEST_CONTROL_SECTOR" conv=notrunc,sync,fdatasync status=none
+}
+
+guest_make_disk() # PATH
+{
+    [[ ! -e $1 ]] || return 0
+    cp --sparse=always --reflink=auto "$LAB_DIR/guest/base.img" "$1.new"
+    mv -n "$1.new" "$1"
+}

@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# lab_host.sh - life of one host of deploy/lab: start, crash, pause, heal.  Sourced, never run.
+#
+# All functions but host_names work on the host that was named last (variables H_*).
+
+readonly HOST_START_LIMIT_S=30
+readonly HOST_AGENT_LIMIT_S=15
+
+# host_init_pid - prints the process that is number 1 inside of the host; false if there is none.
+host_init_pid()
+{
+    local pid
+    for pid in $(cgroup_pids "$H_GROUP"); do
+        if grep -qsE '^NSpid:	[0-9]+	1$' "/proc/$pid/status" && [[ -n $(readlink "/proc/$pid/exe") ]]; then
+            printf '%s' "$pid"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# host_count PROGRAM - prints how many processes of the host run it.
+host_count()
+{
+    local pid exe n=0
+    for pid in $(cgroup_pids "$H_GROUP"); do
+        exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || continue # a zombie has none
+        exe=${exe% (deleted)}
+        [[ ${exe##*/} != "$1" ]] || n=$((n + 1))
+    done
+    printf '%s' "$n"
+}
+
+# host_state - prints up, paused, starting (no libvirtd now) or down.
+host_state()
+{
+    if ! host_init_pid >/dev/null; then
+        printf down
+    elif cgroup_is_frozen "$H_GROUP"; then
+        printf paused
+    elif (($(host_count libvirtd) == 0)); then
+        printf starting
+    else
+        printf up
+    fi
+}
+
+# host_exec COMMAND... - becomes a command inside; the caller has checked that the host lives.
+host_exec()
+{
+    exec nsenter --target "$(host_init_pid)" --mount --uts --ipc --net --pid --cgroup -- "$@"
+}
+
+host_enter() # COMMAND...
+{
+    (host_exec "$@")
+}
+
+# --- start ------------------------------------------------------------------------------------
+
+# host_prepare - all but the processes.
+host_prepare()
+{
+    cgroup_kill "$H_GROUP"
+    cgroup_make "$H_GROUP"
+    net_make_host
+    conf_make_host
+    conf_copy_capabilities
+}
+
+# host_launch AGENT - starts the processes; AGENT is empty for a host without one.
+host_launch()
+{
+    printf '== start\n' >>"$H_LOG"
+    printf '%s' "$1" >"$H_DIR/agent-program"
+    env -i PATH="$PATH" LANG=C.UTF-8 HOME=/root \
+        HOST_NAME="$H" HOST_DIR="$H_DIR" HOST_NETNS="$H_NETNS" HOST_LAB_DIR="$LAB_DIR" \
+        HOST_AGENT="$1" HOST_AGENT_CONF="$H_AGENT_CONF" \
+        HOST_GROUP_FOLDERS="$(cgroup_folders "$H_GROUP")" \
+        setsid bash "$LAB_TOP/deploy/lib/lab_host_run.sh" enter \
+        </dev/null >>"$H_LOG" 2>&1 7>&- 9>&- &
+}
+
+host_libvirt_answers()
+{
+    [[ $(host_state) == up ]] && host_enter timeout 5 virsh -q version >/dev/null 2>&1
+}
+
+host_wait()
+{
+    if ! wait_for "$HOST_START_LIMIT_S" host_libvirt_answers; then
+        tail -n 5 "$H_LOG" "$H_DIR/libvirtd.log" 2>/dev/null || true
+        lab_die "$H: libvirtd does not answer after $HOST_START_LIMIT_S s: see $H_DIR/libvirtd.log"
+    fi
+    [[ -n $(cat "$H_DIR/agent-program") ]] || return 0
+    if ! wait_for "$HOST_AGENT_LIMIT_S" port_open "$H_MGMT_IP" "$CONF_AGENT_PORT"; then
+        tail -n 5 "$H_DIR/agent.log" 2>/dev/null || true
+        lab_die "$H: vrm-agent does not listen on $H_MGMT_IP:$CONF_AGENT_PORT after" \
+            "$HOST_AGENT_LIMIT_S s: see $H_DIR/agent.log"
+    fi
+}
+
+host_start() # AGENT
+{
+    host_prepare
+    host_launch "$1"
+    host_wait
+}
+
+# --- trouble ----------------------------------------------------------------------------------
+
+# Neighbours must see silence, as when the power fails: links first, so no process says good-bye.
+host_crash()
+{
+    local pid
+    net_set_links down "$H_MGMT_LINK" "$H_HA_LINK"
+    if pid=$(host_init_pid); then
+        kill -9 "$pid" 2>/dev/null || true
+    fi
+    cgroup_kill "$H_GROUP"
+}
+
+host_heal()
+{
+    cgroup_freeze "$H_GROUP" no
+    if host_init_pid >/dev/null; then
+        net_set_links up "$H_MGMT_LINK" "$H_HA_LINK"
+        host_wait
+    else
+        net_make_planes
+        host_start "$(cat "$H_DIR/agent-program")"
+    fi
+}

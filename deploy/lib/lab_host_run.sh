@@ -1,0 +1,155 @@
+#!/bin/bash
+# lab_host_run.sh - becomes one host of deploy/lab.  Run by lab_host.sh only, in three stages:
+#
+#   enter   outside: enter the host's control groups and network
+#   unshare in a control group namespace: leave the machine's other namespaces
+#   live    inside, below tini: give the host its own files, keep its daemons running
+#
+# tini is process 1: libvirtd there would reap nothing, and each end of a guest would take 40 s.
+#
+# In: HOST_NAME, HOST_DIR, HOST_NETNS, HOST_LAB_DIR, HOST_GROUP_FOLDERS, HOST_AGENT (may be empty),
+# HOST_AGENT_CONF.
+set -euo pipefail
+
+readonly SELF=${BASH_SOURCE[0]}
+readonly RESTART_DELAY_S=0.2 # a killed daemon is back within a second
+readonly FAILING_DELAY_S=0.8 # one that cannot live does not eat the machine
+
+stage_enter()
+{
+    local folder
+    for folder in $HOST_GROUP_FOLDERS; do
+        # Version 2 allows processes in leaves only, but the namespace must begin above the leaf.
+        echo $$ >"$folder/cgroup.procs"
+    done
+    exec nsenter --net="/run/netns/$HOST_NETNS" unshare --cgroup bash "$SELF" unshare
+}
+
+stage_unshare()
+{
+    local folder
+    for folder in $HOST_GROUP_FOLDERS; do
+        [[ ! -d $folder/init ]] || echo $$ >"$folder/init/cgroup.procs"
+    done
+    exec unshare --mount --uts --pid --ipc --fork --kill-child=KILL --mount-proc \
+        tini -- bash "$SELF" live
+}
+
+# --- own files --------------------------------------------------------------------------------
+
+mount_cgroups_v1()
+{
+    local controllers folder options
+    mount -t tmpfs -o mode=755 cgroup "$1"
+    while IFS=: read -r _ controllers _; do
+        [[ -n $controllers ]] || continue
+        folder=$1/${controllers#name=}
+        options=$controllers
+        [[ $controllers != name=* ]] || options=none,$controllers
+        mkdir "$folder"
+        mount -t cgroup -o "$options" cgroup "$folder"
+        link_controllers "$folder" "$controllers"
+    done </proc/self/cgroup
+}
+
+# /sys/fs/cgroup/cpu -> cpu,cpuacct, as everybody expects.
+link_controllers() # FOLDER CONTROLLERS
+{
+    local name
+    [[ $2 == *,* ]] || return 0
+    for name in ${2//,/ }; do
+        ln -s "${1##*/}" "${1%/*}/$name"
+    done
+}
+
+# The machine's /sys shows the machine's network and control groups.
+mount_sys()
+{
+    local version=1
+    [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || version=2
+    umount -R -l /sys
+    mount -t sysfs sysfs /sys
+    if [[ $version == 2 ]]; then
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    else
+        mount_cgroups_v1 /sys/fs/cgroup
+    fi
+}
+
+# Makes a folder of the machine changeable without changing it.
+mount_overlay() # FOLDER
+{
+    local upper=/run/upper$1
+    mkdir -p "$upper" "/run/work$1"
+    mount -t overlay -o "lowerdir=$1,upperdir=$upper,workdir=/run/work$1" overlay "$1"
+}
+
+# place | file or folder of the host's own
+readonly OWN='
+/etc/libvirt        libvirt
+/etc/pki            pki
+/var/lib/libvirt    lib
+/var/cache/libvirt  cache
+/var/log/libvirt    log
+'
+
+# libvirtd does not start without this user, although here QEMU runs as root.
+add_qemu_user()
+{
+    local id=64055 # Debian's number for it
+    grep -q '^libvirt-qemu:' /etc/group || echo "libvirt-qemu:x:$id:" >>/etc/group
+    grep -q '^libvirt-qemu:' /etc/passwd ||
+        echo "libvirt-qemu:x:$id:$id::/var/lib/libvirt:/usr/sbin/nologin" >>/etc/passwd
+}
+
+mount_own()
+{
+    local place own
+    # Keep no other host's network alive: those mounts are copies of the machine's.
+    umount -R -l /run/netns 2>/dev/null || true
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p /run/lock
+    for place in /etc /var/lib /var/cache /var/log; do
+        mount_overlay "$place"
+    done
+    while read -r place own; do
+        [[ -n $place ]] || continue
+        mkdir -p "$place"
+        mount --bind "$HOST_DIR/$own" "$place"
+    done <<<"$OWN"
+    add_qemu_user
+    rm -f /etc/hosts /etc/hostname
+    cp "$HOST_DIR/hosts" /etc/hosts
+    echo "$HOST_NAME" >/etc/hostname
+}
+
+# --- daemons ----------------------------------------------------------------------------------
+
+# keep NAME LOG COMMAND... - runs it again whenever it ends.
+keep()
+{
+    local name=$1 log=$2 status started
+    shift 2
+    while :; do
+        status=0
+        started=$SECONDS
+        "$@" >>"$log" 2>&1 || status=$?
+        echo "$name ended with status $status, starts again"
+        if ((SECONDS - started < 2)); then sleep "$FAILING_DELAY_S"; else sleep "$RESTART_DELAY_S"; fi
+    done
+}
+
+stage_live()
+{
+    mount --make-rprivate /
+    hostname "$HOST_NAME"
+    mount_sys
+    mount_own
+    keep libvirtd "$HOST_DIR/libvirtd.log" libvirtd --listen &
+    if [[ -n $HOST_AGENT ]]; then
+        keep vrm-agent "$HOST_DIR/agent.log" "$HOST_AGENT" --config "$HOST_AGENT_CONF" &
+    fi
+    wait
+}
+
+"stage_$1"
