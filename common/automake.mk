@@ -4,10 +4,12 @@ noinst_LIBRARIES += common/libbase.a
 common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
 	common/base/err.c common/base/err.h \
+	common/base/json.c common/base/json.h \
 	common/base/log.c common/base/log.h \
 	common/base/ref.h \
 	common/base/rng.c common/base/rng.h \
-	common/base/vec.h
+	common/base/vec.h \
+	common/base/work.c common/base/work.h
 
 # What a program with libbase links.  The order matters: archives first, then libraries.
 BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)

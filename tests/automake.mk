@@ -9,6 +9,7 @@ UNIT_TESTS =
 
 # --- common/base -------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_err tests/test_clock tests/test_rng tests/test_log tests/test_vec
+UNIT_TESTS += tests/test_json tests/test_work
 
 tests_test_err_SOURCES = tests/test_err.c tests/suite.h
 tests_test_err_LDADD = $(TEST_LIBS)
@@ -20,6 +21,10 @@ tests_test_log_SOURCES = tests/test_log.c tests/suite.h
 tests_test_log_LDADD = $(TEST_LIBS)
 tests_test_vec_SOURCES = tests/test_vec.c tests/suite.h
 tests_test_vec_LDADD = $(TEST_LIBS)
+tests_test_json_SOURCES = tests/test_json.c tests/suite.h
+tests_test_json_LDADD = $(TEST_LIBS)
+tests_test_work_SOURCES = tests/test_work.c tests/suite.h
+tests_test_work_LDADD = $(TEST_LIBS)
 
 # --- common/model ------------------------------------------------------------------------------
 

@@ -2,9 +2,12 @@
  *
  * Strict inside (agents, etcd: json_unpack_ex with JSON_STRICT), tolerant at the door: the public
  * API's readers match keys without regard to case, because real clients write quantityMb for
- * quantityMB.  Every getter: an absent key leaves *ret untouched and succeeds; a key of the wrong
- * type or range fails with the full field name ("vmConfig.cpu.quantity"), the value and what is
- * allowed. */
+ * quantityMB (a key in the exact spelling wins, else the first one that fits).
+ *
+ * Every reader: an absent key or null leaves *ret untouched and succeeds; a value of the wrong type
+ * or range fails with VRM_ERR_INVALID, its message and err_field() naming the full field
+ * ("vmConfig.cpu.quantity"), the value and what is allowed.  Values inherit the lifetime of the
+ * body; json_t itself must not be shared between threads that change or count it.  Any thread. */
 #ifndef VRM_BASE_JSON_H
 #define VRM_BASE_JSON_H
 
@@ -21,7 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 /* Parses one value of at most len bytes, nested at most JSON_MAX_NESTING deep, no duplicate keys.
  */
 json_t *json_parse(const char *text, size_t len, GError **error);
-/* Compact, keys in insertion order; caller frees with g_free. */
+/* Compact, keys in insertion order, UTF-8 as it is; caller frees with g_free. */
 char *json_format(const json_t *value);
 
 /* A position in a body: the object and its path for messages. */
@@ -31,9 +34,13 @@ struct json_reader {
 };
 
 void json_reader_init(struct json_reader *reader, const json_t *object);
-/* Presence, without regard to case. */
+/* Present and not null. */
 bool json_has(const struct json_reader *reader, const char *key);
+/* NULL if absent or null; borrowed. */
 const json_t *json_get(const struct json_reader *reader, const char *key);
+/* For checks of the caller's own: fails with "FIELD = VALUE: want WANT". */
+bool json_refuse(const struct json_reader *reader, const char *key, const char *want,
+                 GError **error);
 /* Child object; absent or null gives a reader with object NULL. */
 bool json_read_object(const struct json_reader *reader, const char *key,
                       struct json_reader *ret_child, GError **error);
@@ -43,14 +50,15 @@ bool json_read_array(const struct json_reader *reader, const char *key, size_t m
 /* Element i of array, which must be an object. */
 bool json_read_element(const struct json_reader *reader, const char *key, const json_t *array,
                        size_t i, struct json_reader *ret_element, GError **error);
-/* Integers may also come as a string of digits; floats and out-of-range values are errors. */
+/* Integers may also come as a string of digits with an optional sign; floats and out-of-range
+ * values are errors. */
 bool json_read_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max,
                    int64_t *ret_value, GError **error);
-/* true/false, "true"/"false", 0/1. */
+/* true/false, "true"/"false" in any case, 0/1, "0"/"1". */
 bool json_read_bool(const struct json_reader *reader, const char *key, bool *ret_value,
                     GError **error);
 /* Valid UTF-8 without control characters, at most max_len characters.  *ret_value is replaced (old
- * value freed) only on success; null counts as absent. */
+ * value freed) only on success; "" is a value. */
 bool json_read_string(const struct json_reader *reader, const char *key, size_t max_len,
                       char **ret_value, GError **error);
 

@@ -29,26 +29,31 @@ struct work_pool_options {
 
 WorkPool *work_pool_new(const struct work_pool_options *options);
 
-/* key may be NULL (no ordering).  False, and nothing is called, if the queue is full or the pool is
- * stopping.  Any thread. */
+/* key (copied) may be NULL: no ordering.  False, and nothing is called, if the queue is full or the
+ * pool is stopping.  Any thread. */
 bool work_pool_submit(WorkPool *pool, const char *key, work_run_fn run, work_done_fn done,
                       void *data);
 
 /* Queued and running jobs; any thread. */
 unsigned work_pool_depth(WorkPool *pool);
 
-/* Drops queued jobs (their done is called with ran = false), waits for running ones, runs the
- * outstanding completions.  Loop thread; NULL is fine. */
+/* Waits for running jobs, drops queued ones (their done is called with ran = false, after those
+ * that ran), runs the outstanding completions.  Loop thread, not from inside a completion; nobody
+ * may submit any more.  NULL is fine. */
 void work_pool_free(WorkPool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkPool, work_pool_free)
 
-/* A mailbox from any thread to the loop: the one way in for API threads and callbacks. */
+/* A mailbox from any thread to the loop: the one way in for API threads and callbacks.  Messages of
+ * one sender keep their order. */
 typedef struct Mailbox Mailbox;
 typedef void (*mailbox_fn)(void *message, void *user); /* loop thread; owns message */
+/* context NULL: default context.  drop frees a message that is never delivered; may be NULL. */
 Mailbox *mailbox_new(GMainContext *context, mailbox_fn deliver, GDestroyNotify drop, void *user);
 /* Any thread.  False (message not taken) once the mailbox is closed. */
 bool mailbox_post(Mailbox *box, void *message);
-void mailbox_close(Mailbox *box); /* drops what is left; later posts are refused */
+/* Drops what is left; later posts are refused.  Loop thread, also from inside a delivery. */
+void mailbox_close(Mailbox *box);
+/* Loop thread, not from inside a delivery; nobody may post any more.  NULL is fine. */
 void mailbox_free(Mailbox *box);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Mailbox, mailbox_free)
 
