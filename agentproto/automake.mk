@@ -1,6 +1,3 @@
-noinst_LIBRARIES += agentproto/libagentproto.a
-
-agentproto_libagentproto_a_SOURCES = \
-	agentproto/codec.c \
-	agentproto/msg.c agentproto/msg.h \
-	agentproto/watch.c
+# agentproto/automake.mk - libagentproto: the messages between vrmd and vrm-agent.
+# The archive is listed by the first commit that brings its sources.
+EXTRA_DIST += agentproto/msg.h
