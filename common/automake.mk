@@ -1,5 +1,5 @@
 # common/automake.mk - libbase: tools without domain words; libmodel: the domain's value types.
-noinst_LIBRARIES += common/libbase.a
+noinst_LIBRARIES += common/libbase.a common/libmodel.a
 
 common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
@@ -10,6 +10,13 @@ common_libbase_a_SOURCES = \
 	common/base/rng.c common/base/rng.h \
 	common/base/vec.h \
 	common/base/work.c common/base/work.h
+
+common_libmodel_a_SOURCES = \
+	common/model/id.c common/model/id.h \
+	common/model/reason.h \
+	common/model/snapshot.c common/model/snapshot.h \
+	common/model/state.c common/model/state.h \
+	common/model/types.c common/model/types.h
 
 # What a program with libbase links.  The order matters: archives first, then libraries.
 BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)
