@@ -5,9 +5,11 @@
  *
  * Every write happens inside db_write(): it takes the shared epoch lock, proves that the caller's
  * epoch is the current one (else VRM_ERR_DENIED: deposed), runs the function, commits.
- *   VRM_ERR_UNAVAILABLE  no connection, or it broke before COMMIT was sent: nothing was written
- *   VRM_ERR_TIMEOUT      it broke while COMMIT was under way: unknown; reload and look
+ *   VRM_ERR_UNAVAILABLE  no connection, or it broke before the commit: nothing was written
+ *   VRM_ERR_TIMEOUT      it broke while COMMIT was under way, and the database did not come back in
+ *                        time to ask it: unknown; reload and look
  *   VRM_ERR_CONFLICT     a generation no longer matched, or a unique name is taken
+ *   VRM_ERR_BUSY         a deadlock with another worker: nothing was written, try again
  */
 #ifndef VRM_DB_DB_H
 #define VRM_DB_DB_H
@@ -23,7 +25,7 @@ Db *db_new(const char *conninfo, int64_t statement_timeout_ms);
 void db_free(Db *db);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_free)
 
-/* Connects if there is no usable connection; prepares every statement of every store. */
+/* Connects if there is no usable connection.  Statements are prepared at their first use. */
 bool db_connect(Db *db, GError **error);
 bool db_connected(const Db *db);
 /* A cheap round trip; connects first if needed. */
@@ -37,6 +39,10 @@ bool db_migrate(Db *db, GError **error);
 /* A new leader: exclusive lock (whoever holds it shared for more than 1 s is ended), then the
  * stored epoch becomes epoch.  VRM_ERR_DENIED if a higher one is there. */
 bool db_take_epoch(Db *db, int64_t epoch, GError **error);
+
+/* The newest epoch the database knows; for messages, and for an etcd that was rebuilt empty: its
+ * revisions must first grow beyond this. */
+bool db_stored_epoch(Db *db, int64_t *ret_epoch, GError **error);
 
 typedef bool (*db_tx_fn)(Db *db, void *data, GError **error);
 bool db_write(Db *db, int64_t epoch, db_tx_fn fn, void *data, GError **error);

@@ -1,0 +1,291 @@
+/* pg.c - see pg.h. */
+#include "config.h"
+
+#include "db/pg.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+/* The server's own limit shall speak first: its message is better than our silence. */
+#define CLIENT_GRACE_MS 500
+
+struct Pg {
+    PGconn *conn; /* NULL: broken */
+    int64_t statement_ms;
+    GHashTable *prepared; /* set of const struct stmt * */
+    int backend_pid;
+    char *backend_start;
+};
+
+static void drop_notice(void *arg G_GNUC_UNUSED, const PGresult *result G_GNUC_UNUSED)
+{
+}
+
+static void pg_break(Pg *pg)
+{
+    g_clear_pointer(&pg->conn, PQfinish);
+}
+
+/* False (and no error set) when the deadline passed or poll failed. */
+static bool wait_socket(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd poll_fd = { .fd = fd, .events = events };
+
+    for (;;) {
+        int64_t left_ms = deadline_ms - clock_now_ms();
+        int n;
+
+        if (left_ms <= 0)
+            return false;
+        n = poll(&poll_fd, 1, (int)MIN(left_ms, G_MAXINT));
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            return false;
+    }
+}
+
+/* ---- connecting ---------------------------------------------------------------------------- */
+
+static bool connect_steps(PGconn *conn, int64_t connect_ms, GError **error)
+{
+    int64_t deadline_ms = clock_now_ms() + connect_ms;
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+
+    while (next != PGRES_POLLING_OK) {
+        short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+
+        if (next == PGRES_POLLING_FAILED) {
+            pgerr_set(error, conn, NULL);
+            return false;
+        }
+        if (!wait_socket(PQsocket(conn), events, deadline_ms)) {
+            err_set(error, VRM_ERR_UNAVAILABLE,
+                    "PostgreSQL did not accept the connection within %" G_GINT64_FORMAT " ms",
+                    connect_ms);
+            return false;
+        }
+        next = PQconnectPoll(conn);
+    }
+    return true;
+}
+
+static PGconn *start_connection(const char *conninfo, GError **error)
+{
+    /* An address that answers nothing must not hold a dead connection for TCP's 15 minutes. */
+    const char *const keys[] = { "dbname",          "fallback_application_name", "client_encoding",
+                                 "keepalives_idle", "tcp_user_timeout",          NULL };
+    const char *const values[] = { conninfo, "vrm", "UTF8", "5", "15000", NULL };
+    char *complaint = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &complaint);
+    PGconn *conn;
+
+    if (!options) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "conninfo", "database conninfo: %s",
+                       complaint ? g_strchomp(complaint) : "cannot be read");
+        PQfreemem(complaint);
+        return NULL;
+    }
+    PQconninfoFree(options);
+    conn = PQconnectStartParams(keys, values, 1);
+    if (!conn)
+        g_error("libpq: out of memory");
+    if (PQstatus(conn) == CONNECTION_BAD) {
+        pgerr_set(error, conn, NULL);
+        PQfinish(conn);
+        return NULL;
+    }
+    return conn;
+}
+
+/* What every session needs.  An administrator's synchronous_commit=off would lose acknowledged
+ * writes; his stricter settings (remote_apply) stay. */
+static bool configure_session(Pg *pg, GError **error)
+{
+    static const struct stmt settings = {
+        "session_settings",
+        "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),"
+        " set_config('idle_in_transaction_session_timeout', $2, false),"
+        " set_config('default_transaction_isolation', 'read committed', false),"
+        " set_config('tcp_keepalives_idle', '5', false),"
+        " CASE WHEN current_setting('synchronous_commit') = 'off'"
+        "  THEN set_config('synchronous_commit', 'on', false) END,"
+        " (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid())"
+        "  AS backend_start",
+        2
+    };
+    g_autofree char *statement = g_strdup_printf("%" G_GINT64_FORMAT, pg->statement_ms);
+    g_autofree char *idle = g_strdup_printf("%" G_GINT64_FORMAT, 2 * pg->statement_ms);
+    const char *const values[] = { statement, idle };
+    g_autoptr(PGresult) result = pg_exec_stmt(pg, &settings, values, error);
+
+    if (!result)
+        return false;
+    pg->backend_pid = PQbackendPID(pg->conn);
+    pg->backend_start = g_strdup(PQgetvalue(result, 0, PQfnumber(result, "backend_start")));
+    return true;
+}
+
+Pg *pg_open(const char *conninfo, int64_t connect_ms, int64_t statement_ms, GError **error)
+{
+    g_autoptr(Pg) pg = g_new0(Pg, 1);
+
+    pg->statement_ms = statement_ms;
+    pg->prepared = g_hash_table_new(NULL, NULL);
+    pg->conn = start_connection(conninfo, error);
+    if (!pg->conn || !connect_steps(pg->conn, connect_ms, error))
+        return NULL;
+    PQsetNoticeReceiver(pg->conn, drop_notice, NULL);
+    if (PQsetnonblocking(pg->conn, 1) != 0) {
+        pgerr_set(error, pg->conn, NULL);
+        return NULL;
+    }
+    return configure_session(pg, error) ? g_steal_pointer(&pg) : NULL;
+}
+
+void pg_close(Pg *pg)
+{
+    if (!pg)
+        return;
+    pg_break(pg);
+    g_hash_table_destroy(pg->prepared);
+    g_free(pg->backend_start);
+    g_free(pg);
+}
+
+bool pg_usable(const Pg *pg)
+{
+    return pg && pg->conn;
+}
+
+int pg_backend_pid(const Pg *pg)
+{
+    return pg->backend_pid;
+}
+
+const char *pg_backend_start(const Pg *pg)
+{
+    return pg->backend_start;
+}
+
+/* ---- statements ---------------------------------------------------------------------------- */
+
+static bool flush_output(PGconn *conn, int64_t deadline_ms)
+{
+    for (;;) {
+        int left = PQflush(conn);
+
+        if (left <= 0)
+            return left == 0;
+        /* The server may wait for us to read before it reads on. */
+        if (!wait_socket(PQsocket(conn), POLLIN | POLLOUT, deadline_ms) || !PQconsumeInput(conn))
+            return false;
+    }
+}
+
+/* The next result, or NULL at the end; *ret_late when the deadline passed instead. */
+static PGresult *next_result(PGconn *conn, int64_t deadline_ms, bool *ret_late)
+{
+    while (PQisBusy(conn)) {
+        if (!wait_socket(PQsocket(conn), POLLIN, deadline_ms)) {
+            *ret_late = true;
+            return NULL;
+        }
+        if (!PQconsumeInput(conn))
+            break; /* PQgetResult then reports the break */
+    }
+    return PQgetResult(conn);
+}
+
+static bool is_failure(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY;
+}
+
+/* Reads to the end of what was sent. */
+static PGresult *collect(Pg *pg, bool sent, GError **error)
+{
+    int64_t limit_ms = pg->statement_ms + CLIENT_GRACE_MS;
+    int64_t deadline_ms = clock_now_ms() + limit_ms;
+    g_autoptr(PGresult) kept = NULL;
+    bool late = false;
+
+    if (!sent || !flush_output(pg->conn, deadline_ms)) {
+        pgerr_set(error, pg->conn, NULL);
+        pg_break(pg);
+        return NULL;
+    }
+    for (;;) {
+        PGresult *result = next_result(pg->conn, deadline_ms, &late);
+
+        if (!result)
+            break;
+        if (kept && is_failure(kept)) {
+            PQclear(result);
+            continue;
+        }
+        PQclear(kept);
+        kept = result;
+    }
+    if (late) {
+        err_set(error, VRM_ERR_UNAVAILABLE,
+                "PostgreSQL did not answer within %" G_GINT64_FORMAT " ms", limit_ms);
+        pg_break(pg);
+        return NULL;
+    }
+    if (!kept || is_failure(kept)) {
+        pgerr_set(error, pg->conn, kept);
+        if (PQstatus(pg->conn) == CONNECTION_BAD)
+            pg_break(pg);
+        return NULL;
+    }
+    return g_steal_pointer(&kept);
+}
+
+static bool check_usable(const Pg *pg, GError **error)
+{
+    if (pg_usable(pg))
+        return true;
+    err_set(error, VRM_ERR_UNAVAILABLE, "the connection to PostgreSQL is lost");
+    return false;
+}
+
+PGresult *pg_exec(Pg *pg, const char *sql, GError **error)
+{
+    if (!check_usable(pg, error))
+        return NULL;
+    return collect(pg, PQsendQuery(pg->conn, sql) == 1, error);
+}
+
+static bool prepare(Pg *pg, const struct stmt *stmt, GError **error)
+{
+    g_autoptr(PGresult) result = NULL;
+
+    if (g_hash_table_contains(pg->prepared, stmt))
+        return true;
+    result = collect(pg, PQsendPrepare(pg->conn, stmt->name, stmt->sql, stmt->n_params, NULL) == 1,
+                     error);
+    if (!result)
+        return false;
+    g_hash_table_add(pg->prepared, (gpointer)(guintptr)stmt); /* never written through */
+    return true;
+}
+
+PGresult *pg_exec_stmt(Pg *pg, const struct stmt *stmt, const char *const *values, GError **error)
+{
+    PGresult *result = NULL;
+
+    if (check_usable(pg, error) && prepare(pg, stmt, error))
+        result = collect(
+            pg,
+            PQsendQueryPrepared(pg->conn, stmt->name, stmt->n_params, values, NULL, NULL, 0) == 1,
+            error);
+    if (!result)
+        g_prefix_error(error, "%s: ", stmt->name);
+    return result;
+}
