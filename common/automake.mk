@@ -3,6 +3,7 @@ noinst_LIBRARIES += common/libbase.a common/libmodel.a
 
 common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
+	common/base/conf.c common/base/conf.h \
 	common/base/err.c common/base/err.h \
 	common/base/json.c common/base/json.h \
 	common/base/log.c common/base/log.h \

@@ -9,7 +9,7 @@ UNIT_TESTS =
 
 # --- common/base -------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_err tests/test_clock tests/test_rng tests/test_log tests/test_vec
-UNIT_TESTS += tests/test_json tests/test_work
+UNIT_TESTS += tests/test_json tests/test_work tests/test_conf
 
 tests_test_err_SOURCES = tests/test_err.c tests/suite.h
 tests_test_err_LDADD = $(TEST_LIBS)
@@ -25,6 +25,8 @@ tests_test_json_SOURCES = tests/test_json.c tests/suite.h
 tests_test_json_LDADD = $(TEST_LIBS)
 tests_test_work_SOURCES = tests/test_work.c tests/suite.h
 tests_test_work_LDADD = $(TEST_LIBS)
+tests_test_conf_SOURCES = tests/test_conf.c tests/suite.h
+tests_test_conf_LDADD = $(TEST_LIBS)
 
 # --- common/model ------------------------------------------------------------------------------
 
