@@ -1,3 +1,7 @@
 # agentproto/automake.mk - libagentproto: the messages between vrmd and vrm-agent.
-# The archive is listed by the first commit that brings its sources.
-EXTRA_DIST += agentproto/msg.h
+noinst_LIBRARIES += agentproto/libagentproto.a
+
+agentproto_libagentproto_a_SOURCES = \
+	agentproto/codec.c agentproto/codec.h \
+	agentproto/msg.c agentproto/msg.h \
+	agentproto/watch.c

@@ -14,8 +14,10 @@
  * VM's run_gen: a command with a lower one than the agent has seen for that VM is refused, so a
  * late start cannot revive a VM that was moved away.  No wall clock: deadlines are relative.
  *
- * Decoders are strict (unknown keys are tolerated only in messages from a newer peer), bound every
- * size, and leave outputs untouched on failure.  Pure; any thread. */
+ * Every message has "v", the sender's protocol version.  Decoders are strict (unknown keys are
+ * tolerated only when "v" is newer than ours), bound every size, and leave outputs untouched on
+ * failure.  Encoders bring numbers into their bounds and cut and clean texts, so that a strange
+ * value of the hypervisor cannot end a stream.  Pure; any thread. */
 #ifndef VRM_AGENTPROTO_MSG_H
 #define VRM_AGENTPROTO_MSG_H
 
@@ -30,6 +32,7 @@
 #define AGENT_PROTOCOL_OLDEST   1
 #define AGENT_COMMAND_ID_MAX    64
 #define AGENT_MAX_DOMAINS       4096
+#define AGENT_MAX_REPORTS       1024 /* in a full line; the agent leaves out the oldest */
 #define AGENT_MAX_LINE          (4u << 20)
 #define AGENT_STATS_INTERVAL_MS 5000 /* default; the agent's settings may say less */
 #define AGENT_BEAT_INTERVAL_MS  1000
@@ -47,14 +50,14 @@ struct migrate_args {
 
 /* What each verb needs:  define: vm (makes its missing volumes).  undefine: vm (removes its
  * volumes; refused while it runs).  start: vm.  stop, reboot: force.  migrate: migrate.
- * abort: abort_id.  All but abort: vm_uuid. */
+ * abort: abort_id.  All but abort: vm_uuid, the same as vm's.  Nothing else is allowed. */
 struct agent_command {
     char *id; /* 1..64 of [A-Za-z0-9._-]; unique for ever: "t<task>-<step>-<epoch of first send>" */
-    int64_t epoch;
-    int64_t gen;
+    int64_t epoch; /* >= 1 */
+    int64_t gen;   /* >= 0 */
     enum agent_verb verb;
     char *vm_uuid;
-    int64_t deadline_ms; /* from receipt; > 0 */
+    int64_t deadline_ms; /* from receipt; 1 .. one day */
     Vm *vm;              /* define, undefine, start */
     bool force;
     struct migrate_args migrate;
@@ -140,7 +143,7 @@ struct host_stats {
 // clang-format on
 STATE_DECLARE(watch_kind, WATCH_KINDS, N_WATCH_KINDS)
 
-/* One decoded line; only the fields of its kind are set. */
+/* One decoded line; only the fields of its kind are set (the others "" or 0). */
 struct watch_line {
     enum watch_kind kind;
     struct agent_hello hello;
