@@ -16,7 +16,7 @@
 
 #include "base/httpc.h"
 
-struct etcd_txn;
+typedef struct EtcdTxn EtcdTxn;
 typedef struct Leader Leader;
 
 struct leader_options {
@@ -61,7 +61,7 @@ const char *leader_url(const Leader *leader);
 bool leader_etcd_ok(const Leader *leader);
 
 /* Adds "we still lead" to a transaction of ours; false (and nothing added) if not leader_valid. */
-bool leader_guard(const Leader *leader, struct etcd_txn *txn);
+bool leader_guard(const Leader *leader, EtcdTxn *txn);
 
 /* Stops acting at once, then gives the lease back so that a standby takes over without waiting.
  * done is called exactly once, from the loop, within 2 s also when etcd is silent; no other

@@ -1,1 +1,7 @@
-# ha/automake.mk - filled by the first commit of this folder.
+# Pure: no I/O, no clock, no log.
+noinst_LIBRARIES += ha/libha.a
+
+ha_libha_a_SOURCES = \
+	ha/leader_fsm.c ha/leader_fsm.h
+
+EXTRA_DIST += ha/README
