@@ -35,11 +35,13 @@ tests_test_conf_LDADD = $(TEST_LIBS)
 # --- scheduler ---------------------------------------------------------------------------------
 
 # --- ha ----------------------------------------------------------------------------------------
-UNIT_TESTS += tests/test_leader_fsm
+UNIT_TESTS += tests/test_leader_fsm tests/test_leader_sim
 EXTRA_DIST += tests/golden/leader.dot
 
 tests_test_leader_fsm_SOURCES = tests/test_leader_fsm.c tests/suite.h
 tests_test_leader_fsm_LDADD = ha/libha.a $(TEST_LIBS)
+tests_test_leader_sim_SOURCES = tests/test_leader_sim.c tests/suite.h
+tests_test_leader_sim_LDADD = ha/libha.a $(TEST_LIBS)
 
 # --- db ----------------------------------------------------------------------------------------
 
