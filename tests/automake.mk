@@ -29,6 +29,18 @@ tests_test_conf_SOURCES = tests/test_conf.c tests/suite.h
 tests_test_conf_LDADD = $(TEST_LIBS)
 
 # --- common/model ------------------------------------------------------------------------------
+MODEL_TEST_LIBS = common/libmodel.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/test_id tests/test_state tests/test_types tests/test_snapshot
+
+tests_test_id_SOURCES = tests/test_id.c tests/suite.h
+tests_test_id_LDADD = $(MODEL_TEST_LIBS)
+tests_test_state_SOURCES = tests/test_state.c tests/suite.h
+tests_test_state_LDADD = $(MODEL_TEST_LIBS)
+tests_test_types_SOURCES = tests/test_types.c tests/suite.h
+tests_test_types_LDADD = $(MODEL_TEST_LIBS)
+tests_test_snapshot_SOURCES = tests/test_snapshot.c tests/suite.h
+tests_test_snapshot_LDADD = $(MODEL_TEST_LIBS)
 
 # --- agentproto --------------------------------------------------------------------------------
 
