@@ -43,6 +43,12 @@ tests_test_snapshot_SOURCES = tests/test_snapshot.c tests/suite.h
 tests_test_snapshot_LDADD = $(MODEL_TEST_LIBS)
 
 # --- agentproto --------------------------------------------------------------------------------
+PROTO_TEST_LIBS = agentproto/libagentproto.a $(MODEL_TEST_LIBS)
+
+UNIT_TESTS += tests/test_agentproto
+
+tests_test_agentproto_SOURCES = tests/test_agentproto.c tests/suite.h
+tests_test_agentproto_LDADD = $(PROTO_TEST_LIBS)
 
 # --- scheduler ---------------------------------------------------------------------------------
 
