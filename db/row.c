@@ -11,36 +11,11 @@
 
 #define ROW_MAX_COLS 64
 
-/* Adapts an X-list's functions to enums of any type. */
-#define ROW_WORDS(list, format_fn, parse_fn)                                                       \
-    static const char *list##_format(unsigned value)                                               \
-    {                                                                                              \
-        return format_fn((enum list)value);                                                        \
-    }                                                                                              \
-    static bool list##_read(const char *text, unsigned *ret_value)                                 \
-    {                                                                                              \
-        enum list value;                                                                           \
-                                                                                                   \
-        if (!parse_fn(text, &value))                                                               \
-            return false;                                                                          \
-        *ret_value = (unsigned)value;                                                              \
-        return true;                                                                               \
-    }                                                                                              \
-    const struct words list##_words = { list##_format, list##_read };
-
-// clang-format off
-ROW_WORDS(vm_status, vm_status_name, vm_status_parse)
-ROW_WORDS(task_status, task_status_name, task_status_parse)
-ROW_WORDS(task_type, task_type_name, task_type_parse)
-ROW_WORDS(task_origin, task_origin_name, task_origin_parse)
-ROW_WORDS(rule_type, rule_type_name, rule_type_parse)
-ROW_WORDS(rule_strength, rule_strength_name, rule_strength_parse)
-ROW_WORDS(group_type, group_type_name, group_type_parse)
-ROW_WORDS(move_reason, move_reason_name, move_reason_parse)
-ROW_WORDS(recommendation_state, recommendation_state_name, recommendation_state_parse)
-ROW_WORDS(event_severity, event_severity_name, event_severity_parse)
-ROW_WORDS(object_kind, object_kind_segment, object_kind_parse)
-// clang-format on
+const char *const object_kind_words[N_OBJECT_KINDS] = {
+#define X(name, segment) segment,
+    OBJECT_KINDS(X)
+#undef X
+};
 
 G_STATIC_ASSERT(sizeof(enum vm_status) == sizeof(unsigned));
 
@@ -74,7 +49,7 @@ static void add_param(struct stmt_params *params, const struct col *col, const v
         stmt_add_text(params, *(char *const *)field);
         break;
     case COL_WORD:
-        stmt_add_text(params, col->words->format(*(const unsigned *)field));
+        stmt_add_text(params, state_word(col->words, col->n_words, *(const unsigned *)field));
         break;
     case COL_HOURS:
         add_hours(params, field);
@@ -194,7 +169,7 @@ static bool read_field(void *object, const struct col *col, const char *text)
         replace_text(field, text);
         return true;
     case COL_WORD:
-        return col->words->parse(text, field);
+        return state_find(col->words, col->n_words, text, field);
     case COL_HOURS:
         return parse_hours(text, field);
     case COL_IDS:

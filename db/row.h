@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "db/stmt.h"
+#include "model/id.h"
+#include "model/state.h"
 
 enum col_type {
     COL_INT,   /* int64_t */
@@ -23,21 +25,16 @@ enum col_type {
     COL_IDS,   /* int64_t *, owned, and a size_t count; read only: members have their own table */
 };
 
-/* How an enum is spelt; see ROW_WORDS in row.c. */
-struct words {
-    const char *(*format)(unsigned value);
-    bool (*parse)(const char *text, unsigned *ret_value);
-};
-extern const struct words vm_status_words, task_status_words, task_type_words, task_origin_words,
-    rule_type_words, rule_strength_words, group_type_words, move_reason_words,
-    recommendation_state_words, event_severity_words, object_kind_words;
+/* model/id.h has no such list. */
+extern const char *const object_kind_words[N_OBJECT_KINDS];
 
 struct col {
     const char *name;
     enum col_type type;
     size_t offset;
-    size_t count_offset;       /* COL_IDS */
-    const struct words *words; /* COL_WORD */
+    size_t count_offset;      /* COL_IDS */
+    const char *const *words; /* COL_WORD: the X-list's words */
+    size_t n_words;
 };
 
 /* The field's C type picks the column type; an enum without words counts as a number. */
@@ -61,7 +58,8 @@ struct col {
     }
 #define COL_ENUM(Type, column, field, list)                                                        \
     {                                                                                              \
-        .name = column, .type = COL_WORD, .offset = offsetof(Type, field), .words = &list##_words  \
+        .name = column, .type = COL_WORD, .offset = offsetof(Type, field), .words = list##_words,  \
+        .n_words = G_N_ELEMENTS(list##_words)                                                      \
     }
 #define COL_LIST(Type, column, field, count)                                                       \
     {                                                                                              \
