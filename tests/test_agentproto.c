@@ -632,12 +632,10 @@ START_TEST(clearing_twice_or_an_empty_struct_is_fine)
 }
 END_TEST
 
-static const char verbs[N_AGENT_VERBS], states[N_COMMAND_STATES], kinds[N_WATCH_KINDS];
-
-SUITE_MAIN("agentproto", SUITE_LOOP(each_command_makes_the_round_trip, verbs),
+SUITE_MAIN("agentproto", SUITE_LOOP(each_command_makes_the_round_trip, agent_verb_words),
            SUITE_TEST(an_agent_gets_all_it_needs_of_a_vm),
-           SUITE_LOOP(each_report_makes_the_round_trip, states),
-           SUITE_LOOP(each_watch_line_makes_the_round_trip, kinds),
+           SUITE_LOOP(each_report_makes_the_round_trip, command_state_words),
+           SUITE_LOOP(each_watch_line_makes_the_round_trip, watch_kind_words),
            SUITE_TEST(lists_keep_their_order_and_contents),
            SUITE_TEST(strange_values_of_a_hypervisor_do_not_end_the_stream),
            SUITE_TEST(texts_are_cut_and_cleaned),
