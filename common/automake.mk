@@ -5,8 +5,10 @@ common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
 	common/base/conf.c common/base/conf.h \
 	common/base/err.c common/base/err.h \
+	common/base/httpc.c common/base/httpc.h \
 	common/base/json.c common/base/json.h \
 	common/base/log.c common/base/log.h \
+	common/base/metrics.c common/base/metrics.h \
 	common/base/ref.h \
 	common/base/rng.c common/base/rng.h \
 	common/base/vec.h \

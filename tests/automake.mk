@@ -9,7 +9,8 @@ UNIT_TESTS =
 
 # --- common/base -------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_err tests/test_clock tests/test_rng tests/test_log tests/test_vec
-UNIT_TESTS += tests/test_json tests/test_work tests/test_conf
+UNIT_TESTS += tests/test_json tests/test_work tests/test_conf tests/test_httpc \
+	tests/test_metrics
 
 tests_test_err_SOURCES = tests/test_err.c tests/suite.h
 tests_test_err_LDADD = $(TEST_LIBS)
@@ -27,6 +28,10 @@ tests_test_work_SOURCES = tests/test_work.c tests/suite.h
 tests_test_work_LDADD = $(TEST_LIBS)
 tests_test_conf_SOURCES = tests/test_conf.c tests/suite.h
 tests_test_conf_LDADD = $(TEST_LIBS)
+tests_test_httpc_SOURCES = tests/test_httpc.c tests/suite.h tests/testcerts.c tests/testcerts.h
+tests_test_httpc_LDADD = $(TEST_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS)
+tests_test_metrics_SOURCES = tests/test_metrics.c tests/suite.h
+tests_test_metrics_LDADD = $(TEST_LIBS)
 
 # --- common/model ------------------------------------------------------------------------------
 MODEL_TEST_LIBS = common/libmodel.a $(TEST_LIBS)
