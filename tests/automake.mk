@@ -7,6 +7,23 @@ TEST_LIBS = $(BASE_LIBS) $(CHECK_LIBS)
 
 UNIT_TESTS =
 
+# Fuzz targets: FUZZ_TARGETS += tests/fuzz/fuzz_x, its _SOURCES with $(FUZZ_MAIN), _LDADD, and
+# _LDFLAGS = $(FUZZ_LINK).  make check replays tests/fuzz/corpus/x; --enable-fuzz (clang) links
+# libFuzzer instead: tests/fuzz/fuzz_x -max_total_time=60 CORPUS.
+FUZZ_TARGETS =
+EXTRA_DIST += tests/fuzz/corpus
+if FUZZ
+FUZZ_MAIN =
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += tests/fuzz/replay_main.c
+else
+FUZZ_MAIN = tests/fuzz/replay_main.c
+FUZZ_LINK = $(AM_LDFLAGS)
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+endif
+
 # --- common/base -------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_err tests/test_clock tests/test_rng tests/test_log tests/test_vec
 UNIT_TESTS += tests/test_json tests/test_work tests/test_conf tests/test_httpc \
@@ -54,6 +71,16 @@ UNIT_TESTS += tests/test_agentproto
 
 tests_test_agentproto_SOURCES = tests/test_agentproto.c tests/suite.h
 tests_test_agentproto_LDADD = $(PROTO_TEST_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_agent_msg tests/fuzz/fuzz_watch
+
+tests_fuzz_fuzz_agent_msg_SOURCES = tests/fuzz/fuzz_agent_msg.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_agent_msg_LDADD = $(PROTO_FUZZ_LIBS)
+tests_fuzz_fuzz_agent_msg_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_watch_SOURCES = tests/fuzz/fuzz_watch.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_watch_LDADD = $(PROTO_FUZZ_LIBS)
+tests_fuzz_fuzz_watch_LDFLAGS = $(FUZZ_LINK)
+PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 
 # --- scheduler ---------------------------------------------------------------------------------
 
