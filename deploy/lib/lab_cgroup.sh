@@ -72,7 +72,18 @@ cgroup_children() # GROUP - prints the names of its folders
     done | sort -u
 }
 
-cgroup_pids() # GROUP - prints all processes in it and below
+# cgroup_pids GROUP - prints all processes in it and below.
+cgroup_pids()
+{
+    local folder
+    folder=$(cgroup_folders "$1" | head -n 1)
+    [[ -n $folder ]] || return 0
+    # A process whose threads are in several folders is named in each.
+    find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un
+}
+
+# The same by all roots: a process that was just entering may be in some of them only.
+cgroup_all_pids() # GROUP
 {
     local folder
     for folder in $(cgroup_folders "$1"); do
@@ -80,16 +91,20 @@ cgroup_pids() # GROUP - prints all processes in it and below
     done | sort -un
 }
 
+cgroup_write_below() # FOLDER FILE VALUE - writes the value into each file of that name
+{
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    find "$1" -name "$2" -exec sh -c 'for file; do echo "$0" >"$file"; done' "$3" {} + 2>/dev/null || true
+}
+
+# Thawing goes down to each folder: version 1 freezes and thaws them one by one.
 cgroup_freeze() # GROUP yes|no
 {
     local folder
     local -A v1=([yes]=FROZEN [no]=THAWED) v2=([yes]=1 [no]=0)
     for folder in $(cgroup_folders "$1"); do
-        if [[ -e $folder/freezer.state ]]; then
-            echo "${v1[$2]}" >"$folder/freezer.state"
-        elif [[ -e $folder/cgroup.freeze ]]; then
-            echo "${v2[$2]}" >"$folder/cgroup.freeze"
-        fi
+        cgroup_write_below "$folder" freezer.state "${v1[$2]}"
+        cgroup_write_below "$folder" cgroup.freeze "${v2[$2]}"
     done
 }
 
@@ -109,17 +124,17 @@ cgroup_is_frozen() # GROUP
 cgroup_kill_once() # GROUP - true when nothing is left
 {
     local pids
-    pids=$(cgroup_pids "$1")
+    pids=$(cgroup_all_pids "$1")
     # shellcheck disable=SC2086 # a list of numbers
     [[ -z $pids ]] || kill -9 $pids 2>/dev/null || true
     cgroup_freeze "$1" no
-    [[ -z $(cgroup_pids "$1") ]]
+    [[ -z $(cgroup_all_pids "$1") ]]
 }
 
 cgroup_kill() # GROUP
 {
     wait_for 20 cgroup_kill_once "$1" ||
-        lab_die "processes of $1 cannot be killed: $(cgroup_pids "$1" | tr '\n' ' ')"
+        lab_die "processes of $1 cannot be killed: $(cgroup_all_pids "$1" | tr '\n' ' ')"
 }
 
 cgroup_remove_once() # GROUP - true when no folder is left

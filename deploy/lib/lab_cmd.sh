@@ -124,9 +124,7 @@ cmd_status_row() # HOST - prints its row; false if it is not well
     local state agent=off
     host_names "$1"
     state=$(host_state)
-    if [[ -s $H_DIR/agent-program ]]; then
-        agent=$(host_count "$(basename "$(cat "$H_DIR/agent-program")")")
-    fi
+    [[ ! -s $H_DIR/agent-program ]] || agent=$(host_agents)
     printf '%-6s %-9s %-13s %-5s %-13s %-5s %-9s %-6s %s\n' "$H" "$state" \
         "$H_MGMT_IP" "$(net_link_state "$H_MGMT_LINK")" "$H_HA_IP" "$(net_link_state "$H_HA_LINK")" \
         "$(host_count libvirtd)" "$agent" "$(host_count qemu-system-x86_64)"

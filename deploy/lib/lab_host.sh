@@ -31,6 +31,17 @@ host_count()
     printf '%s' "$n"
 }
 
+# host_agents - prints how many agents run: their program may be a script, so by argument.
+host_agents()
+{
+    local pid program n=0
+    program=$(cat "$H_DIR/agent-program" 2>/dev/null) || true
+    for pid in $(cgroup_pids "$H_GROUP"); do
+        [[ -z $program ]] || ! grep -qszxF "$program" "/proc/$pid/cmdline" || n=$((n + 1))
+    done
+    printf '%s' "$n"
+}
+
 # host_state - prints up, paused, starting (no libvirtd now) or down.
 host_state()
 {

@@ -124,4 +124,13 @@ net_remove_all()
         ip route del unreachable "$(net_of_plane "$plane").0/24" metric "$NET_LAST_METRIC" \
             2>/dev/null || true
     done
+    net_remove_netns_folder
+}
+
+# `ip netns` makes this folder and mounts it on itself; it is not ours while anybody uses it.
+net_remove_netns_folder()
+{
+    [[ -d /run/netns && -z $(ls -A /run/netns) ]] || return 0
+    umount /run/netns 2>/dev/null || true
+    rmdir /run/netns 2>/dev/null || true
 }
