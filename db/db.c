@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "db/db_impl.h"
 #include "db/migrate.h"
-#include "db/stmt.h"
+#include "db/store_tables.h"
 #include "model/reason.h"
 
 #define MIGRATION_STATEMENT_MS 600000
