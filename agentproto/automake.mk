@@ -5,3 +5,5 @@ agentproto_libagentproto_a_SOURCES = \
 	agentproto/codec.c agentproto/codec.h \
 	agentproto/msg.c agentproto/msg.h \
 	agentproto/watch.c
+
+EXTRA_DIST += agentproto/README

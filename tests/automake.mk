@@ -64,6 +64,11 @@ tests_test_types_LDADD = $(MODEL_TEST_LIBS)
 tests_test_snapshot_SOURCES = tests/test_snapshot.c tests/suite.h
 tests_test_snapshot_LDADD = $(MODEL_TEST_LIBS)
 
+# Benchmarks are built by make check, so that they never rot, and run by hand.
+check_PROGRAMS += tests/bench/bench_snapshot
+tests_bench_bench_snapshot_SOURCES = tests/bench/bench_snapshot.c
+tests_bench_bench_snapshot_LDADD = common/libmodel.a $(BASE_LIBS)
+
 # --- agentproto --------------------------------------------------------------------------------
 PROTO_TEST_LIBS = agentproto/libagentproto.a $(MODEL_TEST_LIBS)
 

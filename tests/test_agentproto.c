@@ -597,16 +597,16 @@ START_TEST(a_foreign_error_is_internal)
 END_TEST
 
 static const struct {
-    int status;
     const char *body;
+    int status;
     enum vrm_err code;
 } bodies[] = {
-    { 400, "", VRM_ERR_INVALID },
-    { 404, "<html>no</html>", VRM_ERR_NOT_FOUND },
-    { 409, "{}", VRM_ERR_CONFLICT },
-    { 503, "{\"v\":1,\"error\":{\"code\":\"busy\"}}", VRM_ERR_UNAVAILABLE },
-    { 500, "null", VRM_ERR_INTERNAL },
-    { 200, "{\"v\":1,\"error\":7}", VRM_ERR_INTERNAL },
+    { "", 400, VRM_ERR_INVALID },
+    { "<html>no</html>", 404, VRM_ERR_NOT_FOUND },
+    { "{}", 409, VRM_ERR_CONFLICT },
+    { "{\"v\":1,\"error\":{\"code\":\"busy\"}}", 503, VRM_ERR_UNAVAILABLE },
+    { "null", 500, VRM_ERR_INTERNAL },
+    { "{\"v\":1,\"error\":7}", 200, VRM_ERR_INTERNAL },
 };
 
 START_TEST(an_answer_without_an_error_of_ours_is_judged_by_its_status)

@@ -229,6 +229,12 @@ struct board {
     bool end;
 };
 
+struct reader {
+    struct board *board;
+    pthread_t thread;
+    uint64_t wrong; /* what must not be seen */
+};
+
 static Snapshot *board_take(struct board *board)
 {
     Snapshot *snap = NULL;
@@ -254,21 +260,20 @@ static void board_publish(struct board *board, Snapshot *snap)
 /* Every VM of a root was written in the same round or before, and host 1 tells which it was. */
 static void *read_roots(void *user)
 {
-    struct board *board = user;
-    uintptr_t wrong = 0;
+    struct reader *reader = user;
     uint64_t last = 0;
 
     for (;;) {
-        g_autoptr(Snapshot) snap = board_take(board);
+        g_autoptr(Snapshot) snap = board_take(reader->board);
         const Host *host;
 
         if (!snap)
-            return (void *)wrong;
+            return NULL;
         host = snapshot_host(snap, 1);
-        wrong += snap->version < last || snap->n_vms != N_VMS || !host;
+        reader->wrong += snap->version < last || snap->n_vms != N_VMS || !host;
         last = snap->version;
         for (size_t i = 0; host && i < snap->n_vms; i++)
-            wrong += snap->vms[i]->generation > host->generation;
+            reader->wrong += snap->vms[i]->generation > host->generation;
     }
 }
 
@@ -276,14 +281,16 @@ START_TEST(readers_on_other_threads_see_whole_roots)
 {
     struct board board = { .lock = PTHREAD_MUTEX_INITIALIZER };
     g_autoptr(SnapshotBuilder) builder = snapshot_builder_new();
-    pthread_t readers[N_READERS];
+    struct reader readers[N_READERS];
 
     for (int64_t id = 1; id <= N_VMS; id++)
         snapshot_builder_put_vm(builder, make_vm(id, 0));
     snapshot_builder_put_host(builder, make_host(1));
     board_publish(&board, snapshot_builder_build(builder, 0));
-    for (size_t i = 0; i < N_READERS; i++)
-        ck_assert_int_eq(pthread_create(&readers[i], NULL, read_roots, &board), 0);
+    for (size_t i = 0; i < N_READERS; i++) {
+        readers[i] = (struct reader){ .board = &board };
+        ck_assert_int_eq(pthread_create(&readers[i].thread, NULL, read_roots, &readers[i]), 0);
+    }
     for (int64_t round = 1; round <= N_ROUNDS; round++) {
         Host *host = host_dup(snapshot_builder_get_host(builder, 1));
 
@@ -302,10 +309,8 @@ START_TEST(readers_on_other_threads_see_whole_roots)
     board.end = true;
     pthread_mutex_unlock(&board.lock);
     for (size_t i = 0; i < N_READERS; i++) {
-        void *wrong = NULL;
-
-        ck_assert_int_eq(pthread_join(readers[i], &wrong), 0);
-        ck_assert_ptr_null(wrong);
+        ck_assert_int_eq(pthread_join(readers[i].thread, NULL), 0);
+        ck_assert_uint_eq(readers[i].wrong, 0);
     }
     snapshot_unref(board.current);
 }

@@ -25,6 +25,19 @@ static inline void ref_get(struct ref *ref)
     g_assert(old > 0);
 }
 
+/* One more reference to a const object whose first member is its struct ref; gives it back without
+ * const, because whoever holds a reference must be able to drop it.  Counting is not changing. */
+static inline void *ref_get_const(const void *object)
+{
+    union {
+        const void *in;
+        void *out;
+    } same = { .in = object };
+
+    ref_get((struct ref *)same.out);
+    return same.out;
+}
+
 /* True when the caller held the last reference and must free the object. */
 static inline bool ref_put(struct ref *ref)
 {

@@ -51,6 +51,7 @@ enum kind {
 /* What readers get is its first member. */
 struct root {
     Snapshot snapshot;
+    Site *site;
     struct list *lists[N_KINDS];
 };
 
@@ -405,7 +406,7 @@ Snapshot *snapshot_builder_build(SnapshotBuilder *builder, int64_t now_mono_ms)
     ref_init(&snap->ref);
     snap->version = ++builder->version;
     snap->taken_mono_ms = now_mono_ms;
-    snap->site = site_ref(builder->site);
+    snap->site = root->site = site_ref(builder->site);
     for (unsigned kind = 0; kind < N_KINDS; kind++) {
         struct draft *draft = &builder->drafts[kind];
 
@@ -427,10 +428,7 @@ Snapshot *snapshot_builder_build(SnapshotBuilder *builder, int64_t now_mono_ms)
 
 Snapshot *snapshot_ref(const Snapshot *snap)
 {
-    Snapshot *counted = (Snapshot *)(uintptr_t)snap; /* counting is not changing */
-
-    ref_get(&counted->ref);
-    return counted;
+    return ref_get_const(snap);
 }
 
 void snapshot_unref(Snapshot *snap)
@@ -441,7 +439,7 @@ void snapshot_unref(Snapshot *snap)
         return;
     for (unsigned kind = 0; kind < N_KINDS; kind++)
         list_unref(root->lists[kind], (enum kind)kind);
-    site_unref((Site *)(uintptr_t)snap->site);
+    site_unref(root->site);
     g_free(root);
 }
 

@@ -83,15 +83,6 @@ static void *shape_dup(const struct shape *shape, const void *original)
     return copy;
 }
 
-/* The one place that takes const away: counting is not changing. */
-static void *object_ref(const void *object)
-{
-    struct ref *ref = (struct ref *)(uintptr_t)object;
-
-    ref_get(ref);
-    return ref;
-}
-
 static void shape_unref(const struct shape *shape, void *object)
 {
     if (!object || !ref_put(object))
@@ -114,7 +105,7 @@ static void shape_unref(const struct shape *shape, void *object)
     }                                                                                              \
     Type *prefix##_ref(const Type *object)                                                         \
     {                                                                                              \
-        return object_ref(object);                                                                 \
+        return ref_get_const(object);                                                              \
     }                                                                                              \
     void prefix##_unref(Type *object)                                                              \
     {                                                                                              \
