@@ -6,6 +6,8 @@
 TEST_LIBS = $(BASE_LIBS) $(CHECK_LIBS)
 
 UNIT_TESTS =
+COMPONENTS =
+COMPONENT_CHECKS =
 
 # Fuzz targets: FUZZ_TARGETS += tests/fuzz/fuzz_x, its _SOURCES with $(FUZZ_MAIN), _LDADD, and
 # _LDFLAGS = $(FUZZ_LINK).  make check replays tests/fuzz/corpus/x; --enable-fuzz (clang) links
@@ -103,13 +105,22 @@ tests_test_leader_sim_LDADD = ha/libha.a $(TEST_LIBS)
 # --- api ---------------------------------------------------------------------------------------
 
 # --- controller --------------------------------------------------------------------------------
+LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
+
+# Against a real etcd.
+COMPONENTS += tests/it_leader
+COMPONENT_CHECKS += tests/it_leader.sh
+EXTRA_DIST += tests/with-etcd.sh tests/it_leader.sh
+
+tests_it_leader_SOURCES = tests/it_leader.c tests/suite.h
+tests_it_leader_LDADD = $(LEADER_TEST_LIBS)
 
 # --- agent -------------------------------------------------------------------------------------
 
 # --- frame -------------------------------------------------------------------------------------
 if HAVE_CHECK
-check_PROGRAMS += $(UNIT_TESTS)
-TESTS += $(UNIT_TESTS)
+check_PROGRAMS += $(UNIT_TESTS) $(COMPONENTS)
+TESTS += $(UNIT_TESTS) $(COMPONENT_CHECKS)
 else
 check-local:
 	@echo "unit tests skipped: configure found no Check library (Debian: apt-get install check)"
