@@ -1,1 +1,22 @@
-# scheduler/automake.mk - filled by the first commit of this folder.
+# scheduler/automake.mk - libscheduler: the pure planner; snapshot and policy in, plan out.
+noinst_LIBRARIES += scheduler/libscheduler.a
+EXTRA_DIST += scheduler/README
+
+scheduler_libscheduler_a_SOURCES = \
+	scheduler/balance.c scheduler/balance.h \
+	scheduler/compose.c scheduler/compose.h \
+	scheduler/evacuate.c scheduler/evacuate.h \
+	scheduler/explain.c scheduler/explain.h \
+	scheduler/filter.c scheduler/filter.h \
+	scheduler/layout.c scheduler/layout.h \
+	scheduler/order.c scheduler/order.h \
+	scheduler/place.c scheduler/place.h \
+	scheduler/plan.c scheduler/plan.h \
+	scheduler/problem.c scheduler/problem.h \
+	scheduler/rules.c scheduler/rules.h \
+	scheduler/ruleset.c scheduler/ruleset.h \
+	scheduler/sched_params.c scheduler/sched_params.h \
+	scheduler/search.c scheduler/search.h
+
+# What a program with the scheduler links, before BASE_LIBS.
+SCHED_LIBS = scheduler/libscheduler.a common/libmodel.a

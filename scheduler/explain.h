@@ -9,11 +9,46 @@
 #include <stdint.h>
 
 #include "model/snapshot.h"
+#include "scheduler/filter.h"
+#include "scheduler/problem.h"
 #include "scheduler/sched_params.h"
 
 /* "Why is the VM not on that host?": the first filter in the way, or what it would cost.  NULL and
  * VRM_ERR_NOT_FOUND for unknown ids. */
 char *explain_why_not(const Snapshot *snap, int64_t vm_id, int64_t host_id,
                       const struct sched_params *params, GError **error);
+
+/* ---- for the scheduler itself --------------------------------------------------------------- */
+
+struct Layout;
+
+/* Loads of two hosts, per mille. */
+struct explain_loads {
+    int64_t cpu_from, cpu_to, mem_from, mem_to;
+};
+
+struct explain_move {
+    uint32_t vm, from, to;
+    enum filter_use use;
+    enum move_reason reason;
+    bool detour;
+    struct explain_loads before;
+    uint32_t broken; /* rule that the move mends, NO_INDEX: none */
+};
+
+struct explain_loads explain_loads(const struct Layout *layout, uint32_t from, uint32_t to);
+
+/* The first rule, must before should, that is broken less with vm on `to`; NO_INDEX: none. */
+uint32_t explain_mended_rule(const struct Layout *layout, uint32_t vm, uint32_t to);
+
+/* The reason of a move that has just been made in the layout. */
+char *explain_move(const struct Layout *layout, const struct explain_move *move);
+
+/* The best other host for a move that is about to be made, and why it lost; "" if there is no
+ * other. */
+char *explain_rejected(const struct Layout *layout, const struct explain_move *move);
+
+/* "5 moved lately, 3 bound to their host": the VMs that DRS may not touch; "" if none. */
+char *explain_pins(const Problem *problem);
 
 #endif /* VRM_SCHEDULER_EXPLAIN_H */

@@ -40,4 +40,27 @@ const char *filter_name(enum filter_id id);
 bool filter_check_target(const Snapshot *snap, int64_t vm_id, int64_t host_id,
                          const struct sched_params *params, GError **error);
 
+/* ---- for the scheduler itself --------------------------------------------------------------- */
+
+struct Layout;
+
+/* What is asked; a filter applies to some of them. */
+enum filter_use {
+    FILTER_USE_START = 1 << 0, /* where a VM starts */
+    FILTER_USE_USER = 1 << 1,  /* a person moves it */
+    FILTER_USE_DRS = 1 << 2,   /* to even out load */
+    FILTER_USE_DRAIN = 1 << 3, /* to empty its host */
+    /* Only what does not depend on where other VMs are; for hosts passed through or swapped into.
+     */
+    FILTER_USE_STATIC = 1 << 4,
+};
+
+/* The first filter that keeps vm from going to host in this layout, FILTER_NONE if none does. */
+enum filter_id filter_first(const struct Layout *layout, uint32_t vm, uint32_t host,
+                            enum filter_use use);
+/* "cna2: needs 512 MB, 301 MB free"; caller frees. */
+char *filter_text(const struct Layout *layout, uint32_t vm, uint32_t host, enum filter_id id);
+/* enum vrm_err and enum reason of the filter, for a single named target. */
+void filter_error(enum filter_id id, int *ret_code, int *ret_reason);
+
 #endif /* VRM_SCHEDULER_FILTER_H */

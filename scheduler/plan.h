@@ -40,7 +40,8 @@ struct plan_move {
     bool automatic; /* the cluster's level and the VM's override allow it without a person */
     bool detour;    /* first leg to a spare host; a later move of the same VM ends it */
     int64_t rating; /* 1..5, 5 most urgent */
-    /* what would be lost if everything but this move were done */
+    /* what it adds when done after the moves above; the sums are before - after of the plan.  The
+     * first half of an exchange may well be negative. */
     int64_t gain_overload_mhz;
     int64_t gain_balance; /* per mille of imbalance */
     int64_t gain_rules;   /* broken rules mended */

@@ -1,7 +1,8 @@
 /* rules.h - placement rules: contradictions when one is written, breaches when one is broken.
  *
- * Must-rules forbid, should-rules cost.  A rule without VMs, or a VM-to-host rule without a host
- * group, has no effect (clients make rules empty and fill them later).  Pure; any thread. */
+ * Must-rules forbid, should-rules cost.  A rule without VMs, or a VM-to-host rule whose host
+ * group is missing or empty, has no effect (clients make them empty and fill them later).  Pure;
+ * any thread. */
 #ifndef VRM_SCHEDULER_RULES_H
 #define VRM_SCHEDULER_RULES_H
 

@@ -1,0 +1,341 @@
+/* balance.c - see balance.h.  Policy around the search: may DRS act now, is it worth acting, and
+ * what to tell. */
+#include "config.h"
+
+#include "scheduler/balance.h"
+
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "scheduler/compose.h"
+#include "scheduler/explain.h"
+#include "scheduler/search.h"
+
+#define LEVEL_MEDIUM 5
+#define N_LEVELS     9
+
+/* Search and prune feed each other; it settles in two or three rounds. */
+#define MAX_ROUNDS 8
+
+/* The hottest host may exceed the mean by this many thresholds before one hot host in a big, else
+ * even cluster counts as imbalance. */
+#define SPREAD_PER_THRESHOLD 4
+
+// clang-format off
+static const struct balance_level levels[N_LEVELS + 1] = {
+    [1] = { 200, 60, 800, "conservative: rules, overload and gross imbalance only" },
+    [2] = { 165, 45, 500, "like 1, a little sooner" },
+    [3] = { 130, 32, 300, "a move must repay its cost threefold" },
+    [4] = { 105, 22, 200, "between 3 and 5" },
+    [5] = {  80, 15, 100, "medium: a move must repay its cost within the horizon" },
+    [6] = {  60, 11,  75, "between 5 and 7" },
+    [7] = {  45,  8,  50, "half of the cost is taken for worth it" },
+    [8] = {  30,  5,  35, "between 7 and 9" },
+    [9] = {  15,  3,  25, "aggressive: nearly any improvement" },
+};
+// clang-format on
+
+const struct balance_level *balance_level(int level)
+{
+    return level >= 1 && level <= N_LEVELS ? &levels[level] : NULL;
+}
+
+/* ---- may DRS act now? ----------------------------------------------------------------------- */
+
+static bool in_cycle(const struct cycle *cycle, const struct sched_params *params)
+{
+    int day = cycle->type == CYCLE_WEEKLY    ? params->local_wday
+              : cycle->type == CYCLE_MONTHLY ? params->local_mday
+                                             : 0;
+
+    return day < 1 || day > 31 || cycle->days == 0 || (cycle->days >> day & 1) != 0;
+}
+
+static int level_now(const struct drs_policy *drs, const struct sched_params *params)
+{
+    int hour = CLAMP(params->local_hour, 0, HOURS_PER_DAY - 1);
+
+    return MIN(drs->limen[hour], N_LEVELS);
+}
+
+/* The level to work with; 0 and a verdict if DRS rests. */
+static int find_level(const Cluster *cluster, const struct sched_params *params, Plan *plan)
+{
+    int level = level_now(&cluster->drs, params);
+
+    if (params->on_demand)
+        return level > 0 ? level : LEVEL_MEDIUM;
+    if (!cluster->drs.enabled) {
+        plan_set_verdict(plan, "DRS is switched off in cluster %s", cluster->name);
+        return 0;
+    }
+    if (!in_cycle(&cluster->drs.cycle, params)) {
+        plan_set_verdict(plan, "DRS rests today: the day is not in its %s cycle",
+                         cluster->drs.cycle.type == CYCLE_WEEKLY ? "weekly" : "monthly");
+        return 0;
+    }
+    if (level == 0)
+        plan_set_verdict(plan, "DRS rests in the hour from %d:00: its level is 0",
+                         params->local_hour);
+    return level;
+}
+
+/* ---- can it decide? ------------------------------------------------------------------------- */
+
+/* Hosts that do not take part, for a verdict: "; cna3 left out: its agent is not connected". */
+static char *left_out_text(const Layout *l)
+{
+    const Problem *p = l->problem;
+    GString *text = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        g_autofree char *why = NULL;
+
+        if (problem_usable(p, h))
+            continue;
+        if (++n > 3)
+            continue;
+        why = filter_text(l, 0, h, (enum filter_id)p->host_filter[h]);
+        g_string_append_printf(text, "%s%s", n > 1 ? "; " : "; left out: ", why);
+    }
+    if (n > 3)
+        g_string_append_printf(text, "; and %u more hosts", n - 3);
+    return g_string_free(text, FALSE);
+}
+
+/* False and a verdict if there is nothing to decide with. */
+static bool can_decide(const Layout *l, Plan *plan)
+{
+    const Problem *p = l->problem;
+    g_autofree char *trouble = problem_data_trouble(p);
+    g_autofree char *left_out = left_out_text(l);
+
+    if (trouble) {
+        plan->decided = false;
+        plan_set_verdict(plan, "no decision: %s", trouble);
+        return false;
+    }
+    if (p->n_usable >= 2)
+        return true;
+    plan->decided = p->n_hosts < 2;
+    if (p->n_hosts < 2)
+        plan_set_verdict(plan, "nothing to do: cluster %s has %u host%s", p->cluster->name,
+                         p->n_hosts, p->n_hosts == 1 ? "" : "s");
+    else
+        plan_set_verdict(plan, "no decision: only %u of %u hosts can be used%s", p->n_usable,
+                         p->n_hosts, left_out);
+    return false;
+}
+
+/* ---- the search under the policy ------------------------------------------------------------ */
+
+/* drsThreshold: load below which a resource is left alone, in percent. */
+static bool is_busy(const Layout *l, enum resource res, int64_t threshold_percent)
+{
+    uint32_t top = l->top[res][0];
+
+    return l->problem->uses[res] && top != NO_INDEX &&
+           layout_permille(l, res, top) >= threshold_percent * 10;
+}
+
+static bool is_worth_balancing(const Layout *l, const struct balance_level *level)
+{
+    const struct drs_policy *drs = &l->problem->cluster->drs;
+    struct plan_measure m;
+    int64_t spread;
+
+    layout_measure(l, &m);
+    spread = MAX(l->problem->uses[RES_CPU] ? m.cpu_max - m.cpu_mean : 0,
+                 l->problem->uses[RES_MEM] ? m.mem_max - m.mem_mean : 0);
+    if (m.imbalance < level->threshold && spread < level->threshold * SPREAD_PER_THRESHOLD)
+        return false;
+    return is_busy(l, RES_CPU, drs->threshold_cpu) || is_busy(l, RES_MEM, drs->threshold_mem);
+}
+
+static void search_layout(Search *search, const struct balance_level *level)
+{
+    bool even;
+
+    search_repair(search);
+    even = is_worth_balancing(search->layout, level);
+    for (int round = 0; round < MAX_ROUNDS; round++) {
+        if (even)
+            search_even(search);
+        if (!search_prune(search))
+            break;
+        search_repair(search);
+    }
+}
+
+/* What each VM's move is worth, from what its undoing would cost. */
+static struct order_rank *rank_moves(const Search *search)
+{
+    const Layout *l = search->layout;
+    const Problem *p = l->problem;
+    struct order_rank *rank = g_new0(struct order_rank, p->n_vms + 1);
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        struct score without;
+
+        if (p->vm_home[v] == NO_INDEX || l->at[v] == p->vm_home[v])
+            continue;
+        layout_try(l, v, p->vm_home[v], &without);
+        rank[v].urgency = (int)search_gain(search, &without, &l->score);
+        rank[v].value = rank[v].urgency == GAIN_URGENT ? without.overload - l->score.overload
+                                                       : without.soft - l->score.soft;
+    }
+    return rank;
+}
+
+/* Searches until every move has its place in an order. */
+static Order *find_order(Search *search, const struct balance_level *level)
+{
+    for (;;) {
+        g_autofree struct order_rank *rank = NULL;
+        g_autoptr(Order) order = NULL;
+
+        search_layout(search, level);
+        rank = rank_moves(search);
+        order = order_new(search->layout, rank);
+        if (order->dropped.len == 0)
+            return g_steal_pointer(&order);
+        search_restart_without(search, order->dropped.items[0]);
+    }
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static void say_moves(Plan *plan, const Search *search, const char *left_out)
+{
+    const struct plan_measure *a = &plan->before, *b = &plan->after;
+    GString *text = g_string_new(NULL);
+
+    g_string_printf(text, "%zu move%s: imbalance %" PRId64 " -> %" PRId64 " per mille",
+                    plan->moves.len, plan->moves.len == 1 ? "" : "s", a->imbalance, b->imbalance);
+    if (a->overload_mhz > 0)
+        g_string_append_printf(text, ", overload %" PRId64 " -> %" PRId64 " MHz", a->overload_mhz,
+                               b->overload_mhz);
+    if (a->shortage_mb > 0)
+        g_string_append_printf(text, ", memory shortage %" PRId64 " -> %" PRId64 " MB",
+                               a->shortage_mb, b->shortage_mb);
+    if (a->must_broken + a->should_broken > 0)
+        g_string_append_printf(text, ", VMs misplaced by rules %" PRId64 " -> %" PRId64,
+                               a->must_broken + a->should_broken,
+                               b->must_broken + b->should_broken);
+    if (search->full)
+        g_string_append_printf(text, "; more next time, one plan has at most %u moves",
+                               search->max_moves);
+    plan_set_verdict(plan, "%s%s", text->str, left_out);
+    g_string_free(text, TRUE);
+}
+
+static const char *trouble_word(const struct plan_measure *m)
+{
+    if (m->must_broken > 0)
+        return "must-rules are broken";
+    if (m->shortage_mb > 0)
+        return "memory is short";
+    return m->overload_mhz > 0    ? "overloaded"
+           : m->should_broken > 0 ? "should-rules are broken"
+                                  : NULL;
+}
+
+static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_level *level,
+                              int number, const char *left_out)
+{
+    const struct plan_measure *m = &plan->before;
+    const char *trouble = trouble_word(m);
+    g_autofree char *pins = explain_pins(l->problem);
+    g_autofree char *held =
+        pins[0] ? g_strdup_printf(" (of %u VMs: %s)", l->problem->n_vms, pins) : g_strdup("");
+
+    if (trouble)
+        plan_set_verdict(plan, "%s, but no move helps%s%s", trouble, held, left_out);
+    else if (m->imbalance < level->threshold && !is_worth_balancing(l, level))
+        plan_set_verdict(plan,
+                         "balanced: %" PRId64 " per mille, threshold %" PRId64 " (level %d)%s",
+                         m->imbalance, level->threshold, number, left_out);
+    else if (!is_worth_balancing(l, level))
+        plan_set_verdict(plan,
+                         "left alone: imbalance %" PRId64 " per mille, but no host is as busy as "
+                         "drsThreshold (CPU %" PRId64 " %%, memory %" PRId64 " %%)%s",
+                         m->imbalance, l->problem->cluster->drs.threshold_cpu,
+                         l->problem->cluster->drs.threshold_mem, left_out);
+    else
+        plan_set_verdict(plan,
+                         "imbalance %" PRId64 " per mille (threshold %" PRId64
+                         ", level %d), but no "
+                         "move would repay its cost within %" PRId64 " s%s%s",
+                         m->imbalance, level->threshold, number,
+                         l->problem->params.horizon_ms / 1000, held, left_out);
+}
+
+/* ---- entries -------------------------------------------------------------------------------- */
+
+static void fill_plan(Plan *plan, const Problem *p, int number)
+{
+    const struct balance_level *level = &levels[number];
+    const struct layout_price price = { .lambda_percent = level->lambda_percent,
+                                        .min_gain = level->min_gain };
+    g_autoptr(Layout) layout = layout_new(p, &price);
+    g_autoptr(Search) search = search_new(layout);
+    g_autoptr(Order) order = NULL;
+    g_autofree char *left_out = left_out_text(layout);
+
+    layout_measure(layout, &plan->before);
+    plan->after = plan->before;
+    if (!can_decide(layout, plan))
+        return;
+    order = find_order(search, level);
+    compose_moves(plan, p, order, FILTER_USE_DRS);
+    if (plan->moves.len > 0)
+        say_moves(plan, search, left_out);
+    else
+        say_nothing_moves(plan, layout, level, number, left_out);
+}
+
+bool balance_plan(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
+                  Plan **ret_plan, GError **error)
+{
+    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Plan) plan = NULL;
+    int level;
+
+    if (!problem)
+        return false;
+    plan = plan_new(cluster_id);
+    level = find_level(problem->cluster, params, plan);
+    if (level > 0) {
+        fill_plan(plan, problem, level);
+    } else {
+        const struct layout_price free_moves = { 0 };
+        g_autoptr(Layout) layout = layout_new(problem, &free_moves);
+
+        layout_measure(layout, &plan->before);
+        plan->after = plan->before;
+    }
+    *ret_plan = g_steal_pointer(&plan);
+    return true;
+}
+
+bool balance_measure(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
+                     struct plan_measure *ret_measure, GError **error)
+{
+    const struct layout_price free_moves = { 0 };
+    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Layout) layout = NULL;
+    g_autofree char *trouble = NULL;
+
+    if (!problem)
+        return false;
+    trouble = problem_data_trouble(problem);
+    if (trouble) {
+        err_set(error, VRM_ERR_UNAVAILABLE, "cannot measure cluster %s: %s", problem->cluster->name,
+                trouble);
+        return false;
+    }
+    layout = layout_new(problem, &free_moves);
+    layout_measure(layout, ret_measure);
+    return true;
+}

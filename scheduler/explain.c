@@ -1,0 +1,258 @@
+/* explain.c - see explain.h. */
+#include "config.h"
+
+#include "scheduler/explain.h"
+
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "model/reason.h"
+#include "scheduler/layout.h"
+
+static int64_t percent(int64_t permille)
+{
+    return (permille + 5) / 10;
+}
+
+struct explain_loads explain_loads(const Layout *layout, uint32_t from, uint32_t to)
+{
+    return (struct explain_loads){
+        .cpu_from = layout_permille(layout, RES_CPU, from),
+        .cpu_to = layout_permille(layout, RES_CPU, to),
+        .mem_from = layout_permille(layout, RES_MEM, from),
+        .mem_to = layout_permille(layout, RES_MEM, to),
+    };
+}
+
+uint32_t explain_mended_rule(const Layout *layout, uint32_t vm, uint32_t to)
+{
+    const Ruleset *set = layout->problem->rules;
+    uint32_t should = NO_INDEX;
+
+    for (uint32_t i = set->vm_first[vm]; i < set->vm_first[vm + 1]; i++) {
+        uint32_t r = set->vm_rules[i];
+
+        if (layout_rule_change(layout, r, vm, to) >= 0)
+            continue;
+        if (set->rules[r].must)
+            return r;
+        if (should == NO_INDEX)
+            should = r;
+    }
+    return should;
+}
+
+/* ---- a move --------------------------------------------------------------------------------- */
+
+static void append_cpu(GString *text, const Layout *l, const struct explain_move *m,
+                       const struct explain_loads *after)
+{
+    const Problem *p = l->problem;
+
+    g_string_append_printf(
+        text, "CPU of %s %" PRId64 " -> %" PRId64 " %%, of %s %" PRId64 " -> %" PRId64 " %%",
+        p->host[m->from]->name, percent(m->before.cpu_from), percent(after->cpu_from),
+        p->host[m->to]->name, percent(m->before.cpu_to), percent(after->cpu_to));
+}
+
+static void append_mem(GString *text, const Layout *l, const struct explain_move *m,
+                       const struct explain_loads *after)
+{
+    const Problem *p = l->problem;
+
+    g_string_append_printf(
+        text, "memory of %s %" PRId64 " -> %" PRId64 " %%, of %s %" PRId64 " -> %" PRId64 " %%",
+        p->host[m->from]->name, percent(m->before.mem_from), percent(after->mem_from),
+        p->host[m->to]->name, percent(m->before.mem_to), percent(after->mem_to));
+}
+
+static void append_mended(GString *text, const Layout *l, const struct explain_move *m)
+{
+    static const char *const kinds[N_RULE_TYPES] = {
+        [RULE_TOGETHER] = "keep-together",
+        [RULE_APART] = "keep-apart",
+        [RULE_VM_HOST] = "VM-to-host",
+    };
+    const Rule *rule;
+
+    if (m->broken == NO_INDEX) {
+        g_string_append(text, "mends a rule: ");
+        return;
+    }
+    rule = l->problem->rules->rules[m->broken].rule;
+    g_string_append_printf(text, "mends %s rule '%s': ", kinds[rule->type], rule->name);
+}
+
+static void append_use(GString *text, const Problem *p, uint32_t vm)
+{
+    g_string_append_printf(text, " (%s: %" PRId64 " MHz%s, %" PRId64 " MB)", p->vm[vm]->name,
+                           p->vm_use[RES_CPU][vm], p->vm_estimated[vm] ? " estimated" : "",
+                           p->vm_use[RES_MEM][vm]);
+}
+
+char *explain_move(const Layout *layout, const struct explain_move *move)
+{
+    struct explain_loads after = explain_loads(layout, move->from, move->to);
+    GString *text = g_string_new(move->detour ? "makes room on the way: " : "");
+
+    switch (move->reason) {
+    case MOVE_OVERLOAD:
+        g_string_append(text, "ends overload: ");
+        break;
+    case MOVE_BALANCE_CPU:
+        g_string_append(text, "evens out CPU: ");
+        break;
+    case MOVE_BALANCE_MEM:
+        g_string_append(text, "evens out memory: ");
+        break;
+    case MOVE_RULE:
+        append_mended(text, layout, move);
+        break;
+    case MOVE_EVACUATION:
+        g_string_append_printf(text, "empties %s: ", layout->problem->host[move->from]->name);
+        break;
+    }
+    if (move->reason != MOVE_BALANCE_MEM)
+        append_cpu(text, layout, move, &after);
+    if (move->reason == MOVE_EVACUATION)
+        g_string_append(text, "; ");
+    if (move->reason == MOVE_BALANCE_MEM || move->reason == MOVE_EVACUATION)
+        append_mem(text, layout, move, &after);
+    append_use(text, layout->problem, move->vm);
+    return g_string_free(text, FALSE);
+}
+
+/* ---- what was not chosen -------------------------------------------------------------------- */
+
+static int64_t imbalance_permille(const Layout *l, const struct score *score)
+{
+    int64_t horizon_s = MAX(l->problem->params.horizon_ms / 1000, 1);
+
+    return (score->soft - l->price_sum) / horizon_s / MAX(l->problem->n_usable, 1) /
+           LOAD_PER_PERMILLE;
+}
+
+static char *compare_scores(const Layout *l, const char *name, const struct score *other,
+                            const struct score *chosen)
+{
+    if (other->must != chosen->must)
+        return g_strdup_printf("%s: %" PRId64 " must-rules broken, not %" PRId64, name, other->must,
+                               chosen->must);
+    if (other->shortage != chosen->shortage)
+        return g_strdup_printf("%s: memory short by %" PRId64 " MB, not %" PRId64, name,
+                               other->shortage, chosen->shortage);
+    if (other->overload != chosen->overload)
+        return g_strdup_printf("%s: overload %" PRId64 " MHz, not %" PRId64, name, other->overload,
+                               chosen->overload);
+    if (other->should != chosen->should)
+        return g_strdup_printf("%s: %" PRId64 " should-rules broken, not %" PRId64, name,
+                               other->should, chosen->should);
+    return g_strdup_printf("%s: imbalance %" PRId64 " per mille, not %" PRId64, name,
+                           imbalance_permille(l, other), imbalance_permille(l, chosen));
+}
+
+char *explain_rejected(const Layout *layout, const struct explain_move *move)
+{
+    const Problem *p = layout->problem;
+    struct score chosen, best = { 0 };
+    uint32_t best_host = NO_INDEX, barred_host = NO_INDEX;
+    enum filter_id barred = FILTER_NONE;
+
+    layout_try(layout, move->vm, move->to, &chosen);
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        enum filter_id id = FILTER_NONE;
+        struct score score;
+
+        if (h == move->to || h == layout->at[move->vm])
+            continue;
+        id = filter_first(layout, move->vm, h, move->use);
+        if (id != FILTER_NONE) {
+            if (barred_host == NO_INDEX) {
+                barred_host = h;
+                barred = id;
+            }
+            continue;
+        }
+        layout_try(layout, move->vm, h, &score);
+        if (best_host == NO_INDEX || score_cmp(&score, &best) < 0) {
+            best = score;
+            best_host = h;
+        }
+    }
+    if (best_host != NO_INDEX)
+        return compare_scores(layout, p->host[best_host]->name, &best, &chosen);
+    return barred_host != NO_INDEX ? filter_text(layout, move->vm, barred_host, barred)
+                                   : g_strdup("");
+}
+
+char *explain_pins(const Problem *problem)
+{
+    uint32_t counts[N_PROBLEM_PINS] = { 0 };
+    GString *text = g_string_new(NULL);
+
+    for (uint32_t v = 0; v < problem->n_vms; v++)
+        counts[problem->vm_pin[v]]++;
+    for (int pin = PIN_NONE + 1; pin < N_PROBLEM_PINS; pin++) {
+        if (counts[pin] > 0)
+            g_string_append_printf(text, "%s%u %s", text->len > 0 ? ", " : "", counts[pin],
+                                   problem_pin_word((enum problem_pin)pin));
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* ---- why not there -------------------------------------------------------------------------- */
+
+static char *compare_host(const Layout *l, uint32_t vm, uint32_t host)
+{
+    struct score there;
+    g_autofree char *text = NULL;
+
+    layout_try(l, vm, host, &there);
+    if (l->at[vm] == NO_INDEX)
+        return g_strdup_printf("%s: it fits", l->problem->host[host]->name);
+    text = compare_scores(l, l->problem->host[host]->name, &there, &l->score);
+    if (score_cmp(&there, &l->score) >= 0)
+        return g_strdup_printf("%s, so staying is no worse", text);
+    if (l->problem->vm_pin[vm] != PIN_NONE) {
+        g_autofree char *pin = problem_pin_text(l->problem, vm);
+
+        return g_strdup_printf("%s, but the VM stays: %s", text, pin);
+    }
+    return g_strdup_printf("%s; a move costs %" PRId64 " ms and %" PRId64
+                           " MB and is made when its gain repays that",
+                           text, l->problem->vm_cost_ms[vm], l->problem->vm_cost_mb[vm]);
+}
+
+char *explain_why_not(const Snapshot *snap, int64_t vm_id, int64_t host_id,
+                      const struct sched_params *params, GError **error)
+{
+    const struct layout_price free_moves = { 0 };
+    const Vm *vm = snapshot_vm(snap, vm_id);
+    const Host *host = snapshot_host(snap, host_id);
+    g_autoptr(Problem) problem = NULL;
+    g_autoptr(Layout) layout = NULL;
+    enum filter_id id;
+    uint32_t v, h;
+
+    if (!vm || !host) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, vm ? REASON_VM_HOST_MISSING : REASON_VM_MISSING,
+                       NULL, "there is no %s %" PRId64, vm ? "host" : "VM", vm ? host_id : vm_id);
+        return NULL;
+    }
+    if (host->cluster_id == 0 || host->cluster_id != vm->cluster_id)
+        return g_strdup_printf("%s: is not in the cluster of %s", host->name, vm->name);
+    problem = problem_new(snap, host->cluster_id, params, vm_is_placed(vm) ? 0 : vm_id, error);
+    if (!problem)
+        return NULL;
+    layout = layout_new(problem, &free_moves);
+    v = problem_find_vm(problem, vm_id);
+    h = problem_find_host(problem, host_id);
+    if (v == NO_INDEX)
+        return g_strdup_printf("%s: the VM is on no host of this cluster", host->name);
+    if (layout->at[v] == h)
+        return g_strdup_printf("%s: the VM is there", host->name);
+    id = filter_first(layout, v, h, vm_is_placed(vm) ? FILTER_USE_USER : FILTER_USE_START);
+    if (id != FILTER_NONE)
+        return filter_text(layout, v, h, id);
+    return compare_host(layout, v, h);
+}

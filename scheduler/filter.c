@@ -1,0 +1,527 @@
+/* filter.c - see filter.h.  Each filter: a predicate without side effects and the words for a "no";
+ * words are only made when a person asks. */
+#include "config.h"
+
+#include "scheduler/filter.h"
+
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "model/reason.h"
+#include "scheduler/layout.h"
+
+/* ---- state of the host ---------------------------------------------------------------------- */
+
+static bool state_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)vm;
+    return l->problem->host_filter[host] != FILTER_HOST_STATE;
+}
+
+static char *state_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Host *it = l->problem->host[host];
+
+    (void)vm;
+    if (!it->connected)
+        return g_strdup("its agent is not connected");
+    if (it->status != HOST_NORMAL)
+        return g_strdup_printf("its status is %s", host_status_name(it->status));
+    return g_strdup_printf("its facts are not known yet (%" PRId64 " threads, %" PRId64 " MB)",
+                           it->cpu_threads, it->mem_mb);
+}
+
+static bool maintenance_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)vm;
+    return l->problem->host_filter[host] != FILTER_HOST_MAINTENANCE;
+}
+
+static char *maintenance_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)vm;
+    return g_strdup(l->problem->host[host]->maintaining ? "in maintenance" : "is being emptied");
+}
+
+static bool cluster_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t cluster_id = l->problem->vm[vm]->cluster_id;
+
+    return cluster_id == 0 || cluster_id == l->problem->host[host]->cluster_id;
+}
+
+static char *cluster_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Cluster *its = snapshot_cluster(l->problem->snap, l->problem->vm[vm]->cluster_id);
+
+    (void)host;
+    return g_strdup_printf("is in cluster %s, the VM belongs to %s", l->problem->cluster->name,
+                           its ? its->name : "another");
+}
+
+/* ---- the VM is tied to a host --------------------------------------------------------------- */
+
+static bool is_own_host(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t own = l->problem->vm[vm]->host_id;
+
+    return own == 0 || own == l->problem->host[host]->id;
+}
+
+static const char *own_host_name(const Layout *l, uint32_t vm)
+{
+    const Host *own = snapshot_host(l->problem->snap, l->problem->vm[vm]->host_id);
+
+    return own ? own->name : "a host that is gone";
+}
+
+static bool bound_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return !l->problem->vm[vm]->binding_host || is_own_host(l, vm, host);
+}
+
+static char *bound_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)host;
+    return g_strdup_printf("the VM is bound to %s", own_host_name(l, vm));
+}
+
+static bool disk_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return is_own_host(l, vm, host) || !problem_has_local_disk(l->problem, vm);
+}
+
+static char *disk_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)host;
+    return g_strdup_printf("a disk of the VM is on local storage of %s", own_host_name(l, vm));
+}
+
+/* ---- CPU ------------------------------------------------------------------------------------ */
+
+static int64_t vcpus_of(const Layout *l, uint32_t vm)
+{
+    return MAX(l->problem->vm[vm]->cpu.quantity, 1);
+}
+
+static bool threads_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return vcpus_of(l, vm) <= l->problem->host[host]->cpu_threads;
+}
+
+static char *threads_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return g_strdup_printf("needs %" PRId64 " vCPUs, has %" PRId64 " threads", vcpus_of(l, vm),
+                           l->problem->host[host]->cpu_threads);
+}
+
+static int64_t vcpus_limit(const Layout *l, uint32_t host)
+{
+    return l->problem->params.vcpus_per_thread * l->problem->host[host]->cpu_threads;
+}
+
+static bool ratio_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return l->problem->params.vcpus_per_thread <= 0 ||
+           l->vcpus[host] + vcpus_of(l, vm) <= vcpus_limit(l, host);
+}
+
+static char *ratio_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return g_strdup_printf("would have %" PRId64 " vCPUs on %" PRId64 " threads, at most %" PRId64,
+                           l->vcpus[host] + vcpus_of(l, vm), l->problem->host[host]->cpu_threads,
+                           vcpus_limit(l, host));
+}
+
+static bool reservation_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t wanted = l->problem->vm_reserved[vm];
+
+    return wanted == 0 || l->reserved[host] + wanted <= l->problem->host_cap[RES_CPU][host];
+}
+
+static char *reservation_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t left = l->problem->host_cap[RES_CPU][host] - l->reserved[host];
+
+    return g_strdup_printf("needs %" PRId64 " MHz reserved, %" PRId64 " MHz not yet reserved",
+                           l->problem->vm_reserved[vm], MAX(left, 0));
+}
+
+/* A move that only shifts the overload: the target would be over its capacity and no better off
+ * than the source is left. */
+static bool overload_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Problem *p = l->problem;
+    int64_t cap = p->host_cap[RES_CPU][host], use = p->vm_use[RES_CPU][vm];
+    int64_t after = l->used[RES_CPU][host] + use;
+    uint32_t from = l->at[vm];
+
+    if (after <= cap || from == NO_INDEX || !problem_usable(p, from))
+        return true;
+    return after * LOAD_ONE / cap <
+           (l->used[RES_CPU][from] - use) * LOAD_ONE / p->host_cap[RES_CPU][from];
+}
+
+static char *overload_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return g_strdup_printf("would have %" PRId64 " MHz of demand for %" PRId64 " MHz",
+                           l->used[RES_CPU][host] + l->problem->vm_use[RES_CPU][vm],
+                           l->problem->host_cap[RES_CPU][host]);
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static bool memory_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return l->committed[host] + l->problem->vm_size[vm] <= l->problem->host_mem_limit[host];
+}
+
+static char *memory_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t left = l->problem->host_mem_limit[host] - l->committed[host];
+
+    return g_strdup_printf("needs %" PRId64 " MB, %" PRId64 " MB free", l->problem->vm_size[vm],
+                           MAX(left, 0));
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+typedef bool (*rule_ok_fn)(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host);
+
+/* First must-rule of the VM that a host breaks, NO_INDEX if none. */
+static uint32_t first_broken(const Layout *l, uint32_t vm, uint32_t host, rule_ok_fn ok)
+{
+    const Ruleset *set = l->problem->rules;
+
+    for (uint32_t i = set->vm_first[vm]; i < set->vm_first[vm + 1]; i++) {
+        uint32_t r = set->vm_rules[i];
+
+        if (set->rules[r].must && !ok(l, r, vm, host))
+            return r;
+    }
+    return NO_INDEX;
+}
+
+/* Another member of the rule: on `host`, or on any if host is NO_INDEX. */
+static uint32_t other_member(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    const Ruleset *set = l->problem->rules;
+
+    for (uint32_t i = 0; i < set->rules[rule].n; i++) {
+        uint32_t member = set->members[set->rules[rule].first + i];
+
+        if (member == vm || l->at[member] == NO_INDEX)
+            continue;
+        if (host == NO_INDEX || l->at[member] == host)
+            return member;
+    }
+    return NO_INDEX;
+}
+
+static const char *rule_name(const Layout *l, uint32_t rule)
+{
+    return l->problem->rules->rules[rule].rule->name;
+}
+
+static bool together_rule_ok(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    if (l->problem->rules->rules[rule].rule->type != RULE_TOGETHER)
+        return true;
+    return layout_others(l, rule, vm, host) > 0 || other_member(l, rule, vm, NO_INDEX) == NO_INDEX;
+}
+
+static bool together_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return first_broken(l, vm, host, together_rule_ok) == NO_INDEX;
+}
+
+static char *together_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    uint32_t rule = first_broken(l, vm, host, together_rule_ok);
+    uint32_t other = other_member(l, rule, vm, NO_INDEX);
+
+    return g_strdup_printf("keep-together '%s' wants it with %s on %s", rule_name(l, rule),
+                           l->problem->vm[other]->name, l->problem->host[l->at[other]]->name);
+}
+
+/* A VM that is leaving is still there until its migration ends. */
+static uint32_t leaving_member(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    const Problem *p = l->problem;
+    const Ruleset *set = p->rules;
+
+    for (size_t g = 0; g < p->ghosts.len; g++) {
+        const struct problem_ghost *ghost = &p->ghosts.items[g];
+
+        if (ghost->host != host || ghost->vm == vm)
+            continue;
+        for (uint32_t i = 0; i < set->rules[rule].n; i++) {
+            if (set->members[set->rules[rule].first + i] == ghost->vm)
+                return ghost->vm;
+        }
+    }
+    return NO_INDEX;
+}
+
+static bool apart_rule_ok(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    return l->problem->rules->rules[rule].rule->type != RULE_APART ||
+           layout_others(l, rule, vm, host) == 0;
+}
+
+static bool apart_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return first_broken(l, vm, host, apart_rule_ok) == NO_INDEX;
+}
+
+static bool left_rule_ok(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    return l->problem->rules->rules[rule].rule->type != RULE_APART ||
+           leaving_member(l, rule, vm, host) == NO_INDEX;
+}
+
+static bool left_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return l->problem->ghosts.len == 0 || first_broken(l, vm, host, left_rule_ok) == NO_INDEX;
+}
+
+static char *apart_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    uint32_t rule = first_broken(l, vm, host, apart_rule_ok);
+    const char *verb = rule != NO_INDEX ? "is there" : "is still leaving it";
+    uint32_t other;
+
+    if (rule != NO_INDEX) {
+        other = other_member(l, rule, vm, host);
+    } else {
+        rule = first_broken(l, vm, host, left_rule_ok);
+        other = leaving_member(l, rule, vm, host);
+    }
+    return g_strdup_printf("keep-apart '%s': %s %s", rule_name(l, rule),
+                           l->problem->vm[other]->name, verb);
+}
+
+static bool must_host_rule_ok(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    const struct ruleset_rule *it = &l->problem->rules->rules[rule];
+
+    (void)vm;
+    return it->rule->type != RULE_VM_HOST || it->rule->strength != RULE_MUST ||
+           ruleset_host_ok(l->problem->rules, it, host);
+}
+
+static bool must_host_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return first_broken(l, vm, host, must_host_rule_ok) == NO_INDEX;
+}
+
+static char *must_host_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    uint32_t rule = first_broken(l, vm, host, must_host_rule_ok);
+    const Ruleset *set = l->problem->rules;
+    GString *text = g_string_new(NULL);
+    unsigned n = 0;
+
+    g_string_printf(text, "rule '%s' allows only ", rule_name(l, rule));
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        if (!ruleset_host_ok(set, &set->rules[rule], h))
+            continue;
+        if (++n > 5)
+            break;
+        g_string_append_printf(text, "%s%s", n > 1 ? ", " : "", l->problem->host[h]->name);
+    }
+    g_string_append(text, n == 0 ? "hosts that are not in this cluster" : n > 5 ? " ..." : "");
+    return g_string_free(text, FALSE);
+}
+
+static bool must_not_rule_ok(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
+{
+    const struct ruleset_rule *it = &l->problem->rules->rules[rule];
+
+    (void)vm;
+    return it->rule->type != RULE_VM_HOST || it->rule->strength != RULE_MUST_NOT ||
+           ruleset_host_ok(l->problem->rules, it, host);
+}
+
+static bool must_not_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return first_broken(l, vm, host, must_not_rule_ok) == NO_INDEX;
+}
+
+static char *must_not_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return g_strdup_printf("rule '%s' forbids this host",
+                           rule_name(l, first_broken(l, vm, host, must_not_rule_ok)));
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+struct filter {
+    enum filter_id id;
+    const char *name;
+    int uses;
+    bool (*ok)(const Layout *l, uint32_t vm, uint32_t host);
+    char *(*text)(const Layout *l, uint32_t vm, uint32_t host);
+    int code, reason; /* when this is the answer to a person who named the host */
+};
+
+#define START  FILTER_USE_START
+#define USER   FILTER_USE_USER
+#define DRS    FILTER_USE_DRS
+#define DRAIN  FILTER_USE_DRAIN
+#define STATIC FILTER_USE_STATIC
+#define ALL    (START | USER | DRS | DRAIN)
+
+/* In the order in which a person would look: what is broken about the host, then the VM's ties,
+ * rules, and at last room. */
+// clang-format off
+static const struct filter filters[] = {
+    { FILTER_HOST_STATE, "host-state", ALL | STATIC, state_ok, state_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_HOST_MAINTENANCE, "host-maintenance", ALL | STATIC, maintenance_ok, maintenance_text,
+      VRM_ERR_CONFLICT, REASON_HOST_MAINTAINING },
+    { FILTER_HOST_CLUSTER, "host-cluster", ALL | STATIC, cluster_ok, cluster_text,
+      VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER },
+    { FILTER_VM_BOUND, "vm-bound", START | USER, bound_ok, bound_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_LOCAL_DISK, "local-disk", START | USER, disk_ok, disk_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_RULE_MUST_HOST, "rule-must-host", ALL | STATIC, must_host_ok, must_host_text,
+      VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
+    { FILTER_RULE_MUST_NOT_HOST, "rule-must-not-host", ALL | STATIC, must_not_ok, must_not_text,
+      VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
+    { FILTER_RULE_TOGETHER, "rule-together", ALL, together_ok, together_text,
+      VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
+    { FILTER_RULE_APART, "rule-apart", ALL, apart_ok, apart_text,
+      VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
+    { FILTER_RULE_APART, "rule-apart", ALL | STATIC, left_ok, apart_text,
+      VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
+    { FILTER_MEMORY, "memory", ALL, memory_ok, memory_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_CPU_THREADS, "cpu-threads", ALL | STATIC, threads_ok, threads_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_CPU_RATIO, "cpu-ratio", ALL, ratio_ok, ratio_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_CPU_RESERVATION, "cpu-reservation", ALL, reservation_ok, reservation_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_CPU_OVERLOAD, "cpu-overload", DRS, overload_ok, overload_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+};
+// clang-format on
+
+#undef START
+#undef USER
+#undef DRS
+#undef DRAIN
+#undef STATIC
+#undef ALL
+
+static const struct filter *find_filter(enum filter_id id)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
+        if (filters[i].id == id)
+            return &filters[i];
+    }
+    return NULL;
+}
+
+const char *filter_name(enum filter_id id)
+{
+    const struct filter *filter = find_filter(id);
+
+    return filter ? filter->name : NULL;
+}
+
+enum filter_id filter_first(const Layout *layout, uint32_t vm, uint32_t host, enum filter_use use)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
+        if ((filters[i].uses & (int)use) != 0 && !filters[i].ok(layout, vm, host))
+            return filters[i].id;
+    }
+    return FILTER_NONE;
+}
+
+char *filter_text(const Layout *layout, uint32_t vm, uint32_t host, enum filter_id id)
+{
+    const struct filter *filter = find_filter(id);
+    g_autofree char *why = filter ? filter->text(layout, vm, host) : g_strdup("it fits");
+
+    return g_strdup_printf("%s: %s", layout->problem->host[host]->name, why);
+}
+
+void filter_error(enum filter_id id, int *ret_code, int *ret_reason)
+{
+    const struct filter *filter = find_filter(id);
+
+    *ret_code = filter ? filter->code : VRM_ERR_INTERNAL;
+    *ret_reason = filter ? filter->reason : REASON_FAILED;
+}
+
+/* ---- a named target ------------------------------------------------------------------------- */
+
+static bool find_pair(const Snapshot *snap, int64_t vm_id, int64_t host_id, const Vm **ret_vm,
+                      const Host **ret_host, GError **error)
+{
+    *ret_vm = snapshot_vm(snap, vm_id);
+    *ret_host = snapshot_host(snap, host_id);
+    if (!*ret_vm) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
+                       vm_id);
+        return false;
+    }
+    if (!*ret_host) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_HOST_MISSING, "location",
+                       "there is no host %" PRId64, host_id);
+        return false;
+    }
+    return true;
+}
+
+static bool check_same_cluster(const Vm *vm, const Host *host, GError **error)
+{
+    if (vm_is_placed(vm) && vm->host_id == host->id && vm->target_host_id == 0) {
+        err_set_reason(error, VRM_ERR_INVALID, REASON_VM_SAME_HOST, "location",
+                       "%s runs on %s already", vm->name, host->name);
+        return false;
+    }
+    if (host->cluster_id == 0 || (vm->cluster_id != 0 && vm->cluster_id != host->cluster_id)) {
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER, "location",
+                       "host %s is not in the cluster of %s", host->name, vm->name);
+        return false;
+    }
+    return true;
+}
+
+bool filter_check_target(const Snapshot *snap, int64_t vm_id, int64_t host_id,
+                         const struct sched_params *params, GError **error)
+{
+    const struct layout_price free_moves = { 0 };
+    const Vm *vm;
+    const Host *host;
+    g_autoptr(Problem) problem = NULL;
+    g_autoptr(Layout) layout = NULL;
+    uint32_t v, h;
+    enum filter_id id;
+
+    if (!find_pair(snap, vm_id, host_id, &vm, &host, error) || !check_same_cluster(vm, host, error))
+        return false;
+    problem = problem_new(snap, host->cluster_id, params, vm_is_placed(vm) ? 0 : vm_id, error);
+    if (!problem)
+        return false;
+    layout = layout_new(problem, &free_moves);
+    v = problem_find_vm(problem, vm_id);
+    h = problem_find_host(problem, host_id);
+    if (v == NO_INDEX || layout->at[v] == h) /* on its way there already, or away from here */
+        return true;
+    id = filter_first(layout, v, h, vm_is_placed(vm) ? FILTER_USE_USER : FILTER_USE_START);
+    if (id != FILTER_NONE) {
+        g_autofree char *why = filter_text(layout, v, h, id);
+        int code, reason;
+
+        filter_error(id, &code, &reason);
+        err_set_reason(error, (enum vrm_err)code, reason, "location", "%s cannot go to %s",
+                       vm->name, why);
+    }
+    return id == FILTER_NONE;
+}

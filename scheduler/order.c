@@ -1,0 +1,521 @@
+/* order.c - see order.h.
+ *
+ * First a serial order: again and again the best ranked move that could go now.  A step's
+ * dependencies are then chosen for the worst case in which every earlier arrival is on its way or
+ * there, and only the departures on its list are over; that makes the result independent of
+ * durations.  Last a list scheduler with the caps gives expected times. */
+#include "config.h"
+
+#include "scheduler/order.h"
+
+#include <stdlib.h>
+
+#include "scheduler/filter.h"
+
+#define MAX_LEGS 2
+
+struct task {
+    uint32_t vm, to;
+    bool done;
+};
+VEC_DECLARE(task_vec, struct task);
+
+struct serial {
+    const Problem *problem;
+    const Layout *target;
+    const struct order_rank *rank;
+    struct task_vec tasks;
+    struct order_step_vec steps;
+    uint32_t *now;              /* host of each VM after the steps so far */
+    uint32_t (*legs)[MAX_LEGS]; /* steps of each VM, NO_INDEX: none */
+    int64_t *worst;             /* per host: memory of all that is or was there or came */
+    struct order_vm_vec *out;   /* per host: steps that leave it */
+    bool *banned;               /* VMs that were dropped */
+};
+
+/* ---- dependencies --------------------------------------------------------------------------- */
+
+static bool has_dep(const struct order_vm_vec *deps, uint32_t step)
+{
+    for (size_t i = 0; i < deps->len; i++) {
+        if (deps->items[i] == step)
+            return true;
+    }
+    return false;
+}
+
+static void add_dep(struct order_vm_vec *deps, uint32_t step)
+{
+    if (!has_dep(deps, step))
+        order_vm_vec_push(deps, step);
+}
+
+/* The departures of member from host, if it was ever there. */
+static void await_departure(const struct serial *s, uint32_t member, uint32_t host,
+                            struct order_vm_vec *deps)
+{
+    for (int leg = 0; leg < MAX_LEGS; leg++) {
+        uint32_t step = s->legs[member][leg];
+
+        if (step != NO_INDEX && s->steps.items[step].from == host)
+            add_dep(deps, step);
+    }
+}
+
+/* Keep-apart must-rules: false if a member is on the host now. */
+static bool await_apart(const struct serial *s, uint32_t vm, uint32_t host,
+                        struct order_vm_vec *deps)
+{
+    const Ruleset *set = s->problem->rules;
+
+    for (uint32_t i = set->vm_first[vm]; i < set->vm_first[vm + 1]; i++) {
+        const struct ruleset_rule *rule = &set->rules[set->vm_rules[i]];
+
+        if (!rule->must || rule->rule->type != RULE_APART)
+            continue;
+        for (uint32_t m = 0; m < rule->n; m++) {
+            uint32_t member = set->members[rule->first + m];
+
+            if (member == vm)
+                continue;
+            if (s->now[member] == host)
+                return false;
+            await_departure(s, member, host, deps);
+        }
+    }
+    return true;
+}
+
+/* Waits for departures from the host, earliest first, until vm fits beside all that may be there.
+ */
+static bool await_memory(const struct serial *s, uint32_t vm, uint32_t host,
+                         struct order_vm_vec *deps)
+{
+    const Problem *p = s->problem;
+    const struct order_vm_vec *out = &s->out[host];
+    int64_t over = s->worst[host] + p->vm_size[vm] - p->host_mem_limit[host];
+
+    for (size_t i = 0; i < out->len; i++) {
+        if (has_dep(deps, out->items[i]))
+            over -= p->vm_size[s->steps.items[out->items[i]].vm];
+    }
+    for (size_t i = 0; i < out->len && over > 0; i++) {
+        if (has_dep(deps, out->items[i]))
+            continue;
+        over -= p->vm_size[s->steps.items[out->items[i]].vm];
+        order_vm_vec_push(deps, out->items[i]);
+    }
+    return over <= 0;
+}
+
+static bool can_go(const struct serial *s, uint32_t vm, uint32_t to, struct order_vm_vec *deps)
+{
+    deps->len = 0;
+    if (s->legs[vm][0] != NO_INDEX)
+        add_dep(deps, s->legs[vm][0]);
+    return await_apart(s, vm, to, deps) && await_memory(s, vm, to, deps);
+}
+
+static int index_cmp(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Appends a step; deps are copied. */
+static void go(struct serial *s, uint32_t vm, uint32_t to, const struct order_vm_vec *deps)
+{
+    uint32_t index = (uint32_t)s->steps.len;
+    struct order_step step = {
+        .vm = vm,
+        .from = s->now[vm],
+        .to = to,
+        .detour = to != s->target->at[vm],
+        .depends = g_memdup2(deps->items, deps->len * sizeof(*deps->items)),
+        .n_depends = deps->len,
+        .length_ms = MAX(s->problem->vm_cost_ms[vm], 1),
+    };
+
+    if (step.n_depends > 0)
+        qsort(step.depends, step.n_depends, sizeof(*step.depends), index_cmp);
+    s->legs[vm][s->legs[vm][0] == NO_INDEX ? 0 : 1] = index;
+    order_vm_vec_push(&s->out[step.from], index);
+    s->worst[to] += s->problem->vm_size[vm];
+    s->now[vm] = to;
+    order_step_vec_push(&s->steps, step);
+}
+
+/* ---- the serial order ----------------------------------------------------------------------- */
+
+static int rank_cmp(const struct serial *s, uint32_t a, uint32_t b)
+{
+    const struct order_rank *x = &s->rank[a], *y = &s->rank[b];
+
+    if (x->urgency != y->urgency)
+        return x->urgency > y->urgency ? -1 : 1;
+    if (x->value != y->value)
+        return x->value > y->value ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+static bool go_best(struct serial *s, struct order_vm_vec *deps)
+{
+    struct task *best = NULL;
+
+    for (size_t i = 0; i < s->tasks.len; i++) {
+        struct task *task = &s->tasks.items[i];
+
+        if (task->done || (best && rank_cmp(s, task->vm, best->vm) > 0))
+            continue;
+        if (can_go(s, task->vm, task->to, deps))
+            best = task;
+    }
+    if (!best)
+        return false;
+    (void)can_go(s, best->vm, best->to, deps);
+    go(s, best->vm, best->to, deps);
+    best->done = true;
+    return true;
+}
+
+/* A move into this host is waiting for room or for a rule. */
+static bool is_wanted(const struct serial *s, uint32_t host)
+{
+    for (size_t i = 0; i < s->tasks.len; i++) {
+        if (!s->tasks.items[i].done && s->tasks.items[i].to == host)
+            return true;
+    }
+    return false;
+}
+
+static bool has_must_together(const Problem *p, uint32_t vm)
+{
+    const Ruleset *set = p->rules;
+
+    for (uint32_t i = set->vm_first[vm]; i < set->vm_first[vm + 1]; i++) {
+        const struct ruleset_rule *rule = &set->rules[set->vm_rules[i]];
+
+        if (rule->must && rule->rule->type == RULE_TOGETHER)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t spare_host(const struct serial *s, const struct task *task,
+                           struct order_vm_vec *deps)
+{
+    const Problem *p = s->problem;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (h == s->now[task->vm] || h == task->to || !problem_usable(p, h))
+            continue;
+        if (filter_first(s->target, task->vm, h, FILTER_USE_STATIC) == FILTER_NONE &&
+            can_go(s, task->vm, h, deps))
+            return h;
+    }
+    return NO_INDEX;
+}
+
+/* Stuck in a circle: the VM that is cheapest to copy makes room by way of a third host. */
+static bool go_detour(struct serial *s, struct order_vm_vec *deps)
+{
+    const struct task *best = NULL;
+    uint32_t best_host = NO_INDEX;
+
+    for (size_t i = 0; i < s->tasks.len; i++) {
+        const struct task *task = &s->tasks.items[i];
+        uint32_t host;
+
+        if (task->done || s->legs[task->vm][0] != NO_INDEX ||
+            has_must_together(s->problem, task->vm))
+            continue;
+        if (best && s->problem->vm_cost_ms[task->vm] >= s->problem->vm_cost_ms[best->vm])
+            continue;
+        if (!is_wanted(s, s->now[task->vm]))
+            continue;
+        host = spare_host(s, task, deps);
+        if (host != NO_INDEX) {
+            best = task;
+            best_host = host;
+        }
+    }
+    if (!best)
+        return false;
+    (void)can_go(s, best->vm, best_host, deps);
+    go(s, best->vm, best_host, deps);
+    return true;
+}
+
+static void serial_reset(struct serial *s)
+{
+    const Problem *p = s->problem;
+
+    for (size_t i = 0; i < s->steps.len; i++)
+        g_free(s->steps.items[i].depends);
+    s->steps.len = 0;
+    s->tasks.len = 0;
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        s->worst[h] = p->host_base_mem[h];
+        s->out[h].len = 0;
+    }
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        struct task task = { .vm = v, .to = s->target->at[v] };
+
+        s->now[v] = p->vm_home[v];
+        s->legs[v][0] = s->legs[v][1] = NO_INDEX;
+        if (s->now[v] != NO_INDEX)
+            s->worst[s->now[v]] += p->vm_size[v];
+        if (s->now[v] != task.to && s->now[v] != NO_INDEX && task.to != NO_INDEX && !s->banned[v])
+            task_vec_push(&s->tasks, task);
+    }
+}
+
+/* The lowest ranked move that is left over: dropping it may let the others go. */
+static uint32_t least_left(const struct serial *s)
+{
+    uint32_t least = NO_INDEX;
+
+    for (size_t i = 0; i < s->tasks.len; i++) {
+        const struct task *task = &s->tasks.items[i];
+
+        if (!task->done && (least == NO_INDEX || rank_cmp(s, task->vm, least) > 0))
+            least = task->vm;
+    }
+    return least;
+}
+
+/* A complete serial order; VMs that stand in its way are dropped one by one. */
+static void find_serial(struct serial *s, struct order_vm_vec *dropped)
+{
+    struct order_vm_vec deps = { 0 };
+    uint32_t least;
+
+    do {
+        serial_reset(s);
+        while (go_best(s, &deps) || go_detour(s, &deps))
+            ;
+        least = least_left(s);
+        if (least != NO_INDEX) {
+            s->banned[least] = true;
+            order_vm_vec_push(dropped, least);
+        }
+    } while (least != NO_INDEX);
+    order_vm_vec_clear(&deps);
+}
+
+/* ---- expected times ------------------------------------------------------------------------- */
+
+struct timetable {
+    const Problem *problem;
+    const struct order_rank *rank;
+    struct order_step *steps;
+    size_t n;
+    int64_t *chain;     /* length of the longest chain that begins with the step */
+    uint32_t *queue;    /* steps by priority */
+    int64_t *end_ms;    /* -1: not started */
+    uint32_t *in, *out; /* running, per host */
+    uint32_t running;
+};
+
+static void find_chains(struct timetable *t)
+{
+    for (size_t i = t->n; i-- > 0;) {
+        t->chain[i] += t->steps[i].length_ms;
+        for (size_t d = 0; d < t->steps[i].n_depends; d++) {
+            int64_t *before = &t->chain[t->steps[i].depends[d]];
+
+            *before = MAX(*before, t->chain[i]);
+        }
+    }
+}
+
+static int queue_cmp(const void *a, const void *b, void *data)
+{
+    const struct timetable *t = data;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int urgency_x = t->rank[t->steps[x].vm].urgency, urgency_y = t->rank[t->steps[y].vm].urgency;
+
+    if (urgency_x != urgency_y)
+        return urgency_x > urgency_y ? -1 : 1;
+    if (t->chain[x] != t->chain[y])
+        return t->chain[x] > t->chain[y] ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+static bool may_start(const struct timetable *t, uint32_t i, int64_t now_ms)
+{
+    const struct sched_params *params = &t->problem->params;
+    const struct order_step *step = &t->steps[i];
+
+    if (t->end_ms[i] >= 0 || t->running >= MAX(params->cap_cluster, 1) ||
+        t->out[step->from] >= MAX(params->cap_host_out, 1) ||
+        t->in[step->to] >= MAX(params->cap_host_in, 1))
+        return false;
+    for (size_t d = 0; d < step->n_depends; d++) {
+        int64_t end_ms = t->end_ms[step->depends[d]];
+
+        if (end_ms < 0 || end_ms > now_ms)
+            return false;
+    }
+    return true;
+}
+
+static void start(struct timetable *t, uint32_t i, int64_t now_ms)
+{
+    t->steps[i].start_ms = now_ms;
+    t->end_ms[i] = now_ms + t->steps[i].length_ms;
+    t->out[t->steps[i].from]++;
+    t->in[t->steps[i].to]++;
+    t->running++;
+}
+
+/* The next moment at which a step ends; takes the steps that end then out of the running. */
+static int64_t next_end(struct timetable *t, int64_t now_ms)
+{
+    int64_t next_ms = INT64_MAX;
+
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->end_ms[i] > now_ms)
+            next_ms = MIN(next_ms, t->end_ms[i]);
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->end_ms[i] == next_ms) {
+            t->out[t->steps[i].from]--;
+            t->in[t->steps[i].to]--;
+            t->running--;
+        }
+    }
+    return next_ms;
+}
+
+static int64_t run_timetable(struct timetable *t)
+{
+    int64_t now_ms = 0;
+    size_t left = t->n;
+
+    while (left > 0) {
+        for (size_t q = 0; q < t->n; q++) {
+            if (may_start(t, t->queue[q], now_ms)) {
+                start(t, t->queue[q], now_ms);
+                left--;
+            }
+        }
+        now_ms = next_end(t, now_ms);
+    }
+    for (size_t i = 0; i < t->n; i++)
+        now_ms = MAX(now_ms, t->end_ms[i]);
+    return t->n > 0 ? now_ms : 0;
+}
+
+static int64_t find_times(const Problem *p, const struct order_rank *rank,
+                          struct order_step_vec *steps)
+{
+    struct timetable t = { .problem = p, .rank = rank, .steps = steps->items, .n = steps->len };
+    int64_t makespan_ms;
+
+    t.chain = g_new0(int64_t, t.n + 1);
+    t.queue = g_new0(uint32_t, t.n + 1);
+    t.end_ms = g_new0(int64_t, t.n + 1);
+    t.in = g_new0(uint32_t, p->n_hosts + 1);
+    t.out = g_new0(uint32_t, p->n_hosts + 1);
+    find_chains(&t);
+    for (uint32_t i = 0; i < t.n; i++) {
+        t.queue[i] = i;
+        t.end_ms[i] = -1;
+    }
+    if (t.n > 1)
+        g_qsort_with_data(t.queue, (gint)t.n, sizeof(*t.queue), queue_cmp, &t);
+    makespan_ms = run_timetable(&t);
+    g_free(t.chain);
+    g_free(t.queue);
+    g_free(t.end_ms);
+    g_free(t.in);
+    g_free(t.out);
+    return makespan_ms;
+}
+
+/* ---- result --------------------------------------------------------------------------------- */
+
+static int start_cmp(const void *a, const void *b, void *data)
+{
+    const struct order_step *steps = data;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    if (steps[x].start_ms != steps[y].start_ms)
+        return steps[x].start_ms < steps[y].start_ms ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+/* Steps by start; what a step waits for has ended before it starts, so it stands above. */
+static void sort_steps(struct order_step_vec *from, struct order_step_vec *to)
+{
+    g_autofree uint32_t *by_start = g_new(uint32_t, from->len + 1);
+    g_autofree uint32_t *place = g_new(uint32_t, from->len + 1);
+
+    for (uint32_t i = 0; i < from->len; i++)
+        by_start[i] = i;
+    if (from->len > 1)
+        g_qsort_with_data(by_start, (gint)from->len, sizeof(*by_start), start_cmp, from->items);
+    for (uint32_t i = 0; i < from->len; i++)
+        place[by_start[i]] = i;
+    for (uint32_t i = 0; i < from->len; i++) {
+        struct order_step step = from->items[by_start[i]];
+
+        for (size_t d = 0; d < step.n_depends; d++)
+            step.depends[d] = place[step.depends[d]];
+        if (step.n_depends > 1)
+            qsort(step.depends, step.n_depends, sizeof(*step.depends), index_cmp);
+        order_step_vec_push(to, step);
+    }
+}
+
+static void serial_init(struct serial *s, const Layout *target, const struct order_rank *rank)
+{
+    const Problem *p = target->problem;
+
+    *s = (struct serial){ .problem = p, .target = target, .rank = rank };
+    s->now = g_new0(uint32_t, p->n_vms + 1);
+    s->legs = g_malloc0((p->n_vms + 1) * sizeof(*s->legs));
+    s->worst = g_new0(int64_t, p->n_hosts + 1);
+    s->out = g_new0(struct order_vm_vec, p->n_hosts + 1);
+    s->banned = g_new0(bool, p->n_vms + 1);
+}
+
+static void serial_clear(struct serial *s)
+{
+    for (uint32_t h = 0; h < s->problem->n_hosts; h++)
+        order_vm_vec_clear(&s->out[h]);
+    g_free(s->now);
+    g_free(s->legs);
+    g_free(s->worst);
+    g_free(s->out);
+    g_free(s->banned);
+    task_vec_clear(&s->tasks);
+    order_step_vec_clear(&s->steps);
+}
+
+Order *order_new(const Layout *target, const struct order_rank *rank)
+{
+    Order *order = g_new0(Order, 1);
+    struct serial s;
+
+    serial_init(&s, target, rank);
+    find_serial(&s, &order->dropped);
+    order->makespan_ms = find_times(target->problem, rank, &s.steps);
+    sort_steps(&s.steps, &order->steps);
+    serial_clear(&s);
+    return order;
+}
+
+void order_free(Order *order)
+{
+    if (!order)
+        return;
+    for (size_t i = 0; i < order->steps.len; i++)
+        g_free(order->steps.items[i].depends);
+    order_step_vec_clear(&order->steps);
+    order_vm_vec_clear(&order->dropped);
+    g_free(order);
+}

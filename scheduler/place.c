@@ -1,0 +1,259 @@
+/*~ place.c - see place.h.
+ *
+ * A good place to begin reading the scheduler, because every other part does the same with more
+ * VMs at once:
+ *
+ *   1. problem.c turns the snapshot into dense arrays (capacities, demands, who may move).
+ *   2. layout.c holds an assignment of VMs to hosts and knows its score; asking "what if this VM
+ *      were there?" costs a few additions.  The score is the objective: rules, overload,
+ *      should-rules, imbalance, in this order.
+ *   3. filter.c says whether a VM may go to a host at all, and in words why not.
+ *   4. Here: of the hosts that pass the filters take the one with the best score.
+ *
+ * balance.c does so for all VMs of a cluster (search.c finds the moves), evacuate.c for those of
+ * one host; order.c puts moves in a safe order and compose.c finds the words. */
+#include "config.h"
+
+#include "scheduler/place.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "model/reason.h"
+#include "scheduler/filter.h"
+#include "scheduler/layout.h"
+
+/* Hosts named in a message; the whole list is in the verdicts. */
+#define MAX_NAMED 8
+
+void placement_free(Placement *placement)
+{
+    if (!placement)
+        return;
+    for (size_t i = 0; i < placement->n_verdicts; i++) {
+        g_free(placement->verdicts[i].host_name);
+        g_free(placement->verdicts[i].text);
+    }
+    g_free(placement->verdicts);
+    g_free(placement->text);
+    g_free(placement);
+}
+
+/* ---- one verdict per host ------------------------------------------------------------------- */
+
+static char *figures_text(const Layout *l, uint32_t vm, const struct place_verdict *verdict)
+{
+    GString *text = g_string_new(NULL);
+
+    g_string_printf(text, "%s: with it CPU %" PRId64 " %%, memory %" PRId64 " %%",
+                    verdict->host_name, (verdict->cpu_permille + 5) / 10,
+                    (verdict->mem_permille + 5) / 10);
+    if (verdict->overload_mhz > 0)
+        g_string_append_printf(text, ", overloaded by %" PRId64 " MHz", verdict->overload_mhz);
+    if (verdict->should_broken > 0)
+        g_string_append_printf(text, ", %" PRId64 " more VMs misplaced by should-rules",
+                               verdict->should_broken);
+    g_string_append_printf(text, ", imbalance %" PRId64 " per mille", verdict->imbalance);
+    if (l->problem->vm_estimated[vm])
+        g_string_append_printf(text, " (CPU estimated at %" PRId64 " MHz)",
+                               l->problem->vm_use[RES_CPU][vm]);
+    return g_string_free(text, FALSE);
+}
+
+/* Puts the VM there for a moment and reads the figures. */
+static void judge_fitting(Layout *l, uint32_t vm, uint32_t host, struct place_verdict *verdict)
+{
+    const Problem *p = l->problem;
+    int64_t should = l->score.should;
+    struct plan_measure measure;
+
+    layout_move(l, vm, host);
+    layout_measure(l, &measure);
+    verdict->cpu_permille = layout_permille(l, RES_CPU, host);
+    verdict->mem_permille = layout_permille(l, RES_MEM, host);
+    verdict->overload_mhz = MAX(l->used[RES_CPU][host] - p->host_cap[RES_CPU][host], 0);
+    verdict->should_broken = l->score.should - should;
+    verdict->imbalance = measure.imbalance;
+    verdict->text = figures_text(l, vm, verdict);
+    layout_move(l, vm, NO_INDEX);
+}
+
+static void judge_hosts(Layout *l, uint32_t vm, Placement *placement)
+{
+    const Problem *p = l->problem;
+
+    placement->verdicts = g_new0(struct place_verdict, p->n_hosts + 1);
+    placement->n_verdicts = p->n_hosts;
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        struct place_verdict *verdict = &placement->verdicts[h];
+        enum filter_id id = filter_first(l, vm, h, FILTER_USE_START);
+
+        verdict->host_id = p->host[h]->id;
+        verdict->host_name = g_strdup(p->host[h]->name);
+        verdict->filter_id = (int)id;
+        if (id != FILTER_NONE)
+            verdict->text = filter_text(l, vm, h, id);
+        else
+            judge_fitting(l, vm, h, verdict);
+    }
+}
+
+/* ---- the choice ----------------------------------------------------------------------------- */
+
+static uint32_t choose_best(const Layout *l, uint32_t vm, const Placement *placement)
+{
+    uint32_t best_host = NO_INDEX;
+    struct score best = { 0 };
+
+    for (uint32_t h = 0; h < placement->n_verdicts; h++) {
+        struct score score;
+
+        if (placement->verdicts[h].filter_id != FILTER_NONE)
+            continue;
+        layout_try(l, vm, h, &score);
+        if (best_host == NO_INDEX || score_cmp(&score, &best) < 0) {
+            best = score;
+            best_host = h;
+        }
+    }
+    return best_host;
+}
+
+static uint32_t choose_random(const Problem *p, uint32_t vm, const Placement *placement)
+{
+    struct rng rng;
+    uint32_t n_fit = 0, pick;
+
+    for (uint32_t h = 0; h < placement->n_verdicts; h++)
+        n_fit += placement->verdicts[h].filter_id == FILTER_NONE ? 1 : 0;
+    if (n_fit == 0)
+        return NO_INDEX;
+    rng_seed(&rng, p->params.seed ^ (uint64_t)p->vm[vm]->id);
+    pick = rng_below(&rng, n_fit);
+    for (uint32_t h = 0; h < placement->n_verdicts; h++) {
+        if (placement->verdicts[h].filter_id == FILTER_NONE && pick-- == 0)
+            return h;
+    }
+    return NO_INDEX;
+}
+
+/* The host the VM was created on, if it still may start there. */
+static uint32_t choose_own(const Problem *p, uint32_t vm, const Placement *placement)
+{
+    uint32_t own =
+        p->vm[vm]->location_is_host ? problem_find_host(p, p->vm[vm]->host_id) : NO_INDEX;
+
+    return own != NO_INDEX && placement->verdicts[own].filter_id == FILTER_NONE ? own : NO_INDEX;
+}
+
+static char *no_host_text(const Placement *placement, const char *vm_name)
+{
+    GString *text = g_string_new(NULL);
+
+    g_string_printf(text, "no host can take %s", vm_name);
+    for (size_t i = 0; i < placement->n_verdicts && i < MAX_NAMED; i++)
+        g_string_append_printf(text, "%s%s", i == 0 ? ": " : "; ", placement->verdicts[i].text);
+    if (placement->n_verdicts > MAX_NAMED)
+        g_string_append_printf(text, "; and %zu more hosts", placement->n_verdicts - MAX_NAMED);
+    if (placement->n_verdicts == 0)
+        g_string_append(text, ": its cluster has no hosts");
+    return g_string_free(text, FALSE);
+}
+
+static void choose(const Layout *l, uint32_t vm, Placement *placement)
+{
+    const Problem *p = l->problem;
+    const char *how = "the VM was created there";
+    uint32_t host = choose_own(p, vm, placement);
+
+    if (host == NO_INDEX && strcmp(p->cluster->res_strategy, "random") == 0) {
+        host = choose_random(p, vm, placement);
+        how = "picked at random of the hosts that fit";
+    } else if (host == NO_INDEX) {
+        host = choose_best(l, vm, placement);
+        how = "least loaded of the hosts that fit";
+    }
+    if (host == NO_INDEX) {
+        placement->text = no_host_text(placement, p->vm[vm]->name);
+        return;
+    }
+    placement->host_id = p->host[host]->id;
+    placement->text = g_strdup_printf("%s (%s)", placement->verdicts[host].text, how);
+}
+
+/* ---- entries -------------------------------------------------------------------------------- */
+
+bool place_explain(const Snapshot *snap, int64_t vm_id, const struct sched_params *params,
+                   Placement **ret_placement, GError **error)
+{
+    const struct layout_price free_moves = { 0 };
+    const Vm *vm = snapshot_vm(snap, vm_id);
+    g_autoptr(Problem) problem = NULL;
+    g_autoptr(Layout) layout = NULL;
+    g_autoptr(Placement) placement = NULL;
+    uint32_t v;
+
+    if (!vm) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
+                       vm_id);
+        return false;
+    }
+    problem = problem_new(snap, vm->cluster_id, params, vm_id, error);
+    if (!problem)
+        return false;
+    layout = layout_new(problem, &free_moves);
+    v = problem_find_vm(problem, vm_id);
+    placement = g_new0(Placement, 1);
+    placement->vm_id = vm_id;
+    judge_hosts(layout, v, placement);
+    choose(layout, v, placement);
+    *ret_placement = g_steal_pointer(&placement);
+    return true;
+}
+
+/* What stands most in the way, most telling first: room on a host that is fit otherwise, then
+ * rules, then the hosts' states. */
+static void no_host_error(const Placement *placement, GError **error)
+{
+    // clang-format off
+    static const struct {
+        int low, high; /* filter ids */
+        enum vrm_err code;
+        int reason;
+    } rows[] = {
+        { FILTER_MEMORY,        FILTER_MEMORY,             VRM_ERR_NO_CAPACITY, REASON_NO_HOST_MEMORY },
+        { FILTER_CPU_THREADS,   FILTER_CPU_OVERLOAD,       VRM_ERR_NO_CAPACITY, REASON_NO_HOST_CPU },
+        { FILTER_RULE_TOGETHER, FILTER_RULE_MUST_NOT_HOST, VRM_ERR_CONFLICT,    REASON_NO_HOST_RULE },
+        { FILTER_HOST_STATE,    FILTER_LOCAL_DISK,         VRM_ERR_CONFLICT,    REASON_NO_RESOURCES },
+    };
+    // clang-format on
+
+    for (size_t r = 0; r < G_N_ELEMENTS(rows); r++) {
+        for (size_t i = 0; i < placement->n_verdicts; i++) {
+            int id = placement->verdicts[i].filter_id;
+
+            if (id >= rows[r].low && id <= rows[r].high) {
+                err_set_reason(error, rows[r].code, rows[r].reason, NULL, "%s", placement->text);
+                return;
+            }
+        }
+    }
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_NO_RESOURCES, NULL, "%s", placement->text);
+}
+
+bool place_vm(const Snapshot *snap, int64_t vm_id, const struct sched_params *params,
+              Placement **ret_placement, GError **error)
+{
+    g_autoptr(Placement) placement = NULL;
+
+    if (!place_explain(snap, vm_id, params, &placement, error))
+        return false;
+    if (placement->host_id == 0) {
+        no_host_error(placement, error);
+        return false;
+    }
+    *ret_placement = g_steal_pointer(&placement);
+    return true;
+}

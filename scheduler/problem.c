@@ -1,0 +1,426 @@
+/* problem.c - see problem.h. */
+#include "config.h"
+
+#include "scheduler/problem.h"
+
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "model/reason.h"
+
+/* Bounds for figures from outside, so that sums of squares stay within 64 bits. */
+#define MAX_MHZ INT64_C(1000000000)
+#define MAX_MB  INT64_C(1000000000)
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* ---- hosts ---------------------------------------------------------------------------------- */
+
+static enum filter_id host_verdict(const Host *host)
+{
+    if (host->maintaining)
+        return FILTER_HOST_MAINTENANCE;
+    if (!host->connected || host->status != HOST_NORMAL)
+        return FILTER_HOST_STATE;
+    if (host->cpu_threads <= 0 || host->cpu_mhz <= 0 || host->mem_mb <= 0)
+        return FILTER_HOST_STATE; /* facts not read yet */
+    return FILTER_NONE;
+}
+
+static void add_host(Problem *p, const Host *host)
+{
+    const struct sched_params *params = &p->params;
+    uint32_t h = p->n_hosts++;
+    int64_t threads = clamp(host->cpu_threads, 0, 65536);
+    int64_t cpu = threads * clamp(host->cpu_mhz, 0, 100000);
+    int64_t mem = clamp(host->mem_mb, 0, MAX_MB);
+    int64_t reserve = MAX(mem * params->mem_reserve_permille / 1000, params->mem_reserve_min_mb);
+
+    p->host[h] = host;
+    p->host_filter[h] = (uint8_t)host_verdict(host);
+    p->host_cap[RES_CPU][h] = MAX(cpu - cpu * params->cpu_reserve_permille / 1000, 1);
+    p->host_cap[RES_MEM][h] = MAX(mem - reserve, 1);
+    p->host_mem_limit[h] = p->host_cap[RES_MEM][h];
+    if (p->cluster->mem_overcommit)
+        p->host_mem_limit[h] =
+            p->host_mem_limit[h] * MAX(params->mem_overcommit_permille, 1000) / 1000;
+    if (problem_usable(p, h))
+        p->n_usable++;
+}
+
+static void add_hosts(Problem *p)
+{
+    size_t n = p->snap->n_hosts + 1;
+
+    p->host = g_new0(const Host *, n);
+    p->host_filter = g_new0(uint8_t, n);
+    for (int r = 0; r < N_RESOURCES; r++)
+        p->host_cap[r] = g_new0(int64_t, n);
+    p->host_mem_limit = g_new0(int64_t, n);
+    p->host_base_mem = g_new0(int64_t, n);
+    for (size_t i = 0; i < p->snap->n_hosts; i++) {
+        if (p->snap->hosts[i]->cluster_id == p->cluster->id)
+            add_host(p, p->snap->hosts[i]);
+    }
+}
+
+void problem_close_host(Problem *problem, uint32_t host)
+{
+    if (!problem_usable(problem, host))
+        return;
+    problem->host_filter[host] = FILTER_HOST_MAINTENANCE;
+    problem->n_usable--;
+}
+
+uint32_t problem_find_host(const Problem *problem, int64_t host_id)
+{
+    uint32_t low = 0, high = problem->n_hosts;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (problem->host[mid]->id < host_id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < problem->n_hosts && problem->host[low]->id == host_id ? low : NO_INDEX;
+}
+
+/* ---- VMs ------------------------------------------------------------------------------------ */
+
+uint32_t problem_find_vm(const Problem *problem, int64_t vm_id)
+{
+    uint32_t low = 0, high = problem->n_vms;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (problem->vm[mid]->id < vm_id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < problem->n_vms && problem->vm[low]->id == vm_id ? low : NO_INDEX;
+}
+
+bool problem_has_local_disk(const Problem *problem, uint32_t vm)
+{
+    const Vm *it = problem->vm[vm];
+
+    for (size_t i = 0; i < it->n_disks; i++) {
+        const Datastore *store = snapshot_datastore(problem->snap, it->disks[i].datastore_id);
+
+        if (store && g_ascii_strcasecmp(store->storage_type, "LOCAL") == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_cooling(const Problem *p, const Vm *vm)
+{
+    return vm->moved_ms > 0 && p->params.now_wall_ms - vm->moved_ms < p->params.cooldown_ms;
+}
+
+static enum problem_pin find_pin(const Problem *p, uint32_t v)
+{
+    const Vm *vm = p->vm[v];
+
+    if (vm->is_template)
+        return PIN_TEMPLATE;
+    if (vm->binding_host)
+        return PIN_BOUND;
+    if (problem_has_local_disk(p, v))
+        return PIN_LOCAL_DISK;
+    if (vm->target_host_id != 0 || vm->status == VM_MIGRATING)
+        return PIN_MOVING;
+    if (vm->status != VM_RUNNING && vm->status != VM_PAUSED)
+        return PIN_STATE;
+    if (vm->task_id != 0)
+        return PIN_BUSY;
+    if (vm->status == VM_PAUSED)
+        return PIN_PAUSED;
+    if (p->cluster->drs.vm_overrides_enabled && vm->drs_behavior == DRS_BEHAVIOR_DISABLED)
+        return PIN_DRS_OFF;
+    if (is_cooling(p, vm))
+        return PIN_COOLING;
+    return PIN_NONE;
+}
+
+/* MHz of one core, for estimates: of its host, else the mean of the cluster. */
+static int64_t core_mhz(const Problem *p, uint32_t home)
+{
+    int64_t sum = 0, n = 0;
+
+    if (home != NO_INDEX && p->host[home]->cpu_mhz > 0)
+        return clamp(p->host[home]->cpu_mhz, 1, 100000);
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (p->host[h]->cpu_mhz > 0) {
+            sum += clamp(p->host[h]->cpu_mhz, 1, 100000);
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 2000;
+}
+
+static void set_use(Problem *p, uint32_t v)
+{
+    const Vm *vm = p->vm[v];
+    int64_t vcpus = clamp(vm->cpu.quantity, 1, 65536);
+    int64_t cpu = clamp(vm->load.cpu_mhz, 0, MAX_MHZ);
+    int64_t mem = clamp(vm->load.mem_mb, 0, MAX_MB);
+
+    p->vm_size[v] = clamp(vm->memory.size_mb, 0, MAX_MB);
+    p->vm_estimated[v] = vm->load.n_samples < p->params.min_samples;
+    if (p->vm_estimated[v]) {
+        cpu = vcpus * core_mhz(p, p->vm_home[v]) * p->params.start_cpu_permille / 1000;
+        cpu = MAX(cpu, vm->cpu.reservation_mhz);
+        mem = p->vm_size[v];
+    }
+    if (vm->cpu.limit_mhz > 0)
+        cpu = MIN(cpu, vm->cpu.limit_mhz);
+    if (mem == 0) /* this guest tells no memory figures */
+        mem = p->vm_size[v];
+    p->vm_use[RES_CPU][v] = cpu;
+    p->vm_use[RES_MEM][v] = mem;
+    p->vm_reserved[v] = clamp(vm->cpu.reservation_mhz, 0, MAX_MHZ);
+}
+
+/* Pre-copy sends the memory once and what is dirtied meanwhile again, until little is left: the
+ * geometric series mem / (bandwidth - dirty rate).  A guest that dirties faster than four fifths of
+ * the link is throttled by auto-converge. */
+static void set_cost(Problem *p, uint32_t v)
+{
+    int64_t bandwidth = MAX(p->params.link_mbps / 8, 1); /* MiB/s, near enough */
+    int64_t dirty = clamp(p->vm[v]->dirty_mbps, 0, bandwidth * 4 / 5);
+    int64_t copy_ms = p->vm_use[RES_MEM][v] * 1000 / MAX(bandwidth - dirty, 1);
+
+    p->vm_cost_ms[v] = p->params.move_fixed_ms + copy_ms;
+    p->vm_cost_mb[v] = MAX(copy_ms * bandwidth / 1000, p->vm_use[RES_MEM][v]);
+}
+
+static void add_vm(Problem *p, const Vm *vm, uint32_t home, uint32_t source)
+{
+    uint32_t v = p->n_vms++;
+
+    p->vm[v] = vm;
+    p->vm_home[v] = home;
+    set_use(p, v);
+    set_cost(p, v);
+    p->vm_pin[v] = (uint8_t)find_pin(p, v);
+    if (source != NO_INDEX && source != home) {
+        struct problem_ghost ghost = { .vm = v, .host = source };
+
+        problem_ghost_vec_push(&p->ghosts, ghost);
+        p->host_base_mem[source] += p->vm_size[v];
+    }
+}
+
+static void consider_vm(Problem *p, const Vm *vm, int64_t extra_vm_id)
+{
+    uint32_t here = problem_find_host(p, vm->host_id);
+    uint32_t there = NO_INDEX;
+
+    if (vm->id == extra_vm_id) {
+        add_vm(p, vm, NO_INDEX, NO_INDEX);
+        return;
+    }
+    if (!vm_is_placed(vm))
+        return;
+    if (vm->target_host_id != 0)
+        there = problem_find_host(p, vm->target_host_id);
+    if (vm->target_host_id != 0 && there == NO_INDEX && here != NO_INDEX) /* leaves the cluster */
+        p->host_base_mem[here] += clamp(vm->memory.size_mb, 0, MAX_MB);
+    else if (there != NO_INDEX)
+        add_vm(p, vm, there, here);
+    else if (here != NO_INDEX)
+        add_vm(p, vm, here, NO_INDEX);
+}
+
+static void add_vms(Problem *p, int64_t extra_vm_id)
+{
+    size_t n = p->snap->n_vms + 1;
+
+    p->vm = g_new0(const Vm *, n);
+    p->vm_home = g_new0(uint32_t, n);
+    for (int r = 0; r < N_RESOURCES; r++)
+        p->vm_use[r] = g_new0(int64_t, n);
+    p->vm_size = g_new0(int64_t, n);
+    p->vm_reserved = g_new0(int64_t, n);
+    p->vm_estimated = g_new0(bool, n);
+    p->vm_pin = g_new0(uint8_t, n);
+    p->vm_cost_ms = g_new0(int64_t, n);
+    p->vm_cost_mb = g_new0(int64_t, n);
+    for (size_t i = 0; i < p->snap->n_vms; i++)
+        consider_vm(p, p->snap->vms[i], extra_vm_id);
+}
+
+static size_t count_hosts(const Snapshot *snap, int64_t cluster_id)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < snap->n_hosts; i++)
+        n += snap->hosts[i]->cluster_id == cluster_id ? 1 : 0;
+    return n;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
+                     int64_t extra_vm_id, GError **error)
+{
+    const Cluster *cluster = snapshot_cluster(snap, cluster_id);
+    Problem *p;
+
+    if (!cluster) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_CLUSTER_MISSING, NULL,
+                       "there is no cluster %" PRId64, cluster_id);
+        return NULL;
+    }
+    if (extra_vm_id != 0 && !snapshot_vm(snap, extra_vm_id)) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
+                       extra_vm_id);
+        return NULL;
+    }
+    if (count_hosts(snap, cluster_id) > PROBLEM_MAX_HOSTS) {
+        err_set(error, VRM_ERR_INVALID, "cluster %s has %zu hosts, one cluster may have %d",
+                cluster->name, count_hosts(snap, cluster_id), PROBLEM_MAX_HOSTS);
+        return NULL;
+    }
+    p = g_new0(Problem, 1);
+    p->snap = snap;
+    p->cluster = cluster;
+    p->params = *params;
+    p->uses[RES_CPU] = cluster->drs.factor != DRS_FACTOR_MEM;
+    p->uses[RES_MEM] = cluster->drs.factor != DRS_FACTOR_CPU;
+    add_hosts(p);
+    add_vms(p, extra_vm_id);
+    p->rules = ruleset_new(snap, cluster_id, p->vm, p->n_vms, p->host, p->n_hosts);
+    return p;
+}
+
+void problem_free(Problem *problem)
+{
+    if (!problem)
+        return;
+    g_free(problem->host);
+    g_free(problem->host_filter);
+    g_free(problem->host_mem_limit);
+    g_free(problem->host_base_mem);
+    g_free(problem->vm);
+    g_free(problem->vm_home);
+    g_free(problem->vm_size);
+    g_free(problem->vm_reserved);
+    g_free(problem->vm_estimated);
+    g_free(problem->vm_pin);
+    g_free(problem->vm_cost_ms);
+    g_free(problem->vm_cost_mb);
+    for (int r = 0; r < N_RESOURCES; r++) {
+        g_free(problem->host_cap[r]);
+        g_free(problem->vm_use[r]);
+    }
+    problem_ghost_vec_clear(&problem->ghosts);
+    ruleset_free(problem->rules);
+    g_free(problem);
+}
+
+/* ---- age of the data ------------------------------------------------------------------------ */
+
+static char *host_trouble(const Problem *p, const Host *host)
+{
+    int64_t age_ms = p->params.now_mono_ms - host->seen_mono_ms;
+
+    if (host->seen_mono_ms == 0)
+        return g_strdup_printf("host %s: never heard of since this controller leads", host->name);
+    if (age_ms > p->params.max_age_ms)
+        return g_strdup_printf("host %s: last heard of %" PRId64 " s ago (at most %" PRId64 " s)",
+                               host->name, age_ms / 1000, p->params.max_age_ms / 1000);
+    return NULL;
+}
+
+/* VMs whose load is a running figure; one that is stopping or paused is taken as it is. */
+static bool needs_samples(const Vm *vm)
+{
+    return vm->status == VM_RUNNING || vm->status == VM_STARTING || vm->status == VM_MIGRATING;
+}
+
+static char *vm_trouble(const Problem *p, const Vm *vm)
+{
+    int64_t age_ms = p->params.now_mono_ms - vm->load.sampled_mono_ms;
+
+    if (!needs_samples(vm))
+        return NULL;
+    if (vm->load.n_samples < p->params.min_samples)
+        return g_strdup_printf("VM %s: has %u of %u samples", vm->name, vm->load.n_samples,
+                               p->params.min_samples);
+    if (age_ms > p->params.max_age_ms)
+        return g_strdup_printf("VM %s: newest sample is %" PRId64 " s old (at most %" PRId64 " s)",
+                               vm->name, age_ms / 1000, p->params.max_age_ms / 1000);
+    return NULL;
+}
+
+char *problem_data_trouble(const Problem *problem)
+{
+    char *why = NULL;
+
+    for (uint32_t h = 0; h < problem->n_hosts && !why; h++) {
+        if (problem_usable(problem, h))
+            why = host_trouble(problem, problem->host[h]);
+    }
+    for (uint32_t v = 0; v < problem->n_vms && !why; v++) {
+        uint32_t home = problem->vm_home[v];
+
+        if (home != NO_INDEX && problem_usable(problem, home))
+            why = vm_trouble(problem, problem->vm[v]);
+    }
+    return why;
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+const char *problem_pin_word(enum problem_pin pin)
+{
+    static const char *const words[N_PROBLEM_PINS] = {
+        [PIN_NONE] = "free to move",
+        [PIN_COOLING] = "moved lately",
+        [PIN_DRS_OFF] = "DRS switched off for it",
+        [PIN_PAUSED] = "paused",
+        [PIN_BUSY] = "busy with a task",
+        [PIN_MOVING] = "migrating",
+        [PIN_STATE] = "not running steadily",
+        [PIN_TEMPLATE] = "template",
+        [PIN_BOUND] = "bound to its host",
+        [PIN_LOCAL_DISK] = "disk on local storage",
+    };
+
+    return words[pin];
+}
+
+char *problem_pin_text(const Problem *problem, uint32_t vm)
+{
+    const Vm *it = problem->vm[vm];
+    enum problem_pin pin = (enum problem_pin)problem->vm_pin[vm];
+
+    switch (pin) {
+    case PIN_COOLING:
+        return g_strdup_printf("moved %" PRId64 " s ago (rests for %" PRId64 " s)",
+                               (problem->params.now_wall_ms - it->moved_ms) / 1000,
+                               problem->params.cooldown_ms / 1000);
+    case PIN_BUSY:
+        return g_strdup_printf("busy with task %" PRId64, it->task_id);
+    case PIN_STATE:
+        return g_strdup_printf("its state is %s", vm_status_name(it->status));
+    case PIN_NONE:
+    case PIN_DRS_OFF:
+    case PIN_PAUSED:
+    case PIN_MOVING:
+    case PIN_TEMPLATE:
+    case PIN_BOUND:
+    case PIN_LOCAL_DISK:
+        break;
+    }
+    return g_strdup(problem_pin_word(pin));
+}

@@ -1,0 +1,107 @@
+/* problem.h - one cluster as dense arrays: what the search reads and never changes.
+ *
+ * Internal to the scheduler.  Structure of arrays, 32-bit indices in ascending order of ids, units
+ * MHz and MiB.  A Problem borrows the snapshot, which must outlive it.  Pure. */
+#ifndef VRM_SCHEDULER_PROBLEM_H
+#define VRM_SCHEDULER_PROBLEM_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "model/snapshot.h"
+#include "scheduler/filter.h"
+#include "scheduler/ruleset.h"
+#include "scheduler/sched_params.h"
+
+/* Why a VM stays where it is, mildest first: DRS may repair overload and must-rules with a cooling
+ * VM, a drain may move everything before PIN_BUSY. */
+enum problem_pin {
+    PIN_NONE,
+    PIN_COOLING,
+    PIN_DRS_OFF,
+    PIN_PAUSED,
+    PIN_BUSY,
+    PIN_MOVING,
+    PIN_STATE,
+    PIN_TEMPLATE,
+    PIN_BOUND,
+    PIN_LOCAL_DISK,
+};
+#define N_PROBLEM_PINS 10
+
+enum resource {
+    RES_CPU,
+    RES_MEM,
+};
+#define N_RESOURCES 2
+
+/* A VM on its way holds memory at its source too, and is still there for keep-apart rules. */
+struct problem_ghost {
+    uint32_t vm, host;
+};
+VEC_DECLARE(problem_ghost_vec, struct problem_ghost);
+
+/* More hosts in one cluster are refused: sums of squares must fit 63 bits (layout.c). */
+#define PROBLEM_MAX_HOSTS 2048
+
+typedef struct Problem {
+    const Snapshot *snap;
+    const Cluster *cluster;
+    struct sched_params params;
+    bool uses[N_RESOURCES]; /* resources to balance, by the cluster's factor */
+
+    uint32_t n_hosts, n_usable;
+    const Host **host;
+    uint8_t *host_filter;           /* enum filter_id why it takes no VMs; 0: usable */
+    int64_t *host_cap[N_RESOURCES]; /* net of the host's own reserve; > 0 */
+    int64_t *host_mem_limit;        /* configured memory it may carry, with overcommitment */
+    int64_t *host_base_mem;         /* MiB held by VMs that are leaving */
+
+    uint32_t n_vms;
+    const Vm **vm;
+    uint32_t *vm_home;            /* host index; on its way: where it goes; NO_INDEX: not placed */
+    int64_t *vm_use[N_RESOURCES]; /* demand clipped by the limit */
+    int64_t *vm_size;             /* configured memory */
+    int64_t *vm_reserved;         /* CPU reservation */
+    bool *vm_estimated;           /* vm_use is no measurement */
+    uint8_t *vm_pin;              /* enum problem_pin */
+    int64_t *vm_cost_ms, *vm_cost_mb;
+
+    struct problem_ghost_vec ghosts;
+    Ruleset *rules;
+} Problem;
+
+/* extra_vm_id: a VM that is not running and is to be placed (home NO_INDEX); 0: none.  Fails with
+ * VRM_ERR_NOT_FOUND for unknown ids, with VRM_ERR_INVALID for a cluster that is too big. */
+Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
+                     int64_t extra_vm_id, GError **error);
+void problem_free(Problem *problem);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Problem, problem_free)
+
+/* NO_INDEX if it is not part of the problem. */
+uint32_t problem_find_host(const Problem *problem, int64_t host_id);
+uint32_t problem_find_vm(const Problem *problem, int64_t vm_id);
+
+/* The host is to be emptied: it takes no VMs and does not count. */
+void problem_close_host(Problem *problem, uint32_t host);
+
+static inline bool problem_usable(const Problem *problem, uint32_t host)
+{
+    return problem->host_filter[host] == FILTER_NONE;
+}
+
+/* The VM has a disk that only its present host sees. */
+bool problem_has_local_disk(const Problem *problem, uint32_t vm);
+
+/* NULL if every figure is young and backed by enough samples; else whose is not and why:
+ * "VM web1: newest sample is 95 s old (at most 30 s)".  Caller frees. */
+char *problem_data_trouble(const Problem *problem);
+
+/* "bound to its host"; for lists of VMs that stay.  Caller frees. */
+char *problem_pin_text(const Problem *problem, uint32_t vm);
+/* "moved lately": the same in two words, for counts. */
+const char *problem_pin_word(enum problem_pin pin);
+
+#endif /* VRM_SCHEDULER_PROBLEM_H */

@@ -1,0 +1,484 @@
+/* search.c - see search.h.
+ *
+ * Greedy: the best of a sample of moves from the hottest to the coolest hosts; when that sample is
+ * exhausted, one sweep over every VM and host; when that finds nothing, exchanges. */
+#include "config.h"
+
+#include "scheduler/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/filter.h"
+
+#define N_COOL   8 /* coolest hosts per resource that are tried as targets */
+#define MAX_COOL (N_COOL * N_RESOURCES)
+#define N_HOT    3 /* as many as Layout.top keeps */
+#define MAX_HOT  (N_HOT * N_RESOURCES)
+
+struct candidate {
+    bool found;
+    uint32_t vm, to;
+    uint32_t other, other_to; /* exchange; NO_INDEX: a single move */
+    struct score score;
+};
+
+struct hosts {
+    uint32_t items[MAX_COOL];
+    uint32_t n;
+};
+
+Search *search_new(Layout *layout)
+{
+    const Problem *p = layout->problem;
+    Search *search = g_new0(Search, 1);
+    int64_t capacity = 0;
+
+    search->layout = layout;
+    search->banned = g_new0(bool, p->n_vms + 1);
+    search->max_moves = p->params.max_moves;
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        capacity += problem_usable(p, h) ? p->host_cap[RES_CPU][h] : 0;
+    search->noise = MAX(capacity / MAX(p->n_usable, 1) / 100, 1); /* 1 % of a host */
+    return search;
+}
+
+void search_free(Search *search)
+{
+    if (!search)
+        return;
+    g_free(search->banned);
+    g_free(search);
+}
+
+enum search_gain search_gain(const Search *search, const struct score *before,
+                             const struct score *after)
+{
+    if (after->must != before->must)
+        return after->must < before->must ? GAIN_URGENT : GAIN_NONE;
+    if (after->shortage != before->shortage)
+        return after->shortage < before->shortage ? GAIN_URGENT : GAIN_NONE;
+    if (after->overload > before->overload)
+        return GAIN_NONE;
+    if (before->overload - after->overload >= search->noise)
+        return GAIN_URGENT;
+    if (after->should != before->should)
+        return after->should < before->should ? GAIN_SHOULD : GAIN_NONE;
+    return after->soft < before->soft ? GAIN_SOFT : GAIN_NONE;
+}
+
+/* ---- which moves are open ------------------------------------------------------------------- */
+
+static bool may_leave(Search *s, uint32_t vm)
+{
+    const Problem *p = s->layout->problem;
+    uint32_t home = p->vm_home[vm];
+
+    if (s->banned[vm] || p->vm_pin[vm] > PIN_COOLING || home == NO_INDEX ||
+        !problem_usable(p, home))
+        return false;
+    if (s->layout->at[vm] == home && s->layout->n_moved >= s->max_moves) {
+        s->full = true;
+        return false;
+    }
+    return true;
+}
+
+/* A VM that moved lately is only moved again for urgent reasons. */
+static enum search_gain least_gain(const Search *s, uint32_t vm, enum search_gain wanted)
+{
+    return s->layout->problem->vm_pin[vm] == PIN_COOLING ? GAIN_URGENT : wanted;
+}
+
+static bool is_before(const struct candidate *a, const struct candidate *b)
+{
+    int cmp = score_cmp(&a->score, &b->score);
+
+    if (cmp != 0)
+        return cmp < 0;
+    if (a->vm != b->vm)
+        return a->vm < b->vm;
+    if (a->to != b->to)
+        return a->to < b->to;
+    return a->other < b->other;
+}
+
+static void offer(struct candidate *best, const struct candidate *candidate)
+{
+    if (!best->found || is_before(candidate, best)) {
+        *best = *candidate;
+        best->found = true;
+    }
+}
+
+static void consider(Search *s, uint32_t vm, uint32_t to, enum search_gain wanted,
+                     struct candidate *best)
+{
+    struct candidate candidate = { .vm = vm, .to = to, .other = NO_INDEX };
+
+    if (to == s->layout->at[vm] || filter_first(s->layout, vm, to, FILTER_USE_DRS) != FILTER_NONE)
+        return;
+    layout_try(s->layout, vm, to, &candidate.score);
+    if (search_gain(s, &s->layout->score, &candidate.score) >= least_gain(s, vm, wanted))
+        offer(best, &candidate);
+}
+
+static bool accept(Search *s, const struct candidate *best)
+{
+    if (!best->found)
+        return false;
+    layout_move(s->layout, best->vm, best->to);
+    if (best->other != NO_INDEX)
+        layout_move(s->layout, best->other, best->other_to);
+    return true;
+}
+
+/* Of the VM's possible hosts the best. */
+static void consider_all(Search *s, uint32_t vm, enum search_gain wanted, struct candidate *best)
+{
+    const Problem *p = s->layout->problem;
+
+    if (!may_leave(s, vm))
+        return;
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (problem_usable(p, h))
+            consider(s, vm, h, wanted, best);
+    }
+}
+
+/* The VMs of a host by id; the host's own list changes with each move. */
+static uint32_t *list_vms(const Layout *l, uint32_t host, size_t *ret_n)
+{
+    const struct layout_vms *list = &l->host_vms[host];
+    uint32_t *copy = g_new(uint32_t, list->len + 1);
+
+    if (list->len > 0)
+        memcpy(copy, list->items, list->len * sizeof(*copy));
+    *ret_n = list->len;
+    return copy;
+}
+
+/* ---- exchanges ------------------------------------------------------------------------------ */
+
+/* vm has arrived on the host; does all fit once `leaving` has gone? */
+static bool fits_without(const Layout *l, uint32_t host, uint32_t leaving)
+{
+    const Problem *p = l->problem;
+    int64_t vcpus = l->vcpus[host] - MAX(p->vm[leaving]->cpu.quantity, 1);
+    int64_t per_thread = p->params.vcpus_per_thread;
+
+    return l->committed[host] - p->vm_size[leaving] <= p->host_mem_limit[host] &&
+           l->reserved[host] - p->vm_reserved[leaving] <= p->host_cap[RES_CPU][host] &&
+           (per_thread <= 0 || vcpus <= per_thread * p->host[host]->cpu_threads);
+}
+
+/* An exchange can only help if it moves load downhill in some resource, and not all of it. */
+static bool is_promising(const Layout *l, uint32_t vm, uint32_t from, uint32_t other, uint32_t to)
+{
+    const Problem *p = l->problem;
+
+    for (int r = 0; r < N_RESOURCES; r++) {
+        int64_t more = p->vm_use[r][vm] - p->vm_use[r][other];
+        int64_t gap = l->used[r][from] - l->used[r][to];
+
+        if (p->uses[r] && more > 0 && more < gap)
+            return true;
+    }
+    return false;
+}
+
+/* Tries vm (on from) against each VM of `others` (on to). */
+static void consider_exchange(Search *s, uint32_t vm, uint32_t to, const uint32_t *others,
+                              size_t n_others, struct candidate *best)
+{
+    Layout *l = s->layout;
+    const struct score before = l->score;
+    uint32_t from = l->at[vm];
+    g_autofree bool *promising = g_new0(bool, n_others + 1);
+
+    for (size_t i = 0; i < n_others; i++)
+        promising[i] = is_promising(l, vm, from, others[i], to);
+    layout_move(l, vm, to);
+    for (size_t i = 0; i < n_others; i++) {
+        struct candidate candidate = { .vm = vm, .to = to, .other = others[i], .other_to = from };
+        enum search_gain wanted = least_gain(s, vm, GAIN_SOFT);
+
+        if (!promising[i] || !may_leave(s, others[i]) || !fits_without(l, to, others[i]) ||
+            filter_first(l, others[i], from, FILTER_USE_DRS) != FILTER_NONE)
+            continue;
+        layout_try(l, others[i], from, &candidate.score);
+        wanted = least_gain(s, others[i], wanted);
+        if (search_gain(s, &before, &candidate.score) >= wanted)
+            offer(best, &candidate);
+    }
+    layout_move(l, vm, from);
+}
+
+static void consider_exchanges(Search *s, uint32_t from, uint32_t to, struct candidate *best)
+{
+    size_t n_vms, n_others;
+    g_autofree uint32_t *vms = list_vms(s->layout, from, &n_vms);
+    g_autofree uint32_t *others = list_vms(s->layout, to, &n_others);
+
+    for (size_t i = 0; i < n_vms; i++) {
+        if (may_leave(s, vms[i]) &&
+            filter_first(s->layout, vms[i], to, FILTER_USE_STATIC) == FILTER_NONE)
+            consider_exchange(s, vms[i], to, others, n_others, best);
+    }
+}
+
+/* ---- hot and cool hosts --------------------------------------------------------------------- */
+
+static void add_host(struct hosts *hosts, uint32_t host)
+{
+    for (uint32_t i = 0; i < hosts->n; i++) {
+        if (hosts->items[i] == host)
+            return;
+    }
+    if (hosts->n < G_N_ELEMENTS(hosts->items))
+        hosts->items[hosts->n++] = host;
+}
+
+static void find_hot(const Layout *l, struct hosts *hot)
+{
+    hot->n = 0;
+    for (int r = 0; r < N_RESOURCES; r++) {
+        for (int i = 0; i < N_HOT && l->problem->uses[r]; i++) {
+            if (l->top[r][i] != NO_INDEX)
+                add_host(hot, l->top[r][i]);
+        }
+    }
+}
+
+/* Inserts a host into the sorted list of the coolest in one resource. */
+static void cool_insert(const Layout *l, int r, uint32_t host, uint32_t list[N_COOL], uint32_t *n)
+{
+    uint32_t i = *n;
+
+    if (*n == N_COOL && l->load[r][host] >= l->load[r][list[N_COOL - 1]])
+        return;
+    if (*n < N_COOL)
+        (*n)++;
+    else
+        i--;
+    for (; i > 0 && l->load[r][list[i - 1]] > l->load[r][host]; i--)
+        list[i] = list[i - 1];
+    list[i] = host;
+}
+
+static void find_cool(const Layout *l, struct hosts *cool)
+{
+    cool->n = 0;
+    for (int r = 0; r < N_RESOURCES; r++) {
+        uint32_t list[N_COOL], n = 0;
+
+        for (uint32_t h = 0; h < l->problem->n_hosts && l->problem->uses[r]; h++) {
+            if (problem_usable(l->problem, h))
+                cool_insert(l, r, h, list, &n);
+        }
+        for (uint32_t i = 0; i < n; i++)
+            add_host(cool, list[i]);
+    }
+}
+
+static bool exchange_between(Search *s, const struct hosts *hot, const struct hosts *cool)
+{
+    struct candidate best = { 0 };
+
+    for (uint32_t i = 0; i < hot->n; i++) {
+        for (uint32_t j = 0; j < cool->n; j++) {
+            if (hot->items[i] != cool->items[j])
+                consider_exchanges(s, hot->items[i], cool->items[j], &best);
+        }
+    }
+    return accept(s, &best);
+}
+
+/* ---- repair --------------------------------------------------------------------------------- */
+
+static bool is_in_trouble(const Layout *l, uint32_t host)
+{
+    const Problem *p = l->problem;
+
+    return problem_usable(p, host) && (l->used[RES_CPU][host] > p->host_cap[RES_CPU][host] ||
+                                       l->committed[host] > p->host_mem_limit[host]);
+}
+
+static bool relieve_host(Search *s, uint32_t host)
+{
+    struct candidate best = { 0 };
+    size_t n;
+    g_autofree uint32_t *vms = list_vms(s->layout, host, &n);
+
+    for (size_t i = 0; i < n; i++)
+        consider_all(s, vms[i], GAIN_SHOULD, &best);
+    return accept(s, &best);
+}
+
+/* When no single move relieves the host: an exchange with a cool one that does so urgently. */
+static bool relieve_by_exchange(Search *s, uint32_t host)
+{
+    struct candidate best = { 0 };
+    struct hosts cool;
+
+    find_cool(s->layout, &cool);
+    for (uint32_t i = 0; i < cool.n; i++) {
+        if (cool.items[i] != host)
+            consider_exchanges(s, host, cool.items[i], &best);
+    }
+    if (!best.found || search_gain(s, &s->layout->score, &best.score) < GAIN_URGENT)
+        return false;
+    return accept(s, &best);
+}
+
+static bool relieve_hosts(Search *s)
+{
+    bool changed = false;
+
+    for (uint32_t h = 0; h < s->layout->problem->n_hosts; h++) {
+        while (is_in_trouble(s->layout, h) && (relieve_host(s, h) || relieve_by_exchange(s, h)))
+            changed = true;
+    }
+    return changed;
+}
+
+static bool mend_rules(Search *s)
+{
+    const Ruleset *set = s->layout->problem->rules;
+    bool changed = false;
+
+    if (s->layout->score.must == 0 && s->layout->score.should == 0)
+        return false;
+    for (uint32_t r = 0; r < set->n_rules; r++) {
+        struct candidate best;
+
+        do {
+            best = (struct candidate){ 0 };
+            for (uint32_t i = 0; i < set->rules[r].n; i++)
+                consider_all(s, set->members[set->rules[r].first + i], GAIN_SHOULD, &best);
+            changed = accept(s, &best) || changed;
+        } while (best.found);
+    }
+    return changed;
+}
+
+bool search_repair(Search *search)
+{
+    bool changed = false;
+
+    while (mend_rules(search) || relieve_hosts(search))
+        changed = true;
+    return changed;
+}
+
+/* ---- evening out ---------------------------------------------------------------------------- */
+
+/* Could the move lower an imbalance at all?  The target must stay below where the source was. */
+static bool is_downhill(const Layout *l, uint32_t vm, uint32_t to)
+{
+    const Problem *p = l->problem;
+    uint32_t from = l->at[vm];
+
+    for (int r = 0; r < N_RESOURCES; r++) {
+        int64_t more = p->vm_use[r][vm] * LOAD_ONE / p->host_cap[r][to];
+
+        if (p->uses[r] && l->load[r][to] + more < l->load[r][from])
+            return true;
+    }
+    return false;
+}
+
+static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct hosts *cool)
+{
+    struct candidate best = { 0 };
+
+    for (uint32_t i = 0; i < hot->n; i++) {
+        size_t n;
+        g_autofree uint32_t *vms = list_vms(s->layout, hot->items[i], &n);
+
+        for (size_t v = 0; v < n; v++) {
+            for (uint32_t j = 0; j < cool->n && may_leave(s, vms[v]); j++) {
+                if (is_downhill(s->layout, vms[v], cool->items[j]))
+                    consider(s, vms[v], cool->items[j], GAIN_SOFT, &best);
+            }
+        }
+    }
+    return accept(s, &best);
+}
+
+/* The best move of each VM in turn, taken at once. */
+static bool sweep(Search *s)
+{
+    const Problem *p = s->layout->problem;
+    bool changed = false;
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        struct candidate best = { 0 };
+
+        if (!may_leave(s, v))
+            continue;
+        for (uint32_t h = 0; h < p->n_hosts; h++) {
+            if (problem_usable(p, h) && is_downhill(s->layout, v, h))
+                consider(s, v, h, GAIN_SOFT, &best);
+        }
+        changed = accept(s, &best) || changed;
+    }
+    return changed;
+}
+
+bool search_even(Search *search)
+{
+    bool changed = false, better = true;
+    struct hosts hot, cool;
+
+    while (better) {
+        find_hot(search->layout, &hot);
+        find_cool(search->layout, &cool);
+        better = move_hot_to_cool(search, &hot, &cool) || sweep(search) ||
+                 exchange_between(search, &hot, &cool);
+        changed = changed || better;
+    }
+    return changed;
+}
+
+/* ---- taking back ---------------------------------------------------------------------------- */
+
+static bool is_worth_it(Search *s, uint32_t vm)
+{
+    struct score without;
+    enum search_gain gain;
+
+    layout_try(s->layout, vm, s->layout->problem->vm_home[vm], &without);
+    gain = search_gain(s, &without, &s->layout->score);
+    return gain != GAIN_NONE && gain >= least_gain(s, vm, GAIN_SOFT);
+}
+
+bool search_prune(Search *search)
+{
+    Layout *l = search->layout;
+    const Problem *p = l->problem;
+    bool changed = false;
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        uint32_t home = p->vm_home[v];
+
+        if (home == NO_INDEX || l->at[v] == home || is_worth_it(search, v) ||
+            filter_first(l, v, home, FILTER_USE_DRS) != FILTER_NONE)
+            continue;
+        layout_move(l, v, home);
+        changed = true;
+    }
+    return changed;
+}
+
+void search_restart_without(Search *search, uint32_t vm)
+{
+    const Problem *p = search->layout->problem;
+
+    search->banned[vm] = true;
+    search->full = false;
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        if (p->vm_home[v] != NO_INDEX)
+            layout_move(search->layout, v, p->vm_home[v]);
+    }
+}
