@@ -107,6 +107,15 @@ tests_test_leader_sim_LDADD = ha/libha.a $(TEST_LIBS)
 # --- controller --------------------------------------------------------------------------------
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
 
+UNIT_TESTS += tests/test_etcd
+FUZZ_TARGETS += tests/fuzz/fuzz_etcd
+
+tests_test_etcd_SOURCES = tests/test_etcd.c tests/suite.h
+tests_test_etcd_LDADD = $(LEADER_TEST_LIBS)
+tests_fuzz_fuzz_etcd_SOURCES = tests/fuzz/fuzz_etcd.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_etcd_LDADD = controller/libleader.a $(BASE_LIBS)
+tests_fuzz_fuzz_etcd_LDFLAGS = $(FUZZ_LINK)
+
 # Against a real etcd.
 COMPONENTS += tests/it_leader
 COMPONENT_CHECKS += tests/it_leader.sh
