@@ -1,5 +1,6 @@
 # common/automake.mk - libbase: tools without domain words; libmodel: the domain's value types.
 noinst_LIBRARIES += common/libbase.a common/libmodel.a
+PURE_ARCHIVES += common/libmodel.a
 
 common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
@@ -24,4 +25,4 @@ common_libmodel_a_SOURCES = \
 # What a program with libbase links.  The order matters: archives first, then libraries.
 BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)
 
-EXTRA_DIST += common/model/README
+EXTRA_DIST += common/README common/model/README

@@ -1,1 +1,2 @@
-# deploy/automake.mk - filled by the first commit of this folder.
+# deploy/automake.mk - scripts, units and samples: distributed, some installed.
+EXTRA_DIST += deploy/git-hooks/pre-commit

@@ -52,6 +52,15 @@ tests_test_httpc_LDADD = $(TEST_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS)
 tests_test_metrics_SOURCES = tests/test_metrics.c tests/suite.h
 tests_test_metrics_LDADD = $(TEST_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_conf tests/fuzz/fuzz_json
+
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_conf_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_json_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
+
 # --- common/model ------------------------------------------------------------------------------
 MODEL_TEST_LIBS = common/libmodel.a $(TEST_LIBS)
 
@@ -135,6 +144,15 @@ check-local:
 	@echo "unit tests skipped: configure found no Check library (Debian: apt-get install check)"
 endif
 
+# Checks of the sources: who includes whom, banned calls, purity; the last shows that they can fail.
+SOURCE_CHECKS = \
+	tests/check-layers.sh \
+	tests/check-banned.sh \
+	tests/check-purity.sh \
+	tests/check-selftest.sh
+TESTS += $(SOURCE_CHECKS)
+EXTRA_DIST += $(SOURCE_CHECKS) tests/layers tests/banned tests/purity.allow
+
 # always-malloc: ASan sees GLib's slices; fatal-warnings: a GLib critical is a failed test.
 AM_TESTS_ENVIRONMENT = \
 	G_SLICE=always-malloc; export G_SLICE; \
@@ -142,7 +160,10 @@ AM_TESTS_ENVIRONMENT = \
 	CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT; \
 	srcdir='$(abs_srcdir)'; export srcdir; \
 	builddir='$(abs_builddir)'; export builddir; \
-	NM='$(NM)'; export NM;
+	NM='$(NM)'; export NM; \
+	AR='$(AR)'; export AR; \
+	CC='$(CC)'; export CC; \
+	PURE_ARCHIVES='$(PURE_ARCHIVES)'; export PURE_ARCHIVES;
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

@@ -815,6 +815,11 @@ START_TEST(a_callback_may_cancel_another_call_and_itself)
 }
 END_TEST
 
+static const struct {
+    const char *path;
+    http_line_fn on_line;
+} freeing[] = { { "/v1", NULL }, { "/lines/50", on_line } };
+
 START_TEST(a_callback_may_free_the_client)
 {
     HttpClient *client = http_client_new(NULL);
@@ -824,12 +829,12 @@ START_TEST(a_callback_may_free_the_client)
     int n_done = 0;
 
     server_start(&server, NULL);
-    url = server_url(&server, _i ? "/lines/50" : "/v1");
+    url = server_url(&server, freeing[_i].path);
     for (size_t i = 0; i < G_N_ELEMENTS(results); i++) {
         struct http_request request = request_for(url, &results[i]);
 
         results[i].free_client = client;
-        request.on_line = _i ? on_line : NULL;
+        request.on_line = freeing[_i].on_line;
         http_client_send(client, &request);
     }
     while (n_done == 0) {
@@ -948,8 +953,6 @@ START_TEST(a_missing_certificate_file_is_said)
 }
 END_TEST
 
-static const int two[2] = { 0, 1 };
-
 SUITE_MAIN("httpc", SUITE_LOOP(method_body_and_headers_arrive, messages),
            SUITE_TEST(a_status_is_not_an_error), SUITE_TEST(a_connection_is_used_again),
            SUITE_TEST(many_calls_run_at_once), SUITE_TEST(a_body_is_bounded),
@@ -966,7 +969,7 @@ SUITE_MAIN("httpc", SUITE_LOOP(method_body_and_headers_arrive, messages),
            SUITE_TEST(a_call_may_cancel_itself_while_a_line_comes),
            SUITE_TEST(the_last_line_without_newline_may_cancel_too),
            SUITE_TEST(a_callback_may_cancel_another_call_and_itself),
-           SUITE_LOOP(a_callback_may_free_the_client, two),
+           SUITE_LOOP(a_callback_may_free_the_client, freeing),
            SUITE_TEST(the_failure_of_an_unsendable_call_may_free_the_client),
            SUITE_LOOP(both_sides_prove_who_they_are, handshakes),
            SUITE_TEST(new_certificates_are_for_new_connections),

@@ -1,7 +1,7 @@
 /* test_leader_fsm.c - the table of ha/leader_fsm: complete, no dead row, safe by its shape. */
 #include "config.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "ha/leader_fsm.h"
 

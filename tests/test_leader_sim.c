@@ -8,7 +8,7 @@
  * SIM_SEEDS=n runs more seeds, SIM_SEED=n only that one. */
 #include "config.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/rng.h"
 #include "base/vec.h"
