@@ -4,7 +4,7 @@
  * a controller that reports on stdout, to be stopped and killed. */
 #include "config.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include <signal.h>
 #include <stdio.h>
