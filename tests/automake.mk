@@ -6,6 +6,8 @@
 TEST_LIBS = $(BASE_LIBS) $(CHECK_LIBS)
 
 UNIT_TESTS =
+# Tests against real services: programs, and the scripts that run them.  They exit with 77 when a
+# service is missing (an error with VRM_REQUIRE_ALL=1).
 COMPONENTS =
 COMPONENT_CHECKS =
 
@@ -110,6 +112,28 @@ tests_test_leader_sim_SOURCES = tests/test_leader_sim.c tests/suite.h
 tests_test_leader_sim_LDADD = ha/libha.a $(TEST_LIBS)
 
 # --- db ----------------------------------------------------------------------------------------
+DB_TEST_LIBS = db/libdb.a $(MODEL_TEST_LIBS) $(PQ_LIBS)
+
+UNIT_TESTS += tests/test_db
+
+tests_test_db_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_test_db_SOURCES = tests/test_db.c tests/suite.h
+tests_test_db_LDADD = $(DB_TEST_LIBS)
+
+# Component tests: it_db.sh starts a PostgreSQL and runs these.
+COMPONENT_CHECKS += tests/it_db.sh
+EXTRA_DIST += tests/it_db.sh
+COMPONENTS += tests/it_db_schema tests/it_db_store tests/it_db_fault
+
+tests_it_db_schema_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_db_schema_SOURCES = tests/it_db_schema.c tests/it_db.c tests/it_db.h tests/suite.h
+tests_it_db_schema_LDADD = $(DB_TEST_LIBS)
+tests_it_db_store_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_db_store_SOURCES = tests/it_db_store.c tests/it_db.c tests/it_db.h tests/suite.h
+tests_it_db_store_LDADD = $(DB_TEST_LIBS)
+tests_it_db_fault_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_db_fault_SOURCES = tests/it_db_fault.c tests/it_db.c tests/it_db.h tests/suite.h
+tests_it_db_fault_LDADD = $(DB_TEST_LIBS)
 
 # --- api ---------------------------------------------------------------------------------------
 
