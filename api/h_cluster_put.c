@@ -1,0 +1,233 @@
+/* h_cluster_put.c - creating, changing and deleting clusters.
+ *
+ * A PUT is partial: what is absent stays as it is.  The body is applied to a copy of the newest
+ * version; the controller commits only if that is still the newest. */
+#include "config.h"
+
+#include "api/handlers.h"
+
+#include <string.h>
+
+#include "api/body.h"
+#include "api/h_cluster_rules.h"
+#include "base/err.h"
+#include "model/reason.h"
+
+#define DEFAULT_LIMEN 5 /* of an hour that a given list leaves out */
+#define MAX_LIMEN     9
+
+static bool read_limen(const struct json_reader *reader, const char *key,
+                       uint8_t limen[HOURS_PER_DAY], GError **error)
+{
+    const json_t *array = NULL;
+    uint8_t read[HOURS_PER_DAY];
+
+    if (!json_read_array(reader, key, HOURS_PER_DAY, &array, error))
+        return body_retag(REASON_DRS_SLOT, error);
+    if (!array || json_array_size(array) == 0)
+        return true;
+    memset(read, DEFAULT_LIMEN, sizeof(read));
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        struct json_reader entry;
+        int64_t hour = -1, value = DEFAULT_LIMEN;
+
+        if (!json_read_element(reader, key, array, i, &entry, error) ||
+            !body_int(&entry, "fragmentTime", 0, HOURS_PER_DAY - 1, REASON_DRS_SLOT, &hour,
+                      error) ||
+            !body_int(&entry, "limen", 0, MAX_LIMEN, REASON_DRS_THRESHOLD, &value, error))
+            return false;
+        if (hour < 0)
+            return body_fail(&entry, "fragmentTime", REASON_DRS_SLOT, "an hour, 0..23", error);
+        read[hour] = (uint8_t)value;
+    }
+    memcpy(limen, read, sizeof(read));
+    return true;
+}
+
+static bool read_days(const struct json_reader *reader, const json_t *days, int64_t max,
+                      uint32_t *ret_days, GError **error)
+{
+    uint32_t bits = 0;
+
+    for (size_t i = 0; i < json_array_size(days); i++) {
+        const json_t *day = json_array_get(days, i);
+
+        if (!json_is_integer(day) || json_integer_value(day) < 1 || json_integer_value(day) > max) {
+            g_autofree char *want = g_strdup_printf("days 1..%d", (int)max);
+
+            return body_fail(reader, "cycleSpec", REASON_DRS_SLOT, want, error);
+        }
+        bits |= UINT32_C(1) << json_integer_value(day);
+    }
+    *ret_days = bits;
+    return true;
+}
+
+static bool read_cycle(const struct json_reader *parent, const char *key, struct cycle *cycle,
+                       GError **error)
+{
+    struct json_reader reader;
+    int64_t type = cycle->type;
+    const json_t *days = NULL;
+
+    if (!json_read_object(parent, key, &reader, error) ||
+        !body_int(&reader, "cycleType", CYCLE_ALWAYS, CYCLE_MONTHLY, REASON_DRS_SLOT, &type,
+                  error) ||
+        !json_read_array(&reader, "cycleSpec", 31, &days, error))
+        return body_retag(REASON_DRS_SLOT, error);
+    if (days && !read_days(&reader, days, type == CYCLE_WEEKLY ? 7 : 31, &cycle->days, error))
+        return false;
+    cycle->type = (enum cycle_type)type;
+    if (cycle->type == CYCLE_ALWAYS)
+        cycle->days = 0;
+    else if (cycle->days == 0)
+        return body_fail(&reader, "cycleSpec", REASON_DRS_SLOT, "at least one day", error);
+    return true;
+}
+
+static bool read_dpm(const struct json_reader *reader, struct dpm_policy *dpm, GError **error)
+{
+    static const int64_t strategies[] = { 1, 3 };
+
+    return body_int(reader, "powerLevel", 0, 2, REASON_DRS_LEVEL, &dpm->power_level, error) &&
+           read_limen(reader, "powerFragmentLimen", dpm->limen, error) &&
+           read_cycle(reader, "dpmCycle", &dpm->cycle, error) &&
+           body_one_of(reader, "electricStrategy", strategies, G_N_ELEMENTS(strategies),
+                       REASON_DRS_LEVEL, &dpm->electric_strategy, error);
+}
+
+static bool read_drs(const struct request *req, Cluster *cluster, struct op *op, GError **error)
+{
+    static const int64_t levels[] = { DRS_MANUAL, DRS_AUTOMATIC };
+    struct drs_policy *drs = &cluster->drs;
+    int64_t level = drs->level, factor = drs->factor;
+    struct json_reader reader, threshold;
+
+    if (!json_read_object(&req->json, "drsSetting", &reader, error) ||
+        !json_read_object(&reader, "drsThreshold", &threshold, error) ||
+        !body_one_of(&reader, "drsLevel", levels, G_N_ELEMENTS(levels), REASON_DRS_LEVEL, &level,
+                     error) ||
+        !body_int(&reader, "factor", DRS_FACTOR_CPU, DRS_FACTOR_BOTH, REASON_DRS_FACTOR, &factor,
+                  error) ||
+        !body_int(&threshold, "cpu", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_cpu, error) ||
+        !body_int(&threshold, "memory", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_mem, error) ||
+        !read_limen(&reader, "drsFragmentLimen", drs->limen, error) ||
+        !read_cycle(&reader, "drsCycle", &drs->cycle, error) ||
+        !read_dpm(&reader, &cluster->dpm, error) || !h_cluster_rules_read(req, &reader, op, error))
+        return false;
+    drs->level = (enum drs_level)level;
+    drs->factor = (enum drs_factor)factor;
+    return true;
+}
+
+static bool check_failover_hosts(const struct request *req, const struct json_reader *reader,
+                                 const Cluster *cluster, GError **error)
+{
+    for (size_t i = 0; i < cluster->ha.n_failover_hosts; i++) {
+        const Host *host = snapshot_host(req->snap, cluster->ha.failover_hosts[i]);
+
+        if (!host || host->cluster_id != cluster->id)
+            return body_fail(reader, "failoverHosts", REASON_HOST_NOT_IN_CLUSTER,
+                             "hosts of this cluster", error);
+    }
+    return true;
+}
+
+static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
+{
+    struct ha_policy *ha = &cluster->ha;
+    const struct body_int ints[] = {
+        { "controlPolicy", 0, 2, REASON_HA_POLICY, &ha->control_policy },
+        { "cpuReservation", 0, 50, REASON_HA_POLICY, &ha->cpu_reservation },
+        { "memoryReservation", 0, 50, REASON_HA_POLICY, &ha->mem_reservation },
+        { "hostsFaultQuantity", 0, 1000, REASON_HA_POLICY, &ha->hosts_fault_quantity },
+        { "slotcpuinmhz", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_cpu_mhz },
+        { "slotmeminmb", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_mem_mb },
+    };
+    struct json_reader reader;
+    bool given;
+
+    return json_read_object(&req->json, "haResSetting", &reader, error) &&
+           body_ints(&reader, ints, G_N_ELEMENTS(ints), error) &&
+           json_read_bool(&reader, "isControlPolicy", &ha->control_policy_on, error) &&
+           json_read_bool(&reader, "isCustomisedSlot", &ha->custom_slot, error) &&
+           body_urns(&reader, "failoverHosts", req->site, OBJECT_HOST, REASON_HOST_NOT_IN_CLUSTER,
+                     &given, &ha->failover_hosts, &ha->n_failover_hosts, error) &&
+           (!given || check_failover_hosts(req, &reader, cluster, error));
+}
+
+static bool read_flags(const struct json_reader *json, Cluster *cluster, GError **error)
+{
+    const struct {
+        const char *key;
+        bool *flag;
+    } flags[] = {
+        { "isMemOvercommit", &cluster->mem_overcommit },
+        { "isEnableHa", &cluster->ha.enabled },
+        { "isEnableDrs", &cluster->drs.enabled },
+        { "enableVmDrs", &cluster->drs.vm_overrides_enabled },
+        { "isEnableImc", &cluster->imc_enabled },
+        { "enableGuestNuma", &cluster->guest_numa },
+        { "enableHostNumaDRS", &cluster->host_numa_drs },
+        { "enableIOTailor", &cluster->io_tailor },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(flags); i++) {
+        if (!json_read_bool(json, flags[i].key, flags[i].flag, error))
+            return false;
+    }
+    return true;
+}
+
+static bool read_cluster(const struct request *req, Cluster *cluster, struct op *op, GError **error)
+{
+    static const char *const strategies[] = { "loadBalance", "random", NULL };
+    const struct json_reader *json = &req->json;
+
+    return body_name(json, "name", BODY_NAME_MAX, "", REASON_BAD_NAME, &cluster->name, error) &&
+           body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
+                       &cluster->description, error) &&
+           body_string(json, "tag", BODY_TAG_MAX, 0, &cluster->tag, error) &&
+           read_flags(json, cluster, error) &&
+           body_string(json, "imcSetting", BODY_TAG_MAX, REASON_IMC_MODE, &cluster->imc_setting,
+                       error) &&
+           body_word(json, "resStrategy", strategies, 0, &cluster->res_strategy, error) &&
+           body_int(json, "dsFaultStrategy", 0, 1, 0, &cluster->ds_fault_strategy, error) &&
+           read_ha(req, cluster, error) && read_drs(req, cluster, op, error) &&
+           h_cluster_overrides_read(req, op, error);
+}
+
+struct op *h_cluster_create(struct request *req, GError **error)
+{
+    g_autoptr(op_auto) op = op_new(OP_CLUSTER_CREATE);
+
+    op->cluster = cluster_new();
+    if (!json_has(&req->json, "name")) {
+        err_set_reason(error, VRM_ERR_INVALID, REASON_BAD_NAME, "name",
+                       "name is missing: want a name of 1..%d characters", BODY_NAME_MAX);
+        return NULL;
+    }
+    if (!read_cluster(req, op->cluster, op, error))
+        return NULL;
+    return g_steal_pointer(&op);
+}
+
+struct op *h_cluster_update(struct request *req, GError **error)
+{
+    g_autoptr(op_auto) op = op_new(OP_CLUSTER_UPDATE);
+
+    op->id = req->ids[OBJECT_CLUSTER];
+    op->cluster = cluster_dup(snapshot_cluster(req->snap, op->id));
+    if (!read_cluster(req, op->cluster, op, error))
+        return NULL;
+    return g_steal_pointer(&op);
+}
+
+struct op *h_cluster_delete(struct request *req, GError **error)
+{
+    struct op *op = op_new(OP_CLUSTER_DELETE);
+
+    (void)error;
+    op->id = req->ids[OBJECT_CLUSTER];
+    return op;
+}

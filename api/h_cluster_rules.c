@@ -1,0 +1,254 @@
+/* h_cluster_rules.c - rules in ClusterInfo.
+ *
+ * A client sends changes, not the list: operationType 0 deletes by ruleIndex, 1 modifies what is
+ * given, 2 creates.  Clients that send back the list they read give no operationType: an entry with
+ * a known ruleIndex then modifies, one without creates. */
+#include "config.h"
+
+#include "api/h_cluster_rules.h"
+
+#include <string.h>
+
+#include "api/body.h"
+#include "api/read.h"
+#include "base/err.h"
+#include "model/id.h"
+#include "model/reason.h"
+
+#define RULE_NAME_MAX 255
+#define RULES_MAX     1000
+#define OVERRIDES_MAX 10000
+
+/* ruleType and vm2HostRuleType count from 1 in the order of our lists. */
+#define WIRE_TYPE(type) ((int64_t)(type) + 1)
+
+/* ---- out ---------------------------------------------------------------------------------------
+ */
+
+static void put_group(struct request *req, const char *key, int64_t cluster_id, int64_t group_id)
+{
+    g_autofree char *urn = NULL;
+
+    if (!group_id)
+        return;
+    urn = urn_format_child(req->site, OBJECT_CLUSTER, cluster_id, OBJECT_GROUP, group_id);
+    jw_str(&req->out, key, urn);
+}
+
+static void put_rule(struct request *req, const Rule *rule)
+{
+    struct jw *out = &req->out;
+
+    jw_object(out, NULL);
+    jw_int(out, "ruleIndex", rule->id);
+    jw_str(out, "ruleName", rule->name);
+    jw_int(out, "ruleType", WIRE_TYPE(rule->type));
+    if (rule->type == RULE_VM_HOST)
+        jw_int(out, "vm2HostRuleType", WIRE_TYPE(rule->strength));
+    else
+        jw_str(out, "strength", rule_strength_name(rule->strength));
+    jw_array(out, "vms");
+    for (size_t i = 0; i < rule->n_vms; i++)
+        read_put_named(req, OBJECT_VM, rule->vms[i], read_name(req, OBJECT_VM, rule->vms[i]));
+    jw_array_end(out);
+    put_group(req, "vmGroupUrn", rule->cluster_id, rule->vm_group_id);
+    put_group(req, "hostGroupUrn", rule->cluster_id, rule->host_group_id);
+    read_put_time(req, "createTime", rule->create_ms);
+    read_put_time(req, "updateTime", rule->update_ms);
+    jw_object_end(out);
+}
+
+void h_cluster_rules_put(struct request *req, int64_t cluster_id)
+{
+    jw_array(&req->out, "drsRules");
+    for (size_t i = 0; i < req->snap->n_rules; i++) {
+        if (req->snap->rules[i]->cluster_id == cluster_id)
+            put_rule(req, req->snap->rules[i]);
+    }
+    jw_array_end(&req->out);
+}
+
+/* ---- in ----------------------------------------------------------------------------------------
+ */
+
+static bool read_type(const struct json_reader *reader, Rule *rule, GError **error)
+{
+    int64_t type = WIRE_TYPE(rule->type), strength = WIRE_TYPE(rule->strength);
+    g_autofree char *word = NULL;
+
+    if (!body_int(reader, "ruleType", WIRE_TYPE(RULE_TOGETHER), WIRE_TYPE(RULE_VM_HOST),
+                  REASON_RULE_TYPE, &type, error))
+        return false;
+    rule->type = (enum rule_type)(type - 1);
+    if (rule->type == RULE_VM_HOST) {
+        if (!body_int(reader, "vm2HostRuleType", WIRE_TYPE(RULE_MUST), WIRE_TYPE(RULE_SHOULD_NOT),
+                      REASON_RULE_TYPE, &strength, error))
+            return false;
+        rule->strength = (enum rule_strength)(strength - 1);
+        return true;
+    }
+    if (!body_string(reader, "strength", BODY_NAME_MAX, REASON_RULE_TYPE, &word, error))
+        return false;
+    if (!word) {
+        rule->strength = rule->strength == RULE_SHOULD ? RULE_SHOULD : RULE_MUST;
+        return true;
+    }
+    if (!rule_strength_parse(word, &rule->strength) || rule->strength > RULE_SHOULD)
+        return body_fail(reader, "strength", REASON_RULE_TYPE, "\"must\" or \"should\"", error);
+    return true;
+}
+
+static bool check_vms(const struct request *req, const struct json_reader *reader, const Rule *rule,
+                      GError **error)
+{
+    for (size_t i = 0; i < rule->n_vms; i++) {
+        const Vm *vm = snapshot_vm(req->snap, rule->vms[i]);
+        g_autofree char *id = NULL;
+
+        if (vm && vm->cluster_id == rule->cluster_id)
+            continue;
+        id = object_id_format(OBJECT_VM, rule->vms[i]);
+        err_set_reason(error, VRM_ERR_INVALID, REASON_RULE_VM_NOT_IN_CLUSTER, reader->path,
+                       "%s.vms: VM %s is not in this cluster", reader->path, id);
+        return false;
+    }
+    return true;
+}
+
+static bool read_group(const struct request *req, const struct json_reader *reader, const char *key,
+                       enum group_type type, int64_t cluster_id, int64_t *ret_id, GError **error)
+{
+    int64_t id = 0;
+    const Group *group;
+
+    if (!body_urn(reader, key, req->site, OBJECT_GROUP, 0, &id, error))
+        return false;
+    if (!id)
+        return true;
+    group = snapshot_group(req->snap, id);
+    if (!group || group->cluster_id != cluster_id || group->type != type) {
+        g_autofree char *want =
+            g_strdup_printf("a %s group of this cluster", group_type_name(type));
+
+        return body_fail(reader, key, REASON_OBJECT_MISSING, want, error);
+    }
+    *ret_id = id;
+    return true;
+}
+
+static bool read_rule(const struct request *req, const struct json_reader *reader, Rule *rule,
+                      GError **error)
+{
+    bool given;
+
+    return body_name(reader, "ruleName", RULE_NAME_MAX, ":", REASON_RULE_NAME, &rule->name,
+                     error) &&
+           read_type(reader, rule, error) &&
+           body_urns(reader, "vms", req->site, OBJECT_VM, REASON_RULE_VM_NOT_IN_CLUSTER, &given,
+                     &rule->vms, &rule->n_vms, error) &&
+           check_vms(req, reader, rule, error) &&
+           read_group(req, reader, "vmGroupUrn", GROUP_VM, rule->cluster_id, &rule->vm_group_id,
+                      error) &&
+           read_group(req, reader, "hostGroupUrn", GROUP_HOST, rule->cluster_id,
+                      &rule->host_group_id, error);
+}
+
+static const Rule *known_rule(const struct request *req, int64_t cluster_id, int64_t index)
+{
+    const Rule *rule = index ? snapshot_rule(req->snap, index) : NULL;
+
+    return rule && rule->cluster_id == cluster_id ? rule : NULL;
+}
+
+/* The entry as a change; *ret_change owns its rule on success. */
+static bool read_change(const struct request *req, const struct json_reader *reader,
+                        int64_t cluster_id, struct rule_change *ret_change, GError **error)
+{
+    int64_t operation = -1, index = 0;
+    const Rule *old;
+    g_autoptr(Rule) rule = NULL;
+
+    if (!body_int(reader, "operationType", RULE_DELETE, RULE_CREATE, REASON_RULE_OPERATION,
+                  &operation, error) ||
+        !body_int(reader, "ruleIndex", 0, INT64_MAX, REASON_RULE_MISSING, &index, error))
+        return false;
+    old = known_rule(req, cluster_id, index);
+    if (operation < 0)
+        operation = index ? RULE_MODIFY : RULE_CREATE;
+    if (operation != RULE_CREATE && !old)
+        return body_fail(reader, "ruleIndex", REASON_RULE_MISSING,
+                         "the index of a rule of this cluster", error);
+    rule = operation == RULE_CREATE ? rule_new() : rule_dup(old);
+    rule->cluster_id = cluster_id;
+    if (operation == RULE_CREATE && !json_has(reader, "ruleName"))
+        return body_fail(reader, "ruleName", REASON_RULE_NAME, "a name", error);
+    if (operation == RULE_CREATE && !json_has(reader, "ruleType"))
+        return body_fail(reader, "ruleType", REASON_RULE_TYPE, "1, 2 or 3", error);
+    if (operation != RULE_DELETE && !read_rule(req, reader, rule, error))
+        return false;
+    ret_change->operation = (enum rule_operation)operation;
+    ret_change->rule = g_steal_pointer(&rule);
+    return true;
+}
+
+bool h_cluster_rules_read(const struct request *req, const struct json_reader *reader,
+                          struct op *op, GError **error)
+{
+    const json_t *array = NULL;
+    size_t n;
+
+    if (!json_read_array(reader, "drsRules", RULES_MAX, &array, error))
+        return false;
+    n = array ? json_array_size(array) : 0;
+    op->rules = g_new0(struct rule_change, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        struct json_reader entry;
+
+        if (!json_read_element(reader, "drsRules", array, i, &entry, error) ||
+            !read_change(req, &entry, op->id, &op->rules[i], error))
+            return false;
+        op->n_rules++;
+    }
+    return true;
+}
+
+static bool read_override(const struct request *req, const struct json_reader *reader,
+                          int64_t cluster_id, struct vm_override *ret_override, GError **error)
+{
+    static const int64_t behaviors[] = { DRS_BEHAVIOR_CLUSTER, DRS_BEHAVIOR_MANUAL,
+                                         DRS_BEHAVIOR_AUTOMATIC, DRS_BEHAVIOR_DISABLED };
+    int64_t behavior = DRS_BEHAVIOR_CLUSTER;
+    const Vm *vm;
+
+    if (!body_urn(reader, "vmUrn", req->site, OBJECT_VM, REASON_VM_MISSING, &ret_override->vm_id,
+                  error) ||
+        !body_one_of(reader, "behavior", behaviors, G_N_ELEMENTS(behaviors), REASON_DRS_LEVEL,
+                     &behavior, error))
+        return false;
+    vm = snapshot_vm(req->snap, ret_override->vm_id);
+    if (!vm || vm->cluster_id != cluster_id)
+        return body_fail(reader, "vmUrn", REASON_RULE_VM_NOT_IN_CLUSTER, "a VM of this cluster",
+                         error);
+    ret_override->behavior = (enum drs_behavior)behavior;
+    return true;
+}
+
+bool h_cluster_overrides_read(const struct request *req, struct op *op, GError **error)
+{
+    const json_t *array = NULL;
+    size_t n;
+
+    if (!json_read_array(&req->json, "drsVmConfig", OVERRIDES_MAX, &array, error))
+        return false;
+    n = array ? json_array_size(array) : 0;
+    op->overrides = g_new0(struct vm_override, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        struct json_reader entry;
+
+        if (!json_read_element(&req->json, "drsVmConfig", array, i, &entry, error) ||
+            !read_override(req, &entry, op->id, &op->overrides[i], error))
+            return false;
+        op->n_overrides++;
+    }
+    return true;
+}

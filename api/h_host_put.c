@@ -1,0 +1,156 @@
+/* h_host_put.c - adding, changing, removing hosts; maintenance. */
+#include "config.h"
+
+#include "api/handlers.h"
+
+#include <arpa/inet.h>
+
+#include "api/answer.h"
+#include "api/body.h"
+#include "base/err.h"
+#include "model/reason.h"
+
+#define BMC_TEXT_MAX 128
+
+static bool is_ip(const char *text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+static bool read_ip(const struct json_reader *json, const char *key, bool may_be_empty,
+                    char **ret_ip, GError **error)
+{
+    g_autofree char *ip = NULL;
+
+    if (!body_string(json, key, INET6_ADDRSTRLEN, REASON_HOST_BAD_IP, &ip, error))
+        return false;
+    if (!ip)
+        return true;
+    if (!(ip[0] ? is_ip(ip) : may_be_empty))
+        return body_fail(json, key, REASON_HOST_BAD_IP, "an IPv4 or IPv6 address", error);
+    g_free(*ret_ip);
+    *ret_ip = g_steal_pointer(&ip);
+    return true;
+}
+
+static bool read_cluster(const struct request *req, Host *host, GError **error)
+{
+    int64_t id = 0;
+
+    if (!body_urn(&req->json, "clusterUrn", req->site, OBJECT_CLUSTER, REASON_HOST_CLUSTER_MISSING,
+                  &id, error))
+        return false;
+    if (id && !snapshot_cluster(req->snap, id))
+        return body_fail(&req->json, "clusterUrn", REASON_HOST_CLUSTER_MISSING,
+                         "an existing cluster", error);
+    if (id)
+        host->cluster_id = id;
+    return true;
+}
+
+/* What adding and changing have in common. */
+static bool read_host(const struct request *req, Host *host, GError **error)
+{
+    const struct json_reader *json = &req->json;
+
+    return body_name(json, "name", BODY_NAME_MAX, "", REASON_HOST_BAD_NAME, &host->name, error) &&
+           body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
+                       &host->description, error) &&
+           read_ip(json, "bmcIp", true, &host->bmc_ip, error) &&
+           body_string(json, "bmcUserName", BMC_TEXT_MAX, 0, &host->bmc_user, error) &&
+           body_string(json, "bmcPassword", BMC_TEXT_MAX, 0, &host->bmc_password, error);
+}
+
+struct op *h_host_add(struct request *req, GError **error)
+{
+    g_autoptr(op_auto) op = op_new(OP_HOST_ADD);
+    const struct json_reader *json = &req->json;
+
+    op->host = host_new();
+    if (!json_has(json, "name")) {
+        body_fail(json, "name", REASON_HOST_BAD_NAME, "a name of 1..256 characters", error);
+        return NULL;
+    }
+    if (!json_has(json, "ip")) {
+        body_fail(json, "ip", REASON_HOST_BAD_IP, "the host's management address", error);
+        return NULL;
+    }
+    if (!read_host(req, op->host, error) || !read_ip(json, "ip", false, &op->host->ip, error) ||
+        !body_int(json, "port", 1, 65535, 0, &op->host->port, error) ||
+        !read_cluster(req, op->host, error))
+        return NULL;
+    return g_steal_pointer(&op);
+}
+
+struct op *h_host_update(struct request *req, GError **error)
+{
+    g_autoptr(op_auto) op = op_new(OP_HOST_UPDATE);
+
+    op->id = req->ids[OBJECT_HOST];
+    op->host = host_dup(snapshot_host(req->snap, op->id));
+    if (!read_host(req, op->host, error))
+        return NULL;
+    return g_steal_pointer(&op);
+}
+
+struct op *h_host_delete(struct request *req, GError **error)
+{
+    g_autoptr(op_auto) op = op_new(OP_HOST_DELETE);
+
+    op->id = req->ids[OBJECT_HOST];
+    if (!target_bool(&req->target, "isForce", &op->force, error))
+        return NULL;
+    return g_steal_pointer(&op);
+}
+
+/* ---- maintenance --------------------------------------------------------------------------------
+ */
+
+static struct op *host_op(const struct request *req, enum op_kind kind)
+{
+    struct op *op = op_new(kind);
+
+    op->id = req->ids[OBJECT_HOST];
+    return op;
+}
+
+static bool wants_drain(const struct request *req, bool *ret_drain, GError **error)
+{
+    return target_bool(&req->target, "drain", ret_drain, error) &&
+           json_read_bool(&req->json, "drain", ret_drain, error);
+}
+
+struct op *h_host_enter_maintenance(struct request *req, GError **error)
+{
+    bool drain = false;
+
+    return wants_drain(req, &drain, error) ? host_op(req, OP_HOST_ENTER_MAINT) : NULL;
+}
+
+/* Synchronous {} for FusionCompute's clients; with drain the move of all VMs follows as a task. */
+bool h_host_entered_maintenance(struct request *req, struct op_result *result, GError **error)
+{
+    bool drain = false;
+
+    if (!wants_drain(req, &drain, error))
+        return false;
+    if (!drain)
+        return answer_empty(req, result, error);
+    req->op = host_op(req, OP_HOST_EVACUATE);
+    req->answer = answer_done;
+    return true;
+}
+
+struct op *h_host_exit_maintenance(struct request *req, GError **error)
+{
+    (void)error;
+    return host_op(req, OP_HOST_EXIT_MAINT);
+}
+
+struct op *h_host_evacuate(struct request *req, GError **error)
+{
+    (void)error;
+    return host_op(req, OP_HOST_EVACUATE);
+}

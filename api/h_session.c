@@ -1,0 +1,112 @@
+/* h_session.c - log in, log out, versions.
+ *
+ * The key is the password or its hex SHA-256, as clients differ; the controller's OP_LOGIN takes
+ * both, counts failures and locks out.  A token that comes along with a log-in is ignored. */
+#include "config.h"
+
+#include "api/handlers.h"
+
+#include "api/body.h"
+#include "base/err.h"
+#include "model/reason.h"
+
+#define USER_MAX 128
+#define KEY_MAX  256
+
+static bool credential_usable(const char *text, size_t max_len)
+{
+    return text && text[0] && g_utf8_validate(text, -1, NULL) &&
+           g_utf8_strlen(text, -1) <= (glong)max_len;
+}
+
+/* {"userName","password"}: scripts that do not know the headers. */
+static bool read_body(struct request *req, char **ret_user, char **ret_key, GError **error)
+{
+    g_autoptr(json_t) root = NULL;
+    struct json_reader reader;
+
+    if (req->body->len == 0)
+        return true;
+    root = json_parse(req->body->str, req->body->len, error);
+    if (!root)
+        return false;
+    json_reader_init(&reader, json_is_object(root) ? root : NULL);
+    return body_string(&reader, "userName", USER_MAX, 0, ret_user, error) &&
+           body_string(&reader, "password", KEY_MAX, 0, ret_key, error);
+}
+
+struct op *h_session_open(struct request *req, GError **error)
+{
+    g_autofree char *user = g_strdup(req->headers[HEADER_USER]);
+    g_autofree char *key = g_strdup(req->headers[HEADER_KEY]);
+    struct op *op;
+
+    if (!user && !read_body(req, &user, &key, error))
+        return NULL;
+    if (!credential_usable(user, USER_MAX) || !credential_usable(key, KEY_MAX)) {
+        err_set_reason(error, VRM_ERR_DENIED, REASON_LOGIN_FAILED, "X-Auth-User",
+                       "log in needs the headers X-Auth-User and X-Auth-Key, or a body with "
+                       "userName and password");
+        return NULL;
+    }
+    op = op_new(OP_LOGIN);
+    op->login_name = g_steal_pointer(&user);
+    op->login_key = g_steal_pointer(&key);
+    return op;
+}
+
+bool h_session_opened(struct request *req, struct op_result *result, GError **error)
+{
+    const struct op_user *user = &result->user;
+    const struct api_core *core = req->core;
+    struct jw *out = &req->out;
+    g_auto(GStrv) roles = g_strsplit(user->roles ? user->roles : "", ",", -1);
+
+    (void)error;
+    req->new_token =
+        auth_open(core->auth, user->id, user->name, user->roles ? user->roles : "", core->now_ms());
+    jw_object(out, NULL);
+    jw_int(out, "validity", auth_idle_ms(core->auth));
+    jw_empty_array(out, "privilegeIds");
+    jw_int_str(out, "userId", user->id);
+    jw_str(out, "userName", user->name);
+    jw_array(out, "roleList");
+    for (size_t i = 0; roles[i]; i++) {
+        if (roles[i][0])
+            jw_str(out, NULL, roles[i]);
+    }
+    jw_array_end(out);
+    jw_int(out, "rightType", 1);
+    jw_object_end(out);
+    return true;
+}
+
+bool h_session_close(struct request *req, GError **error)
+{
+    const char *token = request_token(req);
+
+    (void)error;
+    if (token)
+        auth_close(req->core->auth, token);
+    jw_empty_object(&req->out, NULL);
+    return true;
+}
+
+bool h_session_versions(struct request *req, GError **error)
+{
+    static const char *const versions[] = { "v6.0", "v6.3", "v6.5", "v8.0" };
+    struct jw *out = &req->out;
+
+    (void)error;
+    jw_object(out, NULL);
+    jw_array(out, "versions");
+    for (size_t i = 0; i < G_N_ELEMENTS(versions); i++) {
+        jw_object(out, NULL);
+        jw_str(out, "version", versions[i]);
+        jw_str(out, "loginUri", "/service/session");
+        jw_object_end(out);
+    }
+    jw_array_end(out);
+    jw_object_end(out);
+    return true;
+}

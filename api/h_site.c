@@ -1,0 +1,39 @@
+/* h_site.c - /service/sites. */
+#include "config.h"
+
+#include "api/handlers.h"
+#include "api/read.h"
+
+static void put_site(struct request *req)
+{
+    const Site *site = req->snap->site;
+    struct jw *out = &req->out;
+
+    jw_object(out, NULL);
+    read_put_object(req, OBJECT_SITE, 0);
+    jw_str(out, "name", site->name);
+    jw_str(out, "ip", site->ip);
+    jw_bool(out, "isDC", false);
+    jw_bool(out, "isSelf", true);
+    jw_str(out, "status", "normal");
+    jw_object_end(out);
+}
+
+bool h_site_list(struct request *req, GError **error)
+{
+    (void)error;
+    jw_object(&req->out, NULL);
+    jw_array(&req->out, "sites");
+    if (req->snap->site)
+        put_site(req);
+    jw_array_end(&req->out);
+    jw_object_end(&req->out);
+    return true;
+}
+
+bool h_site_get(struct request *req, GError **error)
+{
+    (void)error;
+    put_site(req);
+    return true;
+}

@@ -1,0 +1,750 @@
+/* http.c - see http.h.
+ *
+ * One call's way: the request line (on_target), its headers and body (on_access), request_step; if
+ * it needs the controller, a ticket goes with the operation and the connection is suspended; the
+ * operation's answer resumes it (on_done, loop thread) and on_access is called again. */
+#include "config.h"
+
+#include "api/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/tls.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#define SWEEP_S        5
+#define DISCARD_FACTOR 8 /* of body_max: so much of a body that is too long is read and dropped */
+#define STATUS_CLASSES 6
+#define TLS_PRIORITIES "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"
+
+enum phase {
+    PHASE_READING, /* idle, or a request is coming in */
+    PHASE_WORKING, /* the controller is asked */
+    PHASE_WRITING,
+};
+
+/* A connection; in api->conns under api->lock. */
+struct conn {
+    Api *api;
+    int fd;
+    enum phase phase;
+    int64_t since_ms;
+    struct conn *next, *prev;
+};
+
+/* Outlives the Api while operations are under way; guards who may resume what. */
+struct gate {
+    pthread_mutex_t lock;
+    unsigned refs;
+    bool stopping;
+    struct ticket *tickets;
+};
+
+/* Goes with one operation; call is NULL once the call was aborted. */
+struct ticket {
+    struct gate *gate;
+    struct call *call;
+    struct ticket *next, *prev;
+};
+
+struct call {
+    Api *api;
+    struct MHD_Connection *connection;
+    char *target;
+    struct request *req; /* NULL until the headers are there */
+    size_t discarded;
+    bool aborted;
+    int64_t begun_ms;
+};
+
+/* What a daemon's callbacks get. */
+struct face {
+    Api *api;
+    bool management;
+};
+
+struct Api {
+    struct api_core core;
+    struct api_options options; /* strings are the copies below */
+    char *cert_file, *key_file;
+    TlsStore *tls;
+    struct face faces[2];
+    struct MHD_Daemon *daemon, *management;
+    struct gate *gate;
+    pthread_mutex_t lock;
+    pthread_cond_t calls_gone;
+    struct conn *conns;
+    unsigned n_conns, n_calls;
+    guint sweep_source;
+    Metrics *metrics;
+    Metric *by_status[STATUS_CLASSES];
+    Metric *latency, *sessions_gauge, *conns_gauge;
+};
+
+void api_options_init(struct api_options *options)
+{
+    *options = (struct api_options){
+        .address = "0.0.0.0",
+        .port = 7443,
+        .threads = 4,
+        .tls = true,
+        .session_idle_ms = 600000,
+        .max_sessions = 4096,
+        .max_sessions_per_user = 1024,
+        .max_connections = 1024,
+        .max_connections_per_address = 256,
+        .body_max = 1024 * 1024,
+        .header_max = 32 * 1024,
+        .idle_timeout_s = 60,
+        .request_timeout_s = 60,
+        .stop_timeout_ms = 2000,
+    };
+}
+
+/* ---- connections
+ * ----------------------------------------------------------------------------------- */
+
+static void set_phase(struct conn *conn, enum phase phase)
+{
+    pthread_mutex_lock(&conn->api->lock);
+    conn->phase = phase;
+    conn->since_ms = clock_now_ms();
+    pthread_mutex_unlock(&conn->api->lock);
+}
+
+static struct conn *conn_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+static void conn_begin(Api *api, struct MHD_Connection *connection, void **socket_context)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct conn *conn = g_new0(struct conn, 1);
+
+    conn->api = api;
+    conn->fd = info ? info->connect_fd : -1;
+    conn->since_ms = clock_now_ms();
+    *socket_context = conn;
+    pthread_mutex_lock(&api->lock);
+    conn->next = api->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    api->conns = conn;
+    api->n_conns++;
+    pthread_mutex_unlock(&api->lock);
+}
+
+static void conn_end(Api *api, struct conn *conn)
+{
+    pthread_mutex_lock(&api->lock);
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        api->conns = conn->next;
+    api->n_conns--;
+    pthread_mutex_unlock(&api->lock);
+    g_free(conn);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    const struct face *face = cls;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        conn_begin(face->api, connection, socket_context);
+    } else if (*socket_context) {
+        conn_end(face->api, *socket_context);
+        *socket_context = NULL;
+    }
+}
+
+/* libmicrohttpd ends connections without any traffic; this ends those that send or take a byte now
+ * and then to keep a connection busy. */
+static gboolean on_sweep(void *data)
+{
+    Api *api = data;
+    int64_t now_ms = clock_now_ms();
+    int64_t limit_ms =
+        (int64_t)(api->options.idle_timeout_s + api->options.request_timeout_s) * 1000;
+
+    pthread_mutex_lock(&api->lock);
+    for (struct conn *conn = api->conns; conn; conn = conn->next) {
+        if (conn->phase == PHASE_WORKING || conn->fd < 0)
+            continue;
+        if (now_ms - conn->since_ms > (conn->phase == PHASE_WRITING ? limit_ms * 5 : limit_ms))
+            shutdown(conn->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&api->lock);
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- tickets
+ * ---------------------------------------------------------------------------------------- */
+
+static void gate_unref_unlock(struct gate *gate)
+{
+    bool last = --gate->refs == 0;
+
+    pthread_mutex_unlock(&gate->lock);
+    if (last) {
+        pthread_mutex_destroy(&gate->lock);
+        g_free(gate);
+    }
+}
+
+static void ticket_unlink(struct ticket *ticket)
+{
+    if (ticket->next)
+        ticket->next->prev = ticket->prev;
+    if (ticket->prev)
+        ticket->prev->next = ticket->next;
+    else
+        ticket->gate->tickets = ticket->next;
+}
+
+/* The controller has answered; loop thread. */
+static void on_done(struct op_result *result, void *user)
+{
+    struct ticket *ticket = user;
+    struct gate *gate = ticket->gate;
+
+    pthread_mutex_lock(&gate->lock);
+    if (ticket->call) {
+        request_set_result(ticket->call->req, result);
+        ticket_unlink(ticket);
+        MHD_resume_connection(ticket->call->connection);
+    }
+    g_free(ticket);
+    gate_unref_unlock(gate);
+}
+
+/* Suspends the call and asks the controller.  False: the server is stopping. */
+static bool ask(struct call *call)
+{
+    struct gate *gate = call->api->gate;
+    struct op *op = request_take_op(call->req);
+    struct ticket *ticket;
+
+    pthread_mutex_lock(&gate->lock);
+    if (gate->stopping) {
+        pthread_mutex_unlock(&gate->lock);
+        op_free(op);
+        return false;
+    }
+    ticket = g_new0(struct ticket, 1);
+    ticket->gate = gate;
+    ticket->call = call;
+    ticket->next = gate->tickets;
+    if (ticket->next)
+        ticket->next->prev = ticket;
+    gate->tickets = ticket;
+    gate->refs++;
+    MHD_suspend_connection(call->connection);
+    pthread_mutex_unlock(&gate->lock);
+    call->api->core.ops->submit(call->api->core.ctx, op, on_done, ticket);
+    return true;
+}
+
+/* Resumes everything that waits for the controller; its answers will find nobody. */
+static void abort_all(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->stopping = true;
+    while (gate->tickets) {
+        struct ticket *ticket = gate->tickets;
+
+        ticket_unlink(ticket);
+        ticket->next = ticket->prev = NULL;
+        ticket->call->aborted = true;
+        MHD_resume_connection(ticket->call->connection);
+        ticket->call = NULL;
+    }
+    pthread_mutex_unlock(&gate->lock);
+}
+
+/* ---- calls
+ * ------------------------------------------------------------------------------------------ */
+
+/* The request line as it came, before libmicrohttpd takes it apart. */
+static void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    const struct face *face = cls;
+    struct call *call = g_new0(struct call, 1);
+
+    call->api = face->api;
+    call->connection = connection;
+    call->target = g_strdup(target);
+    call->begun_ms = clock_now_ms();
+    pthread_mutex_lock(&face->api->lock);
+    face->api->n_calls++;
+    pthread_mutex_unlock(&face->api->lock);
+    return call;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode code)
+{
+    const struct face *face = cls;
+    struct call *call = *con_cls;
+    struct conn *conn = conn_of(connection);
+
+    (void)code;
+    if (conn)
+        set_phase(conn, PHASE_READING);
+    if (!call)
+        return;
+    *con_cls = NULL;
+    request_free(call->req);
+    g_free(call->target);
+    g_free(call);
+    pthread_mutex_lock(&face->api->lock);
+    face->api->n_calls--;
+    pthread_cond_signal(&face->api->calls_gone);
+    pthread_mutex_unlock(&face->api->lock);
+}
+
+static char *peer_address(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (info && info->client_addr->sa_family == AF_INET) {
+        const void *addr = info->client_addr;
+        const struct sockaddr_in *in = addr;
+
+        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+    } else if (info && info->client_addr->sa_family == AF_INET6) {
+        const void *addr = info->client_addr;
+        const struct sockaddr_in6 *in6 = addr;
+
+        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+    }
+    return g_strdup(text);
+}
+
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    (void)kind;
+    if (value)
+        request_set_header(cls, name, value);
+    return MHD_YES;
+}
+
+/* "Sun, 22 Nov 2026 15:00:01 GMT", whatever the locale. */
+static char *http_date(void)
+{
+    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+    static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+    time_t now_s = (time_t)(clock_wall_ms() / 1000);
+    struct tm tm;
+
+    gmtime_r(&now_s, &tm);
+    return g_strdup_printf("%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
+                           months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+/* Server, Date, Content-Type, Content-Length and nothing else, then X-Auth-Token: Huawei's Python
+ * kit takes the token by its place in Python 2's dictionary of exactly these. */
+static void add_headers(struct MHD_Response *response, const struct request *req, size_t length)
+{
+    g_autofree char *date = http_date();
+    g_autofree char *length_text = g_strdup_printf("%zu", length);
+
+    MHD_add_response_header(response, "Server", "VRM");
+    MHD_add_response_header(response, "Date", date);
+    MHD_add_response_header(response, "Content-Type", req->content_type);
+    MHD_add_response_header(response, "Content-Length", length_text);
+    if (req->new_token)
+        MHD_add_response_header(response, "X-Auth-Token", req->new_token);
+    if (req->active_url)
+        MHD_add_response_header(response, "X-Active-Controller", req->active_url);
+    if (req->allow)
+        MHD_add_response_header(response, "Allow", req->allow);
+    if (req->retry_ms > 0) {
+        g_autofree char *seconds =
+            g_strdup_printf("%" G_GINT64_FORMAT, (req->retry_ms + 999) / 1000);
+
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+}
+
+static void count(Api *api, const struct call *call)
+{
+    int class = call->req->status / 100;
+
+    if (class > 0 && class < STATUS_CLASSES)
+        metric_add(api->by_status[class], 1);
+    metric_observe_ms(api->latency, clock_now_ms() - call->begun_ms);
+}
+
+static enum MHD_Result send_answer(struct call *call)
+{
+    struct request *req = call->req;
+    size_t length = req->out.text->len;
+    struct conn *conn = conn_of(call->connection);
+    struct MHD_Response *response;
+    enum MHD_Result queued;
+    char *text;
+
+    count(call->api, call);
+    text = g_string_free(req->out.text, FALSE);
+    req->out.text = g_string_new(NULL);
+    response = MHD_create_response_from_buffer_with_free_callback(length, text, g_free);
+    if (!response) {
+        g_free(text);
+        return MHD_NO;
+    }
+    MHD_set_response_options(response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
+    add_headers(response, req, length);
+    if (conn)
+        set_phase(conn, PHASE_WRITING);
+    queued = MHD_queue_response(call->connection, (unsigned)req->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result work(struct call *call)
+{
+    struct conn *conn = conn_of(call->connection);
+
+    if (conn)
+        set_phase(conn, PHASE_WORKING);
+    if (!call->aborted && request_step(call->req) == REQUEST_WAITS) {
+        if (ask(call))
+            return MHD_YES;
+        call->aborted = true;
+    }
+    if (call->aborted)
+        request_abort(call->req);
+    return send_answer(call);
+}
+
+static void begin_call(struct call *call, const struct face *face, const char *method)
+{
+    g_autofree char *address = peer_address(call->connection);
+
+    call->req = request_new(&call->api->core, method, call->target, address);
+    call->req->management = face->management;
+    MHD_get_connection_values(call->connection, MHD_HEADER_KIND, on_header, call->req);
+}
+
+/* A length that is announced too long is refused before it is sent. */
+static bool announced_too_long(const struct call *call)
+{
+    const char *text =
+        MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, "Content-Length");
+
+    return text && g_ascii_strtoull(text, NULL, 10) > call->api->core.body_max;
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *upload_data,
+                                 size_t *upload_data_size, void **con_cls)
+{
+    struct call *call = *con_cls;
+
+    (void)url;
+    (void)version;
+    (void)connection;
+    if (!call)
+        return MHD_NO;
+    if (!call->req) {
+        begin_call(call, cls, method);
+        if (!announced_too_long(call))
+            return MHD_YES;
+        call->req->body_too_big = true;
+        return work(call);
+    }
+    if (*upload_data_size) {
+        size_t size = *upload_data_size;
+
+        *upload_data_size = 0;
+        request_add_body(call->req, upload_data, size);
+        call->discarded += call->req->body_too_big ? size : 0;
+        return call->discarded > DISCARD_FACTOR * call->api->core.body_max ? MHD_NO : MHD_YES;
+    }
+    return work(call);
+}
+
+/* ---- TLS
+ * -------------------------------------------------------------------------------------------- */
+
+/* libmicrohttpd keeps its connection as the session's pointer. */
+static int on_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca_dn, int nreqs,
+                          const gnutls_pk_algorithm_t *pk_algos, int pk_algos_length,
+                          gnutls_pcert_st **pcert, unsigned *pcert_length, gnutls_privkey_t *key)
+{
+    struct MHD_Connection *connection = gnutls_session_get_ptr(session);
+    struct conn *conn = connection ? conn_of(connection) : NULL;
+
+    (void)req_ca_dn;
+    (void)nreqs;
+    (void)pk_algos;
+    (void)pk_algos_length;
+    return conn && tls_store_current(conn->api->tls, pcert, pcert_length, key) ? 0 : -1;
+}
+
+bool api_reload_tls(Api *api, GError **error)
+{
+    if (!api->tls)
+        return true;
+    return tls_store_load(api->tls, api->cert_file, api->key_file, clock_now_ms(), error);
+}
+
+/* ---- start and stop
+ * ----------------------------------------------------------------------------------- */
+
+G_GNUC_PRINTF(2, 0)
+static void on_mhd_log(void *cls, const char *format, va_list args)
+{
+    g_autofree char *text = g_strchomp(g_strdup_vprintf(format, args));
+
+    (void)cls;
+    log_debug("http server", "TEXT", text, NULL);
+}
+
+static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret_address,
+                          GError **error)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+    memset(ret_address, 0, sizeof(*ret_address));
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
+        memcpy(ret_address, &in, sizeof(in));
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1) {
+        memcpy(ret_address, &in6, sizeof(in6));
+        return true;
+    }
+    err_set_reason(error, VRM_ERR_INVALID, 0, "address",
+                   "address = %s: want an IPv4 or IPv6 address", text);
+    return false;
+}
+
+static struct MHD_Daemon *listen_on(Api *api, struct face *face, const char *address, uint16_t port,
+                                    bool tls, GError **error)
+{
+    const struct api_options *o = &api->options;
+    struct sockaddr_storage bind_to;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                     MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
+    struct MHD_OptionItem tls_items[] = {
+        { MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)on_certificate, NULL },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    struct MHD_OptionItem no_items[] = { { MHD_OPTION_END, 0, NULL } };
+    struct MHD_Daemon *daemon;
+
+    if (!parse_address(address, port, &bind_to, error))
+        return NULL;
+    if (tls)
+        flags |= MHD_USE_TLS;
+    if (bind_to.ss_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    errno = 0;
+    daemon = MHD_start_daemon(
+        flags, port, NULL, NULL, on_access, face, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+        MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)&bind_to, MHD_OPTION_THREAD_POOL_SIZE,
+        face->management ? 1U : o->threads, MHD_OPTION_CONNECTION_LIMIT, o->max_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        o->header_max, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_URI_LOG_CALLBACK,
+        on_target, face, MHD_OPTION_NOTIFY_COMPLETED, on_completed, face,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, face, MHD_OPTION_ARRAY,
+        tls ? tls_items : no_items, MHD_OPTION_END);
+    if (!daemon)
+        err_set(error, VRM_ERR_UNAVAILABLE, "cannot listen on %s port %u: %s", address,
+                (unsigned)port, errno ? g_strerror(errno) : "bad options");
+    return daemon;
+}
+
+static char *own_metrics(void *user)
+{
+    Api *api = user;
+    unsigned n_conns;
+
+    pthread_mutex_lock(&api->lock);
+    n_conns = api->n_conns;
+    pthread_mutex_unlock(&api->lock);
+    metric_set(api->sessions_gauge, (int64_t)auth_count(api->core.auth));
+    metric_set(api->conns_gauge, n_conns);
+    return metrics_format(api->metrics);
+}
+
+static void make_metrics(Api *api)
+{
+    static const int64_t bounds_ms[] = { 1, 5, 20, 100, 500, 2000, 10000, 60000, 0 };
+
+    api->metrics = metrics_new();
+    for (int class = 1; class < STATUS_CLASSES; class ++) {
+        g_autofree char *labels = g_strdup_printf("status=\"%dxx\"", class);
+
+        api->by_status[class] = metrics_counter(api->metrics, "vrm_api_requests_total", labels,
+                                                "answered requests by class of HTTP status");
+    }
+    api->latency = metrics_histogram_ms(api->metrics, "vrm_api_request_seconds", NULL,
+                                        "time from the request line to the answer", bounds_ms);
+    api->sessions_gauge = metrics_gauge(api->metrics, "vrm_api_sessions", NULL, "open sessions");
+    api->conns_gauge = metrics_gauge(api->metrics, "vrm_api_connections", NULL, "open connections");
+}
+
+static Api *api_new(const struct api_options *options, const struct api_ops *ops, void *ctx)
+{
+    Api *api = g_new0(Api, 1);
+    const struct auth_limits limits = { options->session_idle_ms, options->max_sessions,
+                                        options->max_sessions_per_user };
+
+    api->options = *options;
+    api->cert_file = g_strdup(options->cert_file);
+    api->key_file = g_strdup(options->key_file);
+    pthread_mutex_init(&api->lock, NULL);
+    pthread_cond_init(&api->calls_gone, NULL);
+    api->gate = g_new0(struct gate, 1);
+    api->gate->refs = 1;
+    pthread_mutex_init(&api->gate->lock, NULL);
+    make_metrics(api);
+    api->core = (struct api_core){
+        .ops = ops,
+        .ctx = ctx,
+        .auth = auth_new(&limits),
+        .now_ms = clock_now_ms,
+        .body_max = options->body_max,
+        .own_metrics = own_metrics,
+        .metrics_user = api,
+        .metrics_elsewhere = options->management_address && options->management_address[0],
+    };
+    api->faces[0] = (struct face){ api, false };
+    api->faces[1] = (struct face){ api, true };
+    return api;
+}
+
+static bool open_ports(Api *api, GError **error)
+{
+    const struct api_options *o = &api->options;
+
+    if (o->tls) {
+        api->tls = tls_store_new();
+        if (!api_reload_tls(api, error))
+            return false;
+    }
+    api->daemon = listen_on(api, &api->faces[0], o->address, o->port, o->tls, error);
+    if (!api->daemon)
+        return false;
+    if (!api->core.metrics_elsewhere)
+        return true;
+    api->management =
+        listen_on(api, &api->faces[1], o->management_address, o->management_port, false, error);
+    return api->management != NULL;
+}
+
+Api *api_start(const struct api_options *options, const struct api_ops *ops, void *ctx,
+               GError **error)
+{
+    Api *api = api_new(options, ops, ctx);
+
+    if (!open_ports(api, error)) {
+        api_stop(api);
+        return NULL;
+    }
+    api->sweep_source = g_timeout_add_seconds(SWEEP_S, on_sweep, api);
+    return api;
+}
+
+static uint16_t bound_port(struct MHD_Daemon *daemon)
+{
+    const union MHD_DaemonInfo *info =
+        daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+
+    return info ? info->port : 0;
+}
+
+uint16_t api_port(const Api *api)
+{
+    return bound_port(api->daemon);
+}
+
+uint16_t api_management_port(const Api *api)
+{
+    return bound_port(api->management);
+}
+
+/* Lets answers go out, for a bounded time. */
+static void drain(Api *api)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until); /* what pthread_cond_timedwait counts in */
+    until.tv_sec += api->options.stop_timeout_ms / 1000;
+    until.tv_nsec += (long)(api->options.stop_timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&api->lock);
+    while (api->n_calls > 0) {
+        if (pthread_cond_timedwait(&api->calls_gone, &api->lock, &until) != 0)
+            break;
+    }
+    pthread_mutex_unlock(&api->lock);
+}
+
+void api_stop(Api *api)
+{
+    struct MHD_Daemon *daemons[2];
+
+    if (!api)
+        return;
+    daemons[0] = api->daemon;
+    daemons[1] = api->management;
+    if (api->sweep_source)
+        g_source_remove(api->sweep_source);
+    for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {
+        MHD_socket fd = daemons[i] ? MHD_quiesce_daemon(daemons[i]) : MHD_INVALID_SOCKET;
+
+        if (fd != MHD_INVALID_SOCKET)
+            close(fd);
+    }
+    abort_all(api->gate);
+    drain(api);
+    for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {
+        if (daemons[i])
+            MHD_stop_daemon(daemons[i]);
+    }
+    pthread_mutex_lock(&api->gate->lock);
+    gate_unref_unlock(api->gate);
+    auth_free(api->core.auth);
+    tls_store_free(api->tls);
+    metrics_free(api->metrics);
+    pthread_cond_destroy(&api->calls_gone);
+    pthread_mutex_destroy(&api->lock);
+    g_free(api->cert_file);
+    g_free(api->key_file);
+    g_free(api);
+}
