@@ -34,3 +34,5 @@ api_libapi_a_SOURCES = \
 	api/route.c api/route.h \
 	api/target.c api/target.h \
 	api/tls.c api/tls.h
+
+EXTRA_DIST += api/README
