@@ -1,0 +1,164 @@
+/* settings.c - see settings.h. */
+#include "config.h"
+
+#include "controller/settings.h"
+
+#include "base/conf.h"
+#include "base/err.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+// clang-format off
+static const struct conf_setting table[] = {
+    { .section = "controller", .name = "name", .type = CONF_STRING, .offset = AT(name), .default_text = "",
+      .max = 64, .doc = "unique name of this controller; empty: the machine's host name" },
+    { .section = "controller", .name = "state_dir", .type = CONF_PATH, .offset = AT(state_dir),
+      .default_text = VRM_STATEDIR, .max = 1024, .doc = "where the first-start certificate and password are kept" },
+    { .section = "controller", .name = "site_name", .type = CONF_STRING, .offset = AT(site_name),
+      .default_text = "site", .min = 1, .max = 256, .doc = "name given to the site at the very first start" },
+    { .section = "controller", .name = "log_level", .type = CONF_CHOICE, .offset = AT(log_level),
+      .default_text = "info", .choices = "error|warning|info|debug", .doc = "least severe message that is logged", .reload = true },
+
+    { .section = "api", .name = "listen", .type = CONF_STRING, .offset = AT(api_listen), .default_text = "0.0.0.0",
+      .min = 2, .max = 64, .doc = "address to listen on" },
+    { .section = "api", .name = "port", .type = CONF_INT, .offset = AT(api_port), .default_text = "7443",
+      .min = 1, .max = 65535, .doc = "TCP port" },
+    { .section = "api", .name = "url", .type = CONF_STRING, .offset = AT(api_url), .default_text = "",
+      .max = 120, .doc = "where clients reach this controller; empty: https://<name>:<port>" },
+    { .section = "api", .name = "tls", .type = CONF_BOOL, .offset = AT(api_tls), .default_text = "true",
+      .doc = "false only behind a TLS proxy on the same machine" },
+    { .section = "api", .name = "cert_file", .type = CONF_STRING, .offset = AT(api_cert_file), .default_text = "",
+      .max = 1024, .doc = "PEM certificate; empty: self-signed, made at the first start in state_dir", .reload = true },
+    { .section = "api", .name = "key_file", .type = CONF_STRING, .offset = AT(api_key_file), .default_text = "",
+      .max = 1024, .doc = "PEM key of cert_file", .reload = true },
+    { .section = "api", .name = "threads", .type = CONF_INT, .offset = AT(api_threads), .default_text = "2",
+      .min = 1, .max = 64, .doc = "threads that serve requests" },
+    { .section = "api", .name = "max_connections", .type = CONF_INT, .offset = AT(api_max_connections),
+      .default_text = "500", .min = 10, .max = 20000, .doc = "connections at the same time" },
+    { .section = "api", .name = "session_idle_s", .type = CONF_INT, .offset = AT(session_idle_s),
+      .default_text = "600", .min = 10, .max = 86400, .doc = "a session ends after so long without a request" },
+    { .section = "api", .name = "admin_password_file", .type = CONF_STRING, .offset = AT(admin_password_file),
+      .default_text = "", .max = 1024,
+      .doc = "first line: password of the first user, admin; empty: made up and left in state_dir/admin.password" },
+
+    { .section = "database", .name = "conninfo", .type = CONF_STRING, .offset = AT(db_conninfo),
+      .min = 1, .max = 1024, .doc = "PostgreSQL connection string", .secret = true },
+    { .section = "database", .name = "workers", .type = CONF_INT, .offset = AT(db_workers), .default_text = "2",
+      .min = 1, .max = 16, .doc = "connections" },
+    { .section = "database", .name = "statement_timeout_ms", .type = CONF_INT, .offset = AT(db_statement_timeout_ms),
+      .default_text = "5000", .min = 100, .max = 60000, .doc = "bound of each statement and of connecting" },
+
+    { .section = "etcd", .name = "endpoints", .type = CONF_LIST, .offset = AT(etcd_endpoints),
+      .min = 1, .max = 16, .doc = "URLs of the etcd members, comma-separated" },
+    { .section = "etcd", .name = "prefix", .type = CONF_STRING, .offset = AT(etcd_prefix), .default_text = "/vrm",
+      .min = 2, .max = 128, .doc = "our part of etcd's key space" },
+    { .section = "etcd", .name = "ttl_s", .type = CONF_INT, .offset = AT(etcd_ttl_s), .default_text = "3",
+      .min = 2, .max = 60, .doc = "lease of the active controller; a dead one is replaced after it" },
+    { .section = "etcd", .name = "ca_file", .type = CONF_STRING, .offset = AT(etcd_ca_file), .default_text = "",
+      .max = 1024, .doc = "for https endpoints" },
+    { .section = "etcd", .name = "cert_file", .type = CONF_STRING, .offset = AT(etcd_cert_file), .default_text = "",
+      .max = 1024, .doc = "client certificate for etcd" },
+    { .section = "etcd", .name = "key_file", .type = CONF_STRING, .offset = AT(etcd_key_file), .default_text = "",
+      .max = 1024, .doc = "key of cert_file" },
+
+    { .section = "agents", .name = "ca_file", .type = CONF_PATH, .offset = AT(agents_ca_file),
+      .min = 1, .max = 1024, .doc = "authority that signed the agents' certificates", .reload = true },
+    { .section = "agents", .name = "cert_file", .type = CONF_PATH, .offset = AT(agents_cert_file),
+      .min = 1, .max = 1024, .doc = "this controller's certificate for the agents", .reload = true },
+    { .section = "agents", .name = "key_file", .type = CONF_PATH, .offset = AT(agents_key_file),
+      .min = 1, .max = 1024, .doc = "key of cert_file", .reload = true },
+    { .section = "agents", .name = "silence_limit_s", .type = CONF_INT, .offset = AT(agents_silence_s),
+      .default_text = "60", .min = 5, .max = 3600,
+      .doc = "a command to a host that stays silent so long ends with an unknown outcome" },
+
+    { .section = "drs", .name = "interval_s", .type = CONF_INT, .offset = AT(drs_interval_s), .default_text = "60",
+      .min = 2, .max = 3600, .doc = "a plan is made so often" },
+    { .section = "drs", .name = "window_s", .type = CONF_INT, .offset = AT(drs_window_s), .default_text = "300",
+      .min = 10, .max = 3600, .doc = "load is a percentile over this window" },
+    { .section = "drs", .name = "percentile", .type = CONF_INT, .offset = AT(drs_percentile), .default_text = "80",
+      .min = 50, .max = 100, .doc = "which percentile" },
+    { .section = "drs", .name = "min_samples", .type = CONF_INT, .offset = AT(drs_min_samples), .default_text = "6",
+      .min = 1, .max = 240, .doc = "fewer samples of a VM: no decision" },
+    { .section = "drs", .name = "max_age_s", .type = CONF_INT, .offset = AT(drs_max_age_s), .default_text = "30",
+      .min = 2, .max = 600, .doc = "older newest sample: no decision" },
+    { .section = "drs", .name = "horizon_s", .type = CONF_INT, .offset = AT(drs_horizon_s), .default_text = "1200",
+      .min = 60, .max = 86400, .doc = "a move must repay its cost within this time" },
+    { .section = "drs", .name = "cooldown_s", .type = CONF_INT, .offset = AT(drs_cooldown_s), .default_text = "300",
+      .min = 0, .max = 86400, .doc = "a VM is not moved again for balance so soon" },
+    { .section = "drs", .name = "link_mbps", .type = CONF_INT, .offset = AT(drs_link_mbps), .default_text = "1000",
+      .min = 10, .max = 1000000, .doc = "speed of the migration network, for the cost of a move" },
+    { .section = "drs", .name = "moves_per_host", .type = CONF_INT, .offset = AT(drs_cap_host), .default_text = "2",
+      .min = 1, .max = 16, .doc = "migrations from or to one host at the same time" },
+    { .section = "drs", .name = "moves_per_cluster", .type = CONF_INT, .offset = AT(drs_cap_cluster), .default_text = "4",
+      .min = 1, .max = 64, .doc = "migrations in one cluster at the same time" },
+
+    { .section = "migration", .name = "timeout_s", .type = CONF_INT, .offset = AT(migration_timeout_s),
+      .default_text = "300", .min = 5, .max = 86400, .doc = "a migration that takes longer is ended; the VM stays" },
+    { .section = "migration", .name = "bandwidth_mib", .type = CONF_INT, .offset = AT(migration_bandwidth_mib),
+      .default_text = "0", .min = 0, .max = 100000, .doc = "MiB/s each; 0: no limit" },
+    { .section = "migration", .name = "auto_converge", .type = CONF_BOOL, .offset = AT(migration_auto_converge),
+      .default_text = "true", .doc = "slow a guest down that dirties memory faster than it can be copied" },
+
+    { .section = "history", .name = "days", .type = CONF_INT, .offset = AT(history_days), .default_text = "90",
+      .min = 1, .max = 3650, .doc = "finished tasks, events and audit are kept so long" },
+    { .section = "history", .name = "recent_tasks", .type = CONF_INT, .offset = AT(recent_tasks), .default_text = "1000",
+      .min = 10, .max = 100000, .doc = "finished tasks kept in memory" },
+};
+// clang-format on
+
+static bool settings_cross_check(const struct settings *settings, GError **error)
+{
+    if (!*settings->api_cert_file != !*settings->api_key_file) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "api.key_file",
+                       "[api] cert_file and key_file belong together: give both or neither");
+        return false;
+    }
+    if (settings->drs_max_age_s > settings->drs_window_s) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "drs.max_age_s",
+                       "[drs] max_age_s = %" G_GINT64_FORMAT
+                       ": want at most window_s (%" G_GINT64_FORMAT ")",
+                       settings->drs_max_age_s, settings->drs_window_s);
+        return false;
+    }
+    return true;
+}
+
+static void fill_in(struct settings *settings)
+{
+    if (!*settings->name) {
+        g_free(settings->name);
+        settings->name = g_strdup(g_get_host_name());
+    }
+    if (!*settings->api_url) {
+        g_free(settings->api_url);
+        settings->api_url =
+            g_strdup_printf("%s://%s:%" G_GINT64_FORMAT, settings->api_tls ? "https" : "http",
+                            settings->name, settings->api_port);
+    }
+}
+
+bool settings_load(const char *path, struct settings *ret_settings, GError **error)
+{
+    struct settings settings = { 0 };
+
+    if (!conf_load(path, table, G_N_ELEMENTS(table), &settings, error))
+        return false;
+    if (!settings_cross_check(&settings, error)) {
+        g_prefix_error(error, "%s: ", path);
+        settings_clear(&settings);
+        return false;
+    }
+    fill_in(&settings);
+    *ret_settings = settings;
+    return true;
+}
+
+void settings_clear(struct settings *settings)
+{
+    conf_clear(table, G_N_ELEMENTS(table), settings);
+}
+
+char *settings_format(const struct settings *settings)
+{
+    return conf_format(table, G_N_ELEMENTS(table), settings);
+}

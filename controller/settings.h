@@ -1,0 +1,40 @@
+/* settings.h - vrmd's configuration file; the table in settings.c is its only description. */
+#ifndef VRM_CONTROLLER_SETTINGS_H
+#define VRM_CONTROLLER_SETTINGS_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct settings {
+    /* [controller] */
+    char *name, *state_dir, *site_name, *log_level;
+    /* [api] */
+    char *api_listen, *api_url, *api_cert_file, *api_key_file, *admin_password_file;
+    int64_t api_port, api_threads, api_max_connections, session_idle_s;
+    bool api_tls;
+    /* [database] */
+    char *db_conninfo;
+    int64_t db_workers, db_statement_timeout_ms;
+    /* [etcd] */
+    char **etcd_endpoints;
+    char *etcd_prefix, *etcd_ca_file, *etcd_cert_file, *etcd_key_file;
+    int64_t etcd_ttl_s;
+    /* [agents] */
+    char *agents_ca_file, *agents_cert_file, *agents_key_file;
+    int64_t agents_silence_s;
+    /* [drs] */
+    int64_t drs_interval_s, drs_window_s, drs_percentile, drs_min_samples, drs_max_age_s;
+    int64_t drs_horizon_s, drs_cooldown_s, drs_link_mbps, drs_cap_host, drs_cap_cluster;
+    /* [migration] */
+    int64_t migration_timeout_s, migration_bandwidth_mib;
+    bool migration_auto_converge;
+    /* [history] */
+    int64_t history_days, recent_tasks;
+};
+
+bool settings_load(const char *path, struct settings *ret_settings, GError **error);
+void settings_clear(struct settings *settings);
+char *settings_format(const struct settings *settings);
+
+#endif /* VRM_CONTROLLER_SETTINGS_H */
