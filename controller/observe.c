@@ -1,0 +1,607 @@
+/* observe.c - see observe.h. */
+#include "config.h"
+
+#include "controller/observe.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/task.h"
+
+/* A restarted agent is back within a second or two; only then its VMs are called unknown. */
+#define GRACE_MS 6000
+#define TICK_MS  1000
+/* After a task, the event of the other host may come later than the end of the command. */
+#define SETTLE_MS 5000
+
+struct seen {
+    int64_t vm_id;
+    enum domain_state state;
+    int64_t vnc_port;
+    char *detail;
+};
+
+/* What one host says. */
+struct view {
+    int64_t host_id;
+    bool full;           /* its list was read on the present link */
+    int64_t down_ms;     /* since when there is no link; 0: there is one */
+    GHashTable *domains; /* uuid -> struct seen */
+};
+
+struct Observe {
+    struct app *app;
+    GHashTable *views;    /* int64 host id -> struct view */
+    GHashTable *fixing;   /* set of int64 VM ids whose correction is being written */
+    GHashTable *settling; /* int64 VM id -> until when its absence means nothing */
+    guint tick_timer;
+};
+
+static void free_seen(void *data)
+{
+    struct seen *seen = data;
+
+    g_free(seen->detail);
+    g_free(seen);
+}
+
+static void free_view(void *data)
+{
+    struct view *view = data;
+
+    g_hash_table_unref(view->domains);
+    g_free(view);
+}
+
+static struct view *view_of(Observe *observe, int64_t host_id)
+{
+    struct view *view = g_hash_table_lookup(observe->views, &host_id);
+
+    if (view)
+        return view;
+    view = g_new0(struct view, 1);
+    view->host_id = host_id;
+    view->down_ms = clock_now_ms();
+    view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_seen);
+    (void)g_hash_table_insert(observe->views, &view->host_id, view);
+    return view;
+}
+
+static const struct seen *seen_on(Observe *observe, int64_t host_id, const char *uuid)
+{
+    const struct view *view = g_hash_table_lookup(observe->views, &host_id);
+
+    return view ? g_hash_table_lookup(view->domains, uuid) : NULL;
+}
+
+static bool is_alive(const struct seen *seen)
+{
+    return seen && (seen->state == DOMAIN_RUNNING || seen->state == DOMAIN_PAUSED);
+}
+
+static const Vm *find_vm(Observe *observe, int64_t vm_id)
+{
+    return snapshot_builder_get_vm(inventory_edit(observe->app->inv), vm_id);
+}
+
+bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id)
+{
+    const Vm *vm = find_vm(observe, vm_id);
+    const struct view *view = g_hash_table_lookup(observe->views, &host_id);
+
+    return vm && view && view->full && is_alive(seen_on(observe, host_id, vm->uuid));
+}
+
+/* ---- one VM -----------------------------------------------------------------------------------
+ */
+
+/* Another host that reports it alive; 0: none. */
+static int64_t alive_elsewhere(Observe *observe, const Vm *vm)
+{
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, observe->views);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct view *view = value;
+
+        if (view->full && view->host_id != vm->host_id &&
+            is_alive(g_hash_table_lookup(view->domains, vm->uuid)))
+            return view->host_id;
+    }
+    return 0;
+}
+
+/* Updates the runtime fields of the VM; the inventory changes only if they do. */
+static const Vm *refresh(Observe *observe, const Vm *current)
+{
+    const struct view *view = g_hash_table_lookup(observe->views, &current->host_id);
+    const struct seen *seen = seen_on(observe, current->host_id, current->uuid);
+    bool reported =
+        view && view->full && (view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS);
+    enum domain_state domain = seen ? seen->state : DOMAIN_ABSENT;
+    int64_t vnc_port = seen ? seen->vnc_port : 0;
+    Vm *vm;
+
+    if (current->host_reported == reported && current->domain == domain &&
+        current->vnc_port == vnc_port)
+        return current;
+    vm = vm_dup(current);
+    vm->host_reported = reported;
+    vm->domain = domain;
+    vm->vnc_port = vnc_port;
+    snapshot_builder_put_vm(inventory_edit(observe->app->inv), vm);
+    return vm;
+}
+
+struct fix {
+    Observe *observe;
+    int64_t vm_id;
+};
+
+static void fixed(const GError *error, void *user)
+{
+    g_autofree struct fix *fix = user;
+
+    (void)g_hash_table_remove(fix->observe->fixing, &fix->vm_id);
+    if (error)
+        log_warning("a VM's real state could not be recorded; it is tried again", "REASON",
+                    error->message, NULL);
+    else
+        observe_vm(fix->observe, fix->vm_id);
+}
+
+/* Commits what the hosts say about a VM that no task holds. */
+static void correct(Observe *observe, const Vm *current, enum vm_status status, int64_t host_id,
+                    const char *text)
+{
+    struct app *app = observe->app;
+    Commit *commit;
+    Vm *vm;
+    struct fix *fix;
+    g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, current->id);
+
+    if (app->committer.epoch(app->committer.user) == 0 ||
+        !g_hash_table_add(observe->fixing, g_memdup2(&current->id, sizeof(current->id))))
+        return;
+    log_warning(text, "VM", current->name, "WAS", vm_status_name(current->status), "IS",
+                vm_status_name(status), NULL);
+    vm = vm_dup(current);
+    vm->status = status;
+    vm->host_id = host_id;
+    commit = commit_new(&app->committer);
+    commit_event(commit,
+                 &(struct commit_event){ .severity = EVENT_WARNING,
+                                         .name = "VmStateFound",
+                                         .kind = OBJECT_VM,
+                                         .object_id = vm->id,
+                                         .object_name = vm->name },
+                 "VM %s: %s (was %s, is %s)", vm->name, text, vm_status_name(current->status),
+                 vm_status_name(status));
+    commit_run_vm(commit, vm);
+    fix = g_new(struct fix, 1);
+    *fix = (struct fix){ .observe = observe, .vm_id = current->id };
+    commit_submit(commit, key, fixed, fix);
+}
+
+static void report_double_run(const Vm *vm, int64_t other)
+{
+    g_autofree char *host = g_strdup_printf("%" G_GINT64_FORMAT, vm->host_id);
+    g_autofree char *second = g_strdup_printf("%" G_GINT64_FORMAT, other);
+
+    log_error("VM RUNS ON TWO HOSTS: stop one of them now", "VM", vm->name, "HOST", host,
+              "OTHER_HOST", second, NULL);
+}
+
+static void compare_alive(Observe *observe, const Vm *vm)
+{
+    enum vm_status status = vm->domain == DOMAIN_PAUSED ? VM_PAUSED : VM_RUNNING;
+
+    if (vm->status != status)
+        correct(observe, vm, status, vm->host_id, "its host reports it alive");
+}
+
+static bool is_settling(Observe *observe, int64_t vm_id)
+{
+    const int64_t *until_ms = g_hash_table_lookup(observe->settling, &vm_id);
+
+    return until_ms && clock_now_ms() < *until_ms;
+}
+
+void observe_settle(Observe *observe, int64_t vm_id)
+{
+    int64_t until_ms = clock_now_ms() + SETTLE_MS;
+
+    (void)g_hash_table_replace(observe->settling, g_memdup2(&vm_id, sizeof(vm_id)),
+                               g_memdup2(&until_ms, sizeof(until_ms)));
+}
+
+static void compare_gone(Observe *observe, const Vm *vm)
+{
+    if (is_settling(observe, vm->id))
+        return; /* tick() looks again */
+    if (vm->status == VM_STOPPED || vm->status == VM_HIBERNATED || vm->status == VM_CREATING)
+        return;
+    correct(observe, vm, VM_STOPPED, vm->host_id, "it stopped outside of any task");
+}
+
+void observe_vm(Observe *observe, int64_t vm_id)
+{
+    const Vm *vm = find_vm(observe, vm_id);
+    int64_t other;
+
+    if (!vm)
+        return;
+    vm = refresh(observe, vm);
+    if (tasks_vm_is_held(observe->app->tasks, vm_id) ||
+        g_hash_table_contains(observe->fixing, &vm_id))
+        return;
+    other = alive_elsewhere(observe, vm);
+    if (vm->host_reported && (vm->domain == DOMAIN_RUNNING || vm->domain == DOMAIN_PAUSED)) {
+        if (other)
+            report_double_run(vm, other);
+        compare_alive(observe, vm);
+    } else if (other) {
+        correct(observe, vm, VM_RUNNING, other, "it was found running on another host");
+    } else if (vm->host_reported && vm->domain != DOMAIN_INCOMING) {
+        compare_gone(observe, vm);
+    }
+}
+
+/* Every VM that is, or is thought to be, on this host. */
+static void compare_host(Observe *observe, struct view *view)
+{
+    const Snapshot *snap;
+    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+    inventory_publish(observe->app->inv);
+    snap = inventory_peek(observe->app->inv);
+    for (size_t i = 0; i < snap->n_vms; i++) {
+        const Vm *vm = snap->vms[i];
+
+        if (vm->host_id == view->host_id || g_hash_table_contains(view->domains, vm->uuid))
+            g_array_append_val(ids, vm->id);
+    }
+    for (guint i = 0; i < ids->len; i++)
+        observe_vm(observe, g_array_index(ids, int64_t, i));
+}
+
+/* ---- hosts ------------------------------------------------------------------------------------
+ */
+
+static Host *edit_host(Observe *observe, int64_t host_id)
+{
+    const Host *host = snapshot_builder_get_host(inventory_edit(observe->app->inv), host_id);
+
+    return host ? host_dup(host) : NULL;
+}
+
+static void put_host(Observe *observe, Host *host)
+{
+    snapshot_builder_put_host(inventory_edit(observe->app->inv), host);
+}
+
+static void set_text(char **field, const char *text)
+{
+    char *old = *field;
+
+    *field = g_strdup(text);
+    g_free(old);
+}
+
+static void show_host(Observe *observe, int64_t host_id, bool connected, enum host_status status,
+                      const char *trouble)
+{
+    const Host *current = snapshot_builder_get_host(inventory_edit(observe->app->inv), host_id);
+    Host *host;
+
+    if (!current || (current->connected == connected && current->status == status &&
+                     g_str_equal(current->trouble, trouble)))
+        return;
+    host = host_dup(current);
+    host->connected = connected;
+    host->status = status;
+    set_text(&host->trouble, trouble);
+    put_host(observe, host);
+}
+
+static void note_failure(const GError *error, void *user)
+{
+    (void)user;
+    if (error)
+        log_warning("a host's facts could not be recorded; the next connection tries again",
+                    "REASON", error->message, NULL);
+}
+
+static bool change_text(char **field, const char *text)
+{
+    if (g_str_equal(*field, text))
+        return false;
+    set_text(field, text);
+    return true;
+}
+
+static bool change_number(int64_t *field, int64_t value)
+{
+    bool changed = *field != value;
+
+    *field = value;
+    return changed;
+}
+
+/* True if anything is new. */
+static bool take_facts(Host *host, const struct agent_hello *hello)
+{
+    unsigned changed = 0;
+
+    changed |= change_text(&host->real_name, hello->real_name);
+    changed |= change_text(&host->uuid, hello->uuid);
+    changed |= change_text(&host->vendor, hello->vendor);
+    changed |= change_text(&host->model, hello->model);
+    changed |= change_text(&host->cpu_model, hello->cpu_model);
+    changed |= change_text(&host->hypervisor, hello->hypervisor);
+    changed |= change_number(&host->mem_mb, hello->mem_mb);
+    changed |= change_number(&host->cpu_threads, hello->cpu_threads);
+    changed |= change_number(&host->cpu_sockets, hello->cpu_sockets);
+    changed |= change_number(&host->cpu_cores, hello->cpu_cores);
+    changed |= change_number(&host->cpu_mhz, hello->cpu_mhz);
+    changed |= change_number(&host->nic_count, hello->nic_count);
+    return changed != 0;
+}
+
+void observe_hello(int64_t host_id, const struct agent_hello *hello, void *data)
+{
+    struct app *app = data;
+    Host *host = edit_host(app->observe, host_id);
+    g_autofree char *key = g_strdup_printf("host:%" G_GINT64_FORMAT, host_id);
+    Commit *commit;
+
+    if (!host)
+        return;
+    set_text(&host->agent_version, hello->agent_version);
+    set_text(&host->boot_id, hello->boot_id);
+    host->seen_mono_ms = clock_now_ms();
+    put_host(app->observe, host_ref(host));
+    host_unref(host);
+    host = edit_host(app->observe, host_id);
+    if (!take_facts(host, hello)) {
+        host_unref(host);
+        return;
+    }
+    commit = commit_new(&app->committer);
+    commit_put_host(commit, host);
+    commit_submit(commit, key, note_failure, NULL);
+}
+
+void observe_link(int64_t host_id, bool up, const char *trouble, void *data)
+{
+    struct app *app = data;
+    struct view *view = view_of(app->observe, host_id);
+    Host *host;
+
+    if (up)
+        return; /* the full list makes it count */
+    if (view->down_ms == 0)
+        view->down_ms = clock_now_ms();
+    host = edit_host(app->observe, host_id);
+    if (!host)
+        return;
+    host->connected = false;
+    set_text(&host->trouble, trouble);
+    put_host(app->observe, host);
+}
+
+static void tell_host_lost(Observe *observe, const Host *host)
+{
+    struct app *app = observe->app;
+    Commit *commit = commit_new(&app->committer);
+
+    commit_event(commit,
+                 &(struct commit_event){ .severity = EVENT_ERROR,
+                                         .name = "HostUnreachable",
+                                         .kind = OBJECT_HOST,
+                                         .object_id = host->id,
+                                         .object_name = host->name },
+                 "host %s does not answer: %s. Its VMs are left alone; their state is unknown",
+                 host->name, host->trouble);
+    commit_submit(commit, NULL, note_failure, NULL);
+}
+
+/* VMs whose settling time is over are compared again. */
+static void end_settling(Observe *observe, int64_t now_ms)
+{
+    g_autoptr(GArray) over = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    GHashTableIter iter;
+    void *key, *value;
+
+    g_hash_table_iter_init(&iter, observe->settling);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        if (now_ms < *(int64_t *)value)
+            continue;
+        g_array_append_vals(over, key, 1);
+        g_hash_table_iter_remove(&iter);
+    }
+    for (guint i = 0; i < over->len; i++)
+        observe_vm(observe, g_array_index(over, int64_t, i));
+}
+
+/* Hosts without a link for too long, and their VMs, are unknown. */
+static gboolean tick(void *data)
+{
+    Observe *observe = data;
+    GHashTableIter iter;
+    void *value;
+    int64_t now_ms = clock_now_ms();
+
+    g_hash_table_iter_init(&iter, observe->views);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        struct view *view = value;
+        const Host *host =
+            snapshot_builder_get_host(inventory_edit(observe->app->inv), view->host_id);
+
+        if (!host || view->down_ms == 0 || now_ms - view->down_ms < GRACE_MS ||
+            host->status == HOST_UNKNOWN)
+            continue;
+        if (host->status == HOST_NORMAL)
+            tell_host_lost(observe, host);
+        show_host(observe, view->host_id, false, HOST_UNKNOWN, host->trouble);
+        compare_host(observe, view);
+    }
+    end_settling(observe, now_ms);
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static void take_domain(struct view *view, const struct domain_report *report)
+{
+    struct seen *seen;
+
+    if (report->state == DOMAIN_ABSENT) {
+        (void)g_hash_table_remove(view->domains, report->uuid);
+        return;
+    }
+    seen = g_new(struct seen, 1);
+    *seen = (struct seen){ .vm_id = report->vm_id,
+                           .state = report->state,
+                           .vnc_port = report->vnc_port,
+                           .detail = g_strdup(report->detail) };
+    (void)g_hash_table_replace(view->domains, g_strdup(report->uuid), seen);
+}
+
+/* A domain that is gone cannot say whose it was: the view remembers. */
+static void take_change(Observe *observe, struct view *view, const struct domain_report *report)
+{
+    const struct seen *before = g_hash_table_lookup(view->domains, report->uuid);
+    int64_t vm_id = report->vm_id ? report->vm_id : before ? before->vm_id : 0;
+
+    take_domain(view, report);
+    observe_vm(observe, vm_id);
+}
+
+static void show_hypervisor(Observe *observe, const struct view *view, bool ok)
+{
+    if (ok)
+        show_host(observe, view->host_id, true, HOST_NORMAL, "");
+    else
+        show_host(observe, view->host_id, true, HOST_FAULT, "libvirtd does not answer");
+}
+
+static void take_full(Observe *observe, struct view *view, const struct watch_line *line)
+{
+    g_autoptr(GHashTable) before = g_steal_pointer(&view->domains);
+    GHashTableIter iter;
+    void *value;
+
+    view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_seen);
+    for (size_t i = 0; i < line->n_domains; i++)
+        take_domain(view, &line->domains[i]);
+    view->full = true;
+    view->down_ms = 0;
+    show_hypervisor(observe, view, line->hypervisor_ok);
+    compare_host(observe, view);
+    /* domains that were there before and are gone now */
+    g_hash_table_iter_init(&iter, before);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        observe_vm(observe, ((const struct seen *)value)->vm_id);
+}
+
+static void take_vm_stats(struct app *app, const struct domain_stats *stats, int64_t vm_id,
+                          int64_t now_ms)
+{
+    SnapshotBuilder *builder = inventory_edit(app->inv);
+    const Vm *current = snapshot_builder_get_vm(builder, vm_id);
+    struct load_sample sample = { stats->cpu_mhz, stats->mem_mb, stats->net_kbps };
+    Vm *vm;
+
+    if (!current || !g_str_equal(current->uuid, stats->uuid))
+        return;
+    vm = vm_dup(current);
+    vm->load = load_book_add(app->loads, OBJECT_VM, vm_id, &sample, now_ms);
+    snapshot_builder_put_vm(builder, vm);
+}
+
+static void take_stats(Observe *observe, struct view *view, const struct watch_line *line)
+{
+    struct app *app = observe->app;
+    int64_t now_ms = clock_now_ms();
+    struct load_sample sample = { line->host.cpu_mhz, line->host.mem_mb, line->host.net_kbps };
+    Host *host = edit_host(observe, view->host_id);
+
+    if (!host)
+        return;
+    host->load = load_book_add(app->loads, OBJECT_HOST, view->host_id, &sample, now_ms);
+    host->seen_mono_ms = now_ms;
+    put_host(observe, host);
+    for (size_t i = 0; i < line->n_stats; i++) {
+        const struct seen *seen = g_hash_table_lookup(view->domains, line->stats[i].uuid);
+
+        if (seen && seen->vm_id)
+            take_vm_stats(app, &line->stats[i], seen->vm_id, now_ms);
+    }
+}
+
+void observe_line(int64_t host_id, const struct watch_line *line, void *data)
+{
+    struct app *app = data;
+    Observe *observe = app->observe;
+    struct view *view = view_of(observe, host_id);
+
+    switch (line->kind) {
+    case WATCH_FULL:
+        take_full(observe, view, line);
+        break;
+    case WATCH_DOMAIN:
+        for (size_t i = 0; i < line->n_domains; i++)
+            take_change(observe, view, &line->domains[i]);
+        break;
+    case WATCH_STATS:
+        take_stats(observe, view, line);
+        break;
+    case WATCH_BEAT:
+        if (view->full)
+            show_hypervisor(observe, view, line->hypervisor_ok);
+        break;
+    case WATCH_HELLO:
+    case WATCH_COMMAND:
+        break; /* agents.c has dealt with them */
+    }
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+Observe *observe_new(struct app *app)
+{
+    Observe *observe = g_new0(Observe, 1);
+
+    observe->app = app;
+    observe->views = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_view);
+    observe->fixing = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    observe->settling = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    observe->tick_timer = g_timeout_add(TICK_MS, tick, observe);
+    return observe;
+}
+
+void observe_free(Observe *observe)
+{
+    if (!observe)
+        return;
+    g_source_remove(observe->tick_timer);
+    g_hash_table_unref(observe->views);
+    g_hash_table_unref(observe->fixing);
+    g_hash_table_unref(observe->settling);
+    g_free(observe);
+}
+
+void observe_reset(Observe *observe)
+{
+    g_hash_table_remove_all(observe->views);
+    g_hash_table_remove_all(observe->fixing);
+    g_hash_table_remove_all(observe->settling);
+}
+
+void observe_forget_host(Observe *observe, int64_t host_id)
+{
+    (void)g_hash_table_remove(observe->views, &host_id);
+}
