@@ -1,0 +1,132 @@
+/* vm_target.c - see vm_target.h. */
+#include "config.h"
+
+#include "controller/vm_target.h"
+
+#include "base/err.h"
+#include "model/reason.h"
+#include "scheduler/filter.h"
+#include "scheduler/place.h"
+#include "scheduler/sched_params.h"
+
+/* A stopped VM may start only if the host it ran on last has said that it no longer runs there;
+ * its status is set by that report, so here only a silent host matters. */
+static bool check_named_host(const struct app *app, const Vm *vm, int64_t wanted, GError **error)
+{
+    struct sched_params params;
+
+    app_sched_params(app, &params);
+    return filter_check_target(inventory_peek(app->inv), vm->id, wanted, &params, error);
+}
+
+bool vm_target_for_start(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
+                         GError **error)
+{
+    struct sched_params params;
+    g_autoptr(Placement) placement = NULL;
+
+    if (wanted) {
+        if (!check_named_host(app, vm, wanted, error))
+            return false;
+        *ret_host_id = wanted;
+        return true;
+    }
+    app_sched_params(app, &params);
+    if (!place_vm(inventory_peek(app->inv), vm->id, &params, &placement, error))
+        return false;
+    *ret_host_id = placement->host_id;
+    return true;
+}
+
+/* Least overload, then fewest broken wishes, then the most even cluster; ties by host id. */
+static bool is_better(const struct place_verdict *a, const struct place_verdict *b)
+{
+    if (a->overload_mhz != b->overload_mhz)
+        return a->overload_mhz < b->overload_mhz;
+    if (a->should_broken != b->should_broken)
+        return a->should_broken < b->should_broken;
+    return a->imbalance < b->imbalance;
+}
+
+static const struct place_verdict *best_other_host(const Placement *placement, int64_t current)
+{
+    const struct place_verdict *best = NULL;
+
+    for (size_t i = 0; i < placement->n_verdicts; i++) {
+        const struct place_verdict *verdict = &placement->verdicts[i];
+
+        if (verdict->filter_id != FILTER_NONE || verdict->host_id == current)
+            continue;
+        if (!best || is_better(verdict, best))
+            best = verdict;
+    }
+    return best;
+}
+
+bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted,
+                             int64_t *ret_host_id, GError **error)
+{
+    struct sched_params params;
+    const struct place_verdict *best;
+    g_autoptr(Placement) placement = NULL;
+
+    if (wanted) {
+        if (!check_named_host(app, vm, wanted, error))
+            return false;
+        *ret_host_id = wanted;
+        return true;
+    }
+    app_sched_params(app, &params);
+    if (!place_explain(inventory_peek(app->inv), vm->id, &params, &placement, error))
+        return false;
+    best = best_other_host(placement, vm->host_id);
+    if (!best) {
+        err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES, NULL,
+                       "no other host can take VM %s: %s", vm->name, placement->text);
+        return false;
+    }
+    *ret_host_id = best->host_id;
+    return true;
+}
+
+static bool can_serve(const Host *host, const Vm *vm)
+{
+    return host->connected && host->cluster_id == vm->cluster_id;
+}
+
+bool vm_target_for_new(const struct app *app, const Vm *vm, int64_t *ret_host_id, GError **error)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+
+    for (size_t i = 0; i < snap->n_hosts; i++) {
+        const Host *host = snap->hosts[i];
+
+        if (!can_serve(host, vm) || (vm->location_is_host && host->id != vm->host_id))
+            continue;
+        *ret_host_id = host->id;
+        return true;
+    }
+    err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, "location",
+                   "no host of the VM's location answers now, so its disks cannot be made");
+    return false;
+}
+
+bool vm_target_for_files(const struct app *app, const Vm *vm, int64_t *ret_host_id, GError **error)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+    const Host *last = snapshot_host(snap, vm->host_id);
+
+    if (last && last->connected) {
+        *ret_host_id = last->id;
+        return true;
+    }
+    for (size_t i = 0; i < snap->n_hosts; i++) {
+        if (!can_serve(snap->hosts[i], vm))
+            continue;
+        *ret_host_id = snap->hosts[i]->id;
+        return true;
+    }
+    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_NO_RESOURCES, NULL,
+                   "no host of the VM's cluster answers now, so its disks cannot be removed");
+    return false;
+}
