@@ -1,0 +1,483 @@
+/* drs_apply.c - see drs.h: carries recommendations out, in an order in which rules and capacity
+ * hold at every moment. */
+#include "config.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "controller/drs.h"
+#include "controller/drs_private.h"
+#include "controller/task_vm.h"
+#include "model/reason.h"
+
+enum leg_state {
+    LEG_WAITING,
+    LEG_MOVING,
+    LEG_DONE,
+    LEG_FAILED,
+};
+
+/* One recommendation on its way. */
+struct leg {
+    int64_t rec_id, vm_id, from_id, to_id;
+    const struct plan_move *move; /* its dependencies; NULL after a take-over */
+    size_t place;                 /* in the plan */
+    enum leg_state state;
+};
+
+struct apply {
+    struct leg *legs;
+    size_t n_legs;
+    bool cancelled;
+    char *first_error;
+    guint poke; /* idle source that looks for moves to start */
+};
+
+static const DrsReport *report_of(const struct app *app, int64_t cluster_id)
+{
+    return snapshot_builder_get_drs_report(inventory_edit(app->inv), cluster_id);
+}
+
+bool drs_is_applying(const struct app *app, int64_t cluster_id)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+
+    for (size_t i = snap->n_tasks; i > 0; i--) {
+        const Task *task = snap->tasks[i - 1];
+
+        if (task->type == TASK_APPLY_DRS && task->entity_id == cluster_id && !task_is_final(task))
+            return true;
+    }
+    return false;
+}
+
+static void free_apply(void *data)
+{
+    struct apply *apply = data;
+
+    if (apply->poke)
+        g_source_remove(apply->poke);
+    g_free(apply->legs);
+    g_free(apply->first_error);
+    g_free(apply);
+}
+
+/* ---- state of a recommendation ----------------------------------------------------------------
+ */
+
+static const Recommendation *find_rec(const struct app *app, int64_t cluster_id, int64_t rec_id)
+{
+    const DrsReport *report = report_of(app, cluster_id);
+
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        if (report->recommendations[i]->id == rec_id)
+            return report->recommendations[i];
+    }
+    return NULL;
+}
+
+static void ignore_result(const GError *error, void *user)
+{
+    (void)error, (void)user; /* the migration's own task tells how it ended */
+}
+
+static void record_leg(struct run *run, const struct leg *leg, int64_t task_id)
+{
+    struct app *app = run->app;
+    const Recommendation *current = find_rec(app, run_task(run)->entity_id, leg->rec_id);
+    Recommendation *rec;
+    Commit *commit;
+    g_autofree char *key = g_strdup_printf("rec:%" G_GINT64_FORMAT, leg->rec_id);
+
+    if (!current)
+        return;
+    rec = recommendation_dup(current);
+    rec->state = leg->state == LEG_DONE ? REC_DONE : REC_FAILED;
+    rec->finish_ms = clock_wall_ms();
+    if (task_id)
+        rec->task_id = task_id;
+    commit = commit_new(&app->committer);
+    commit_put_recommendation(commit, rec);
+    commit_submit(commit, key, ignore_result, NULL);
+}
+
+static void end_leg(struct run *run, struct leg *leg, bool ok, int64_t task_id, const char *why)
+{
+    struct apply *apply = run->data;
+
+    leg->state = ok ? LEG_DONE : LEG_FAILED;
+    if (!ok && !apply->first_error)
+        apply->first_error = g_strdup(why);
+    record_leg(run, leg, task_id);
+}
+
+/* ---- moving -----------------------------------------------------------------------------------
+ */
+
+static const struct leg *leg_at(const struct apply *apply, size_t place)
+{
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        if (apply->legs[i].place == place)
+            return &apply->legs[i];
+    }
+    return NULL; /* not chosen by the person: the target is checked again before each move anyway */
+}
+
+enum readiness {
+    READY,
+    NOT_YET,
+    NEVER,
+};
+
+static enum readiness readiness_of(const struct apply *apply, const struct leg *leg)
+{
+    enum readiness answer = READY;
+
+    if (!leg->move) { /* order unknown: one after the other */
+        for (const struct leg *before = apply->legs; before < leg; before++) {
+            if (before->state == LEG_MOVING || before->state == LEG_WAITING)
+                return NOT_YET;
+        }
+        return READY;
+    }
+    for (size_t i = 0; i < leg->move->n_depends; i++) {
+        const struct leg *before = leg_at(apply, leg->move->depends[i]);
+
+        if (before && before->state == LEG_FAILED)
+            return NEVER;
+        if (before && before->state != LEG_DONE)
+            answer = NOT_YET;
+    }
+    return answer;
+}
+
+/* Caps per cluster and per host, in and out. */
+static bool has_room(const struct run *run, const struct leg *leg)
+{
+    const struct apply *apply = run->data;
+    const struct settings *settings = run->app->settings;
+    int64_t all = 0, out = 0, in = 0;
+
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        if (apply->legs[i].state != LEG_MOVING)
+            continue;
+        all++;
+        out += apply->legs[i].from_id == leg->from_id;
+        in += apply->legs[i].to_id == leg->to_id;
+    }
+    return all < settings->drs_cap_cluster && out < settings->drs_cap_host &&
+           in < settings->drs_cap_host;
+}
+
+struct leg_order {
+    struct app *app;
+    int64_t parent_id, rec_id;
+};
+
+static struct leg *find_leg(struct run *run, int64_t rec_id)
+{
+    struct apply *apply = run->data;
+
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        if (apply->legs[i].rec_id == rec_id)
+            return &apply->legs[i];
+    }
+    return NULL;
+}
+
+static gboolean advance(void *data);
+
+static void poke(struct run *run)
+{
+    struct apply *apply = run->data;
+
+    if (!apply->poke && !run->finishing)
+        apply->poke = g_idle_add(advance, run);
+}
+
+static void leg_ordered(int64_t task_id, const GError *error, void *user)
+{
+    g_autofree struct leg_order *order = user;
+    struct run *run = tasks_find_run(order->app->tasks, order->parent_id);
+    struct leg *leg = run ? find_leg(run, order->rec_id) : NULL;
+
+    if (!leg || !error)
+        return;
+    end_leg(run, leg, false, task_id, error->message);
+    poke(run);
+}
+
+static void start_leg(struct run *run, struct leg *leg)
+{
+    struct app *app = run->app;
+    const Task *task = run_task(run);
+    const Recommendation *rec = find_rec(app, task->entity_id, leg->rec_id);
+    struct leg_order *order = g_new(struct leg_order, 1);
+
+    *order = (struct leg_order){ app, run->task_id, leg->rec_id };
+    leg->state = LEG_MOVING;
+    vm_order(app, leg->vm_id,
+             &(struct vm_order){ .type = TASK_MIGRATE_VM,
+                                 .origin = ORIGIN_DRS,
+                                 .user = task->user,
+                                 .why = rec ? rec->text : "DRS",
+                                 .parent_id = run->task_id,
+                                 .target_host_id = leg->to_id },
+             leg_ordered, order);
+}
+
+static void end_apply(struct run *run, size_t n_done)
+{
+    const struct apply *apply = run->data;
+    g_autoptr(GError) error = NULL;
+
+    if (n_done < apply->n_legs)
+        err_set_reason(&error, VRM_ERR_CONFLICT, REASON_FAILED, NULL,
+                       "%zu of %zu moves were done; %s", n_done, apply->n_legs,
+                       apply->first_error ? apply->first_error
+                       : apply->cancelled ? "the rest was cancelled"
+                                          : "the others failed");
+    run_finish(run, error);
+}
+
+/* Starts what may start; ends the task when nothing is left. */
+static gboolean advance(void *data)
+{
+    struct run *run = data;
+    struct apply *apply = run->data;
+    size_t n_done = 0, n_left = 0;
+
+    apply->poke = 0;
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        struct leg *leg = &apply->legs[i];
+        enum readiness readiness = leg->state == LEG_WAITING ? readiness_of(apply, leg) : NOT_YET;
+
+        if (leg->state == LEG_WAITING && apply->cancelled)
+            end_leg(run, leg, false, 0, "cancelled");
+        else if (readiness == NEVER)
+            end_leg(run, leg, false, 0, "a move it depends on failed");
+        else if (readiness == READY && has_room(run, leg))
+            start_leg(run, leg);
+        n_done += leg->state == LEG_DONE;
+        n_left += leg->state == LEG_WAITING || leg->state == LEG_MOVING;
+    }
+    run_progress(run, (int64_t)(100 * (apply->n_legs - n_left) / MAX(apply->n_legs, 1)));
+    if (n_left == 0)
+        end_apply(run, n_done);
+    return G_SOURCE_REMOVE;
+}
+
+static void leg_ended(struct run *run, const Task *child, bool ok)
+{
+    struct apply *apply = run->data;
+
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        struct leg *leg = &apply->legs[i];
+
+        if (leg->vm_id == child->entity_id && leg->state == LEG_MOVING)
+            end_leg(run, leg, ok, child->id, child->reason_text);
+    }
+    poke(run);
+}
+
+/* ---- begin ------------------------------------------------------------------------------------
+ */
+
+static bool child_under_way(const struct app *app, int64_t parent_id, int64_t vm_id)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+
+    for (size_t i = 0; i < snap->n_tasks; i++) {
+        const Task *task = snap->tasks[i];
+
+        if (task->parent_id == parent_id && task->entity_id == vm_id && !task_is_final(task))
+            return true;
+    }
+    return false;
+}
+
+static struct leg make_leg(const struct run *run, const Recommendation *rec, size_t place,
+                           const Plan *plan)
+{
+    return (struct leg){
+        .rec_id = rec->id,
+        .vm_id = rec->vm_id,
+        .from_id = rec->source_host_id,
+        .to_id = rec->target_host_id,
+        .place = place,
+        .move = plan && place < plan->moves.len && plan->moves.items[place].vm_id == rec->vm_id
+                    ? &plan->moves.items[place]
+                    : NULL,
+        .state = child_under_way(run->app, run->task_id, rec->vm_id) ? LEG_MOVING : LEG_WAITING,
+    };
+}
+
+static void begin_apply(struct run *run)
+{
+    struct apply *apply = g_new0(struct apply, 1);
+    int64_t cluster_id = run_task(run)->entity_id;
+    const DrsReport *report = report_of(run->app, cluster_id);
+    const Plan *plan = drs_latest_plan(run->app->drs, cluster_id);
+
+    run->data = apply;
+    apply->legs = g_new0(struct leg, report ? report->n_recommendations : 0);
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        const Recommendation *rec = report->recommendations[i];
+
+        if (rec->state == REC_APPLYING && rec->task_id == run->task_id)
+            apply->legs[apply->n_legs++] = make_leg(run, rec, i, plan);
+    }
+    poke(run);
+}
+
+static void cancel_apply(struct run *run)
+{
+    ((struct apply *)run->data)->cancelled = true;
+    poke(run);
+}
+
+static void record_apply(struct run *run, const Task *task, const GError *error, Commit *commit)
+{
+    const struct apply *apply = run->data;
+    struct commit_event event = { .severity = error ? EVENT_WARNING : EVENT_INFO,
+                                  .name = "DrsPlanDone",
+                                  .kind = OBJECT_CLUSTER,
+                                  .object_id = task->entity_id,
+                                  .object_name = task->entity_name,
+                                  .task_id = task->id };
+
+    if (error)
+        commit_event(commit, &event, "the DRS plan of %s was not fully carried out: %s",
+                     task->entity_name, error->message);
+    else
+        commit_event(commit, &event, "the DRS plan of %s was carried out: %zu moves",
+                     task->entity_name, apply->n_legs);
+}
+
+const struct task_kind drs_apply_kind = {
+    .type = TASK_APPLY_DRS,
+    .begin = begin_apply,
+    .cancel = cancel_apply,
+    .record = record_apply,
+    .child_ended = leg_ended,
+    .free_data = free_apply,
+};
+
+/* ---- order ------------------------------------------------------------------------------------
+ */
+
+struct apply_request {
+    struct app *app;
+    Task *task;
+    drs_apply_fn done;
+    void *user;
+    GError *error;
+};
+
+static void finish_request(struct apply_request *request, const GError *error)
+{
+    request->done(error ? 0 : request->task->id, error, request->user);
+    task_unref(request->task);
+    g_clear_error(&request->error);
+    g_free(request);
+}
+
+static gboolean refuse(void *data)
+{
+    struct apply_request *request = data;
+
+    finish_request(request, request->error);
+    return G_SOURCE_REMOVE;
+}
+
+static void apply_written(const GError *error, void *user)
+{
+    struct apply_request *request = user;
+
+    if (!error)
+        tasks_begin(request->app->tasks, request->task->id);
+    finish_request(request, error);
+}
+
+static bool is_chosen(const struct drs_order *order, int64_t rec_id)
+{
+    if (!order->ids)
+        return true;
+    for (size_t i = 0; i < order->n_ids; i++) {
+        if (order->ids[i] == rec_id)
+            return true;
+    }
+    return false;
+}
+
+static size_t choose(const struct app *app, const struct drs_order *order, Commit *commit,
+                     const int64_t *task_id)
+{
+    const DrsReport *report = report_of(app, order->cluster_id);
+    size_t n = 0;
+
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        Recommendation *rec;
+
+        if (report->recommendations[i]->state != REC_OPEN ||
+            !is_chosen(order, report->recommendations[i]->id))
+            continue;
+        rec = recommendation_dup(report->recommendations[i]);
+        rec->state = REC_APPLYING;
+        commit_put_recommendation_of(commit, rec, task_id);
+        n++;
+    }
+    return n;
+}
+
+static bool check_order(const struct app *app, const struct drs_order *order, GError **error)
+{
+    if (!snapshot_cluster(inventory_peek(app->inv), order->cluster_id)) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_CLUSTER_MISSING, NULL,
+                       "cluster %" G_GINT64_FORMAT " does not exist", order->cluster_id);
+        return false;
+    }
+    if (drs_is_applying(app, order->cluster_id)) {
+        err_set_reason(error, VRM_ERR_BUSY, REASON_BUSY, NULL,
+                       "an earlier plan of this cluster is being carried out");
+        return false;
+    }
+    return true;
+}
+
+static Task *make_task(const struct app *app, const struct drs_order *order)
+{
+    const Cluster *cluster = snapshot_cluster(inventory_peek(app->inv), order->cluster_id);
+    Task *task = task_prepare(TASK_APPLY_DRS, OBJECT_CLUSTER, cluster->id, cluster->name,
+                              order->user ? order->user : "-_system");
+
+    task->origin = order->user ? ORIGIN_USER : ORIGIN_DRS;
+    return task;
+}
+
+void drs_apply(Drs *drs, const struct drs_order *order, drs_apply_fn done, void *user)
+{
+    struct app *app = drs_app(drs);
+    struct apply_request *request = g_new0(struct apply_request, 1);
+    g_autoptr(Commit) commit = commit_new(&app->committer);
+
+    *request = (struct apply_request){ .app = app, .done = done, .user = user };
+    if (!check_order(app, order, &request->error)) {
+        g_idle_add(refuse, request);
+        return;
+    }
+    request->task = make_task(app, order);
+    commit_put_task(commit, task_ref(request->task), NULL);
+    if (choose(app, order, commit, &request->task->id) == 0) {
+        err_set_reason(&request->error, VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING, "recommendations",
+                       "there is no open recommendation to apply");
+        g_idle_add(refuse, request);
+        return;
+    }
+    commit_audit(commit, &(struct commit_audit){ .user = request->task->user,
+                                                 .address = order->address,
+                                                 .operation = task_type_name(TASK_APPLY_DRS),
+                                                 .object = request->task->entity_name,
+                                                 .result = "accepted",
+                                                 .task_id_from = &request->task->id });
+    commit_submit(g_steal_pointer(&commit), NULL, apply_written, request);
+}

@@ -1,0 +1,14 @@
+/* drs_private.h - between drs.c (planning) and drs_apply.c (carrying out). */
+#ifndef VRM_CONTROLLER_DRS_PRIVATE_H
+#define VRM_CONTROLLER_DRS_PRIVATE_H
+
+#include "controller/drs.h"
+#include "scheduler/plan.h"
+
+struct app *drs_app(const Drs *drs);
+/* The plan behind the cluster's latest report; NULL after a take-over. */
+const Plan *drs_latest_plan(const Drs *drs, int64_t cluster_id);
+/* A plan of this cluster is being carried out. */
+bool drs_is_applying(const struct app *app, int64_t cluster_id);
+
+#endif /* VRM_CONTROLLER_DRS_PRIVATE_H */
