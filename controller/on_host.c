@@ -1,0 +1,259 @@
+/* on_host.c - hosts: join, change, leave, maintenance. */
+#include "config.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "controller/call.h"
+#include "controller/observe.h"
+#include "controller/task.h"
+#include "model/reason.h"
+
+#define DEFAULT_AGENT_PORT 7444
+
+static void finish(const GError *error, void *user)
+{
+    struct call *call = user;
+
+    if (error)
+        call_fail(call, error);
+    else
+        call_done(call);
+}
+
+/* An operation that ends with its commit but is shown as a task. */
+struct host_job {
+    struct call *call;
+    Task *task;
+    int64_t host_id;
+    bool begin; /* the task goes on */
+};
+
+static void finish_job(const GError *error, void *user)
+{
+    g_autofree struct host_job *job = user;
+    struct app *app = job->call->app;
+    const Host *host;
+
+    if (error) {
+        call_fail(job->call, error);
+        return;
+    }
+    host = snapshot_builder_get_host(inventory_edit(app->inv), job->task->entity_id);
+    if (host && !job->begin)
+        agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
+    if (!host) {
+        agents_remove_host(app->agents, job->task->entity_id);
+        observe_forget_host(app->observe, job->task->entity_id);
+    }
+    if (job->begin)
+        tasks_begin(app->tasks, job->task->id);
+    call_task(job->call, job->task->id, job->task->entity_id);
+}
+
+static void submit_job(struct call *call, Commit *commit, Task *task, bool begin)
+{
+    struct host_job *job = g_new0(struct host_job, 1);
+
+    *job = (struct host_job){ .call = call, .task = task, .begin = begin };
+    call_audit(call, commit, task->entity_name, &task->id);
+    commit_submit(commit, NULL, finish_job, job);
+}
+
+/* ---- join and change --------------------------------------------------------------------------
+ */
+
+static bool check_address(const struct call *call, const Host *host, GError **error)
+{
+    const Snapshot *snap = inventory_peek(call->app->inv);
+
+    for (size_t i = 0; i < snap->n_hosts; i++) {
+        const Host *other = snap->hosts[i];
+
+        if (other->id == host->id || !g_str_equal(other->ip, host->ip) || other->port != host->port)
+            continue;
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_IP_TAKEN, "ip",
+                       "host %s already has address %s", other->name, host->ip);
+        return false;
+    }
+    return host->cluster_id == 0 || call_cluster(call, host->cluster_id, error);
+}
+
+void on_host_add(struct call *call)
+{
+    Host *host = call->op->host;
+    Task *task;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    host->id = 0;
+    if (host->port == 0)
+        host->port = DEFAULT_AGENT_PORT;
+    if (!check_address(call, host, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    host->create_ms = clock_wall_ms();
+    host->status = HOST_INITIAL;
+    commit = commit_new(&call->app->committer);
+    commit_put_host(commit, host_ref(host));
+    task = task_prepare(TASK_ADD_HOST, OBJECT_HOST, 0, host->name, call->op->user);
+    commit_put_task(commit, task, &host->id);
+    submit_job(call, commit, task, true);
+}
+
+void on_host_update(struct call *call)
+{
+    Host *host = call->op->host;
+    const Host *current;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    current = call_host(call, host->id, &error);
+    if (!current ||
+        !call_is_current(host->generation, current->generation, current->name, &error) ||
+        !check_address(call, host, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    commit = commit_new(&call->app->committer);
+    commit_put_host(commit, host_ref(host));
+    submit_job(
+        call, commit,
+        call_finished_task(call, commit, TASK_MODIFY_HOST, OBJECT_HOST, host->name, &host->id),
+        false);
+}
+
+/* ---- leave ------------------------------------------------------------------------------------
+ */
+
+static bool check_no_vms(const struct call *call, const Host *host, GError **error)
+{
+    const Snapshot *snap = inventory_peek(call->app->inv);
+
+    for (size_t i = 0; i < snap->n_vms; i++) {
+        const Vm *vm = snap->vms[i];
+
+        if (!vm_is_placed(vm) || (vm->host_id != host->id && vm->target_host_id != host->id))
+            continue;
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_HAS_VMS, NULL,
+                       "VM %s is on host %s: move it away or stop it first", vm->name, host->name);
+        return false;
+    }
+    return true;
+}
+
+void on_host_delete(struct call *call)
+{
+    const Host *host;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    host = call_host(call, call->op->id, &error);
+    if (!host || !check_no_vms(call, host, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    commit = commit_new(&call->app->committer);
+    commit_delete(commit, OBJECT_HOST, host->id, host->generation);
+    submit_job(
+        call, commit,
+        call_finished_task(call, commit, TASK_DELETE_HOST, OBJECT_HOST, host->name, &call->op->id),
+        false);
+}
+
+/* ---- maintenance ------------------------------------------------------------------------------
+ */
+
+static bool check_mode(const Host *host, bool enter, GError **error)
+{
+    if (host->maintaining != enter)
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT,
+                   enter ? REASON_HOST_ALREADY_MAINTAINING : REASON_HOST_NOT_MAINTAINING, NULL,
+                   "host %s is %sin maintenance mode", host->name, enter ? "already " : "not ");
+    return false;
+}
+
+static void add_mode_event(Commit *commit, const Host *host, const char *user)
+{
+    commit_event(commit,
+                 &(struct commit_event){ .name = host->maintaining ? "HostEnteredMaintenance"
+                                                                   : "HostLeftMaintenance",
+                                         .kind = OBJECT_HOST,
+                                         .object_id = host->id,
+                                         .object_name = host->name },
+                 "host %s %s maintenance mode (%s)", host->name,
+                 host->maintaining ? "entered" : "left", user);
+}
+
+void on_host_maintenance(struct call *call)
+{
+    bool enter = call->op->kind == OP_HOST_ENTER_MAINT;
+    const Host *current;
+    Host *host;
+    Commit *commit;
+    g_autofree char *key = g_strdup_printf("host:%" G_GINT64_FORMAT, call->op->id);
+    g_autoptr(GError) error = NULL;
+
+    current = call_host(call, call->op->id, &error);
+    if (!current || !check_mode(current, enter, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    host = host_dup(current);
+    host->maintaining = enter;
+    commit = commit_new(&call->app->committer);
+    commit_put_host(commit, host);
+    add_mode_event(commit, host, call->op->user);
+    call_audit(call, commit, host->name, NULL);
+    commit_submit(commit, key, finish, call);
+}
+
+static bool check_drain(const struct call *call, const Host *host, GError **error)
+{
+    const Snapshot *snap = inventory_peek(call->app->inv);
+
+    if (!host->maintaining) {
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_EVACUATE_NEEDS_MAINTENANCE, NULL,
+                       "host %s is not in maintenance mode: enter it first", host->name);
+        return false;
+    }
+    if (host->cluster_id == 0) {
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_NO_CLUSTER, NULL,
+                       "host %s is in no cluster: its VMs have nowhere to go", host->name);
+        return false;
+    }
+    for (size_t i = 0; i < snap->n_tasks; i++) {
+        const Task *task = snap->tasks[i];
+
+        if (task->type != TASK_EVACUATE_HOST || task->entity_id != host->id || task_is_final(task))
+            continue;
+        err_set_reason(error, VRM_ERR_BUSY, REASON_HOST_SAME_OPERATION, NULL,
+                       "host %s is being emptied already by task %" G_GINT64_FORMAT, host->name,
+                       task->id);
+        return false;
+    }
+    return true;
+}
+
+void on_host_evacuate(struct call *call)
+{
+    const Host *host;
+    Task *task;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    host = call_host(call, call->op->id, &error);
+    if (!host || !check_drain(call, host, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    commit = commit_new(&call->app->committer);
+    task = task_prepare(TASK_EVACUATE_HOST, OBJECT_HOST, host->id, host->name, call->op->user);
+    commit_put_task(commit, task, NULL);
+    submit_job(call, commit, task, true);
+}

@@ -1,0 +1,228 @@
+/* on_vm.c - VMs: create, change, and every verb that is a task. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "controller/call.h"
+#include "controller/task_vm.h"
+#include "model/reason.h"
+
+/* ---- create -----------------------------------------------------------------------------------
+ */
+
+static void replace(char **field, char *value)
+{
+    g_free(*field);
+    *field = value;
+}
+
+/* 28:6e:d4 is what FusionCompute's guests have; the rest is random. */
+static char *make_mac(void)
+{
+    unsigned char bytes[3];
+
+    rng_secret(bytes, sizeof(bytes));
+    return g_strdup_printf("28:6e:d4:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2]);
+}
+
+/* A disk without a file name of the caller's gets <datastore>/<vm uuid>-<n>.img. */
+static bool place_disk(const struct call *call, const Vm *vm, struct vm_disk *disk, GError **error)
+{
+    const Datastore *datastore =
+        snapshot_builder_get_datastore(inventory_edit(call->app->inv), disk->datastore_id);
+    g_autofree char *name = NULL;
+
+    if (!datastore) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_DATASTORE_MISSING,
+                       "vmConfig.disks.datastoreUrn",
+                       "datastore %" G_GINT64_FORMAT " does not exist", disk->datastore_id);
+        return false;
+    }
+    name = *disk->path ? g_strdup(disk->path)
+                       : g_strdup_printf("%s-%" G_GINT64_FORMAT ".img", vm->uuid, disk->sequence);
+    if (strchr(name, '/') || g_str_has_prefix(name, ".")) {
+        err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, "vmConfig.disks.volumeUrl",
+                       "volumeUrl = '%s': want the plain name of a file in datastore %s", name,
+                       datastore->name);
+        return false;
+    }
+    replace(&disk->path, g_build_filename(datastore->path, name, NULL));
+    return true;
+}
+
+static bool check_location(const struct call *call, Vm *vm, GError **error)
+{
+    const Host *host;
+
+    if (vm->location_is_host) {
+        host = call_host(call, vm->host_id, error);
+        if (!host)
+            return false;
+        vm->cluster_id = host->cluster_id;
+    }
+    if (vm->cluster_id == 0) {
+        err_set_reason(error, VRM_ERR_INVALID, REASON_VM_BAD_LOCATION, "location",
+                       "the host is in no cluster; VMs need one");
+        return false;
+    }
+    return call_cluster(call, vm->cluster_id, error) != NULL;
+}
+
+static bool complete_vm(const struct call *call, Vm *vm, GError **error)
+{
+    vm->id = 0;
+    if (!*vm->uuid)
+        replace(&vm->uuid, g_uuid_string_random());
+    if (!check_location(call, vm, error))
+        return false;
+    for (size_t i = 0; i < vm->n_disks; i++) {
+        if (!place_disk(call, vm, &vm->disks[i], error))
+            return false;
+    }
+    for (size_t i = 0; i < vm->n_nics; i++) {
+        if (!*vm->nics[i].mac)
+            replace(&vm->nics[i].mac, make_mac());
+    }
+    return true;
+}
+
+struct vm_order_reply {
+    struct call *call;
+    Vm *created; /* NULL: an order about an existing VM */
+};
+
+static void ordered(int64_t task_id, const GError *error, void *user)
+{
+    g_autofree struct vm_order_reply *reply = user;
+    g_autoptr(Vm) created = reply->created;
+
+    if (error)
+        call_fail(reply->call, error);
+    else
+        call_task(reply->call, task_id, created ? created->id : 0);
+}
+
+static struct vm_order_reply *reply_to(struct call *call, Vm *created)
+{
+    struct vm_order_reply *reply = g_new(struct vm_order_reply, 1);
+
+    *reply = (struct vm_order_reply){ call, created };
+    return reply;
+}
+
+void on_vm_create(struct call *call)
+{
+    const struct op *op = call->op;
+    g_autoptr(GError) error = NULL;
+
+    if (!complete_vm(call, op->vm, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    vm_order_create(call->app, vm_ref(op->vm), op->auto_start,
+                    &(struct vm_order){ .type = TASK_CREATE_VM,
+                                        .user = op->user,
+                                        .address = op->address,
+                                        .request_id = op->request_id },
+                    ordered, reply_to(call, vm_ref(op->vm)));
+}
+
+/* ---- verbs ------------------------------------------------------------------------------------
+ */
+
+static enum task_type task_of(enum op_kind kind)
+{
+    static const struct {
+        enum op_kind kind;
+        enum task_type type;
+    } table[] = {
+        { OP_VM_DELETE, TASK_DELETE_VM },   { OP_VM_START, TASK_START_VM },
+        { OP_VM_STOP, TASK_STOP_VM },       { OP_VM_REBOOT, TASK_REBOOT_VM },
+        { OP_VM_PAUSE, TASK_PAUSE_VM },     { OP_VM_RESUME, TASK_RESUME_VM },
+        { OP_VM_MIGRATE, TASK_MIGRATE_VM },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (table[i].kind == kind)
+            return table[i].type;
+    }
+    g_assert_not_reached();
+}
+
+void on_vm_order(struct call *call)
+{
+    const struct op *op = call->op;
+
+    vm_order(call->app, op->id,
+             &(struct vm_order){ .type = task_of(op->kind),
+                                 .user = op->user,
+                                 .address = op->address,
+                                 .request_id = op->request_id,
+                                 .why = NULL,
+                                 .target_host_id = op->target_host_id,
+                                 .force = op->force,
+                                 .format_disks = !op->keep_disks,
+                                 .bind = op->bind_target },
+             ordered, reply_to(call, NULL));
+}
+
+/* ---- change -----------------------------------------------------------------------------------
+ */
+
+/* CPU and memory of a VM that is on a host cannot change under it. */
+static bool check_change(const Vm *vm, const Vm *current, GError **error)
+{
+    bool resized = vm->cpu.quantity != current->cpu.quantity ||
+                   vm->cpu.cores_per_socket != current->cpu.cores_per_socket ||
+                   vm->memory.size_mb != current->memory.size_mb;
+
+    if (!resized || !vm_is_placed(current))
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_STATE,
+                   vm->memory.size_mb != current->memory.size_mb ? "memory.quantityMB"
+                                                                 : "cpu.quantity",
+                   "VM %s is %s: its CPUs and memory can be changed only while it is stopped",
+                   current->name, vm_status_name(current->status));
+    return false;
+}
+
+struct modify {
+    struct call *call;
+    Task *task;
+};
+
+static void modified(const GError *error, void *user)
+{
+    g_autofree struct modify *modify = user;
+
+    if (error)
+        call_fail(modify->call, error);
+    else
+        call_task(modify->call, modify->task->id, 0);
+}
+
+void on_vm_update(struct call *call)
+{
+    Vm *vm = call->op->vm;
+    const Vm *current;
+    Commit *commit;
+    struct modify *modify;
+    g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, vm->id);
+    g_autoptr(GError) error = NULL;
+
+    current = call_vm(call, vm->id, &error);
+    if (!current || !call_is_current(vm->generation, current->generation, current->name, &error) ||
+        !check_change(vm, current, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    modify = g_new(struct modify, 1);
+    commit = commit_new(&call->app->committer);
+    commit_put_vm(commit, vm_ref(vm));
+    *modify = (struct modify){ call, call_finished_task(call, commit, TASK_MODIFY_VM, OBJECT_VM,
+                                                        vm->name, &vm->id) };
+    call_audit(call, commit, vm->name, &modify->task->id);
+    commit_submit(commit, key, modified, modify);
+}
