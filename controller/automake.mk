@@ -1,5 +1,5 @@
 # Leadership over etcd; an archive of its own, so that its tests link nothing else of the controller.
-noinst_LIBRARIES += controller/libleader.a
+noinst_LIBRARIES += controller/libleader.a controller/libcontroller.a
 
 controller_libleader_a_SOURCES = \
 	controller/etcd.c controller/etcd.h \
@@ -7,3 +7,41 @@ controller_libleader_a_SOURCES = \
 	controller/etcd_txn.c controller/etcd_txn.h \
 	controller/etcd_watch.c controller/etcd_watch.h \
 	controller/leader.c controller/leader.h
+
+# All of vrmd but main, so that tests can link it.
+controller_libcontroller_a_SOURCES = \
+	controller/agents.c controller/agents.h \
+	controller/app.c controller/app.h \
+	controller/call.c controller/call.h \
+	controller/commit.c controller/commit.h \
+	controller/dbq.c controller/dbq.h \
+	controller/drs.c controller/drs.h controller/drs_private.h \
+	controller/drs_apply.c \
+	controller/history.c controller/history.h \
+	controller/inventory.c controller/inventory.h \
+	controller/load.c controller/load.h \
+	controller/load_all.c controller/load_all.h \
+	controller/metrics_view.c controller/metrics_view.h \
+	controller/observe.c controller/observe.h \
+	controller/on_cluster.c \
+	controller/on_drs.c \
+	controller/on_group.c \
+	controller/on_history.c \
+	controller/on_host.c \
+	controller/on_session.c \
+	controller/on_vm.c \
+	controller/role.c controller/role.h \
+	controller/runtime.c controller/runtime.h \
+	controller/settings.c controller/settings.h \
+	controller/task.c controller/task.h \
+	controller/task_host.c controller/task_host.h \
+	controller/task_vm.c controller/task_vm.h \
+	controller/users.c controller/users.h \
+	controller/vm_target.c controller/vm_target.h
+
+sbin_PROGRAMS += vrmd
+vrmd_SOURCES = controller/main.c
+vrmd_LDADD = controller/libcontroller.a controller/libleader.a api/libapi.a db/libdb.a \
+	scheduler/libscheduler.a ha/libha.a agentproto/libagentproto.a common/libmodel.a \
+	common/libbase.a $(MHD_LIBS) $(GNUTLS_LIBS) $(PQ_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) \
+	$(SYSTEMD_LIBS) $(CRYPT_LIBS) $(GLIB_LIBS) -lpthread

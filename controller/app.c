@@ -1,0 +1,146 @@
+/* app.c - see app.h: makes the object graph and takes it down in the reverse order. */
+#include "config.h"
+
+#include "controller/app.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "controller/drs.h"
+#include "controller/metrics_view.h"
+#include "controller/observe.h"
+#include "controller/role.h"
+#include "controller/task.h"
+#include "controller/task_host.h"
+#include "controller/task_vm.h"
+#include "controller/users.h"
+#include "scheduler/sched_params.h"
+
+static int64_t current_epoch(void *user)
+{
+    const struct app *app = user;
+
+    return role_epoch(app->role);
+}
+
+static void on_doubt(const GError *error, void *user)
+{
+    struct app *app = user;
+
+    if (err_is(error, VRM_ERR_DENIED))
+        role_deposed(app->role, error->message);
+    else
+        role_reload(app->role, error->message);
+}
+
+static void on_database(bool up, void *user)
+{
+    struct app *app = user;
+
+    if (app->role)
+        role_database_link(app->role, up);
+}
+
+static void on_agent_deposed(const char *why, void *user)
+{
+    struct app *app = user;
+
+    role_deposed(app->role, why);
+}
+
+/* Every kind of task, from the files that know them. */
+static Tasks *make_tasks(struct app *app)
+{
+    g_autoptr(GPtrArray) kinds = g_ptr_array_new();
+
+    for (size_t i = 0; i < task_vm_n_kinds; i++)
+        g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_vm_kinds[i]);
+    for (size_t i = 0; i < task_host_n_kinds; i++)
+        g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_host_kinds[i]);
+    g_ptr_array_add(kinds, (gpointer)(uintptr_t)&drs_apply_kind);
+    return tasks_new(app, (const struct task_kind *const *)kinds->pdata, kinds->len);
+}
+
+void app_init(struct app *app, const struct settings *settings, HttpClient *agents_http,
+              HttpClient *etcd_http, void (*on_deposed)(const char *why))
+{
+    *app = (struct app){ .settings = settings };
+    app->metrics = metrics_new();
+    app->inv = inventory_new();
+    app->dbq = dbq_new(&(struct dbq_options){
+        .conninfo = settings->db_conninfo,
+        .statement_timeout_ms = settings->db_statement_timeout_ms,
+        .n_workers = (unsigned)settings->db_workers,
+        .on_link = on_database,
+        .user = app,
+    });
+    app->committer = (struct committer){
+        .inv = app->inv, .dbq = app->dbq, .epoch = current_epoch, .on_doubt = on_doubt, .user = app
+    };
+    app->cpu = work_pool_new(
+        &(struct work_pool_options){ .name = "cpu", .n_threads = 1, .max_queued = 1000 });
+    app->loads = load_book_new(&(struct load_options){ .window_ms = settings->drs_window_s * 1000,
+                                                       .percentile = settings->drs_percentile });
+    app->agents = agents_new(&(struct agents_options){
+        .http = agents_http,
+        .epoch = current_epoch,
+        .on_hello = observe_hello,
+        .on_line = observe_line,
+        .on_link = observe_link,
+        .on_deposed = on_agent_deposed,
+        .user = app,
+        .silence_limit_ms = settings->agents_silence_s * 1000,
+    });
+    app->observe = observe_new(app);
+    app->orders = orders_new();
+    app->tasks = make_tasks(app);
+    app->drs = drs_new(app);
+    app->users = users_new(app);
+    app->role = role_new(app, etcd_http, on_deposed);
+    app->view = metrics_view_new(app);
+}
+
+void app_clear(struct app *app)
+{
+    /* Workers first: their completions still find the modules. */
+    g_clear_pointer(&app->agents, agents_free);
+    g_clear_pointer(&app->cpu, work_pool_free);
+    g_clear_pointer(&app->dbq, dbq_free);
+    g_clear_pointer(&app->view, metrics_view_free);
+    g_clear_pointer(&app->role, role_free);
+    g_clear_pointer(&app->users, users_free);
+    g_clear_pointer(&app->drs, drs_free);
+    g_clear_pointer(&app->tasks, tasks_free);
+    g_clear_pointer(&app->orders, orders_free);
+    g_clear_pointer(&app->observe, observe_free);
+    g_clear_pointer(&app->loads, load_book_free);
+    g_clear_pointer(&app->inv, inventory_free);
+    g_clear_pointer(&app->metrics, metrics_free);
+}
+
+/* The scheduler is told the local hour and day; it reads no clock. */
+static void set_local_time(struct sched_params *params)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_from_unix_local(params->now_wall_ms / 1000);
+
+    params->local_hour = g_date_time_get_hour(now);
+    params->local_wday =
+        g_date_time_get_day_of_week(now) % 7 + 1; /* GLib: Monday 1; ours: Sunday 1 */
+    params->local_mday = g_date_time_get_day_of_month(now);
+}
+
+void app_sched_params(const struct app *app, struct sched_params *ret_params)
+{
+    const struct settings *settings = app->settings;
+
+    sched_params_init(ret_params);
+    ret_params->now_mono_ms = clock_now_ms();
+    ret_params->now_wall_ms = clock_wall_ms();
+    set_local_time(ret_params);
+    ret_params->max_age_ms = settings->drs_max_age_s * 1000;
+    ret_params->min_samples = (uint32_t)settings->drs_min_samples;
+    ret_params->horizon_ms = settings->drs_horizon_s * 1000;
+    ret_params->cooldown_ms = settings->drs_cooldown_s * 1000;
+    ret_params->link_mbps = settings->drs_link_mbps;
+    ret_params->cap_host_in = ret_params->cap_host_out = (uint32_t)settings->drs_cap_host;
+    ret_params->cap_cluster = (uint32_t)settings->drs_cap_cluster;
+}
