@@ -9,8 +9,8 @@
 #include "base/json.h"
 
 #define MAX_ITEMS             100000
-#define MAX_BASE64            (2 * 1024 * 1024) /* etcd's own limit of a request is 1.5 MiB */
-#define MAX_TTL_S             9000000000        /* etcd's own limit */
+#define MAX_BASE64            (2UL * 1024 * 1024) /* etcd's own limit of a request is 1.5 MiB */
+#define MAX_TTL_S             9000000000          /* etcd's own limit */
 
 #define GRPC_INVALID_ARGUMENT 3
 #define GRPC_NOT_FOUND        5

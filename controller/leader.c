@@ -252,11 +252,16 @@ static void cancel_request(Leader *leader)
 }
 
 /* Nobody waits for this revocation: it only spares others the wait until the lease lapses. */
-static void drop_lease(Leader *leader)
+static void revoke_unattended(Leader *leader)
 {
     cancel_request(leader);
     if (leader->lease != 0)
         etcd_revoke(leader->etcd, leader->lease, on_ignored, NULL);
+}
+
+static void drop_lease(Leader *leader)
+{
+    revoke_unattended(leader);
     leader->lease = 0;
 }
 
@@ -303,14 +308,6 @@ static void on_kept_alive(const struct etcd_answer *answer, const GError *error,
         leader->call = send_guarded_put(leader);
 }
 
-static void resign_lease(Leader *leader)
-{
-    if (leader->lease == 0)
-        feed(leader, LEV_REVOKED, 0);
-    else
-        leader->call = etcd_revoke(leader->etcd, leader->lease, on_revoked, leader);
-}
-
 static void perform(Leader *leader, const struct leader_rule *rule)
 {
     if (leader_action_is_request(rule->act))
@@ -336,7 +333,7 @@ static void perform(Leader *leader, const struct leader_rule *rule)
         leader->call = etcd_read(leader->etcd, leader->key, on_read_answer, leader);
         break;
     case LA_REVOKE:
-        resign_lease(leader);
+        leader->call = etcd_revoke(leader->etcd, leader->lease, on_revoked, leader);
         break;
     case LA_STAND_BY:
         drop_lease(leader);
@@ -348,11 +345,12 @@ static void perform(Leader *leader, const struct leader_rule *rule)
         tell(leader, NOTICE_ACTIVE);
         break;
     case LA_LOSE:
-        drop_lease(leader);
+        revoke_unattended(leader); /* leader_resign revokes it again, and waits */
         leader->why_lost = rule->why;
         tell(leader, NOTICE_LOST);
         break;
     case LA_DONE:
+        cancel_request(leader);
         tell(leader, NOTICE_RESIGNED);
         break;
     }

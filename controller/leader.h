@@ -31,7 +31,8 @@ struct leader_options {
     void (*on_elected)(int64_t epoch, void *user);
     /* Both agree: act, as long as leader_valid(). */
     void (*on_active)(int64_t epoch, void *user);
-    /* Once, after on_elected: never again leader in this process, which re-executes itself. */
+    /* Once, after on_elected: never again leader in this process.  Call leader_resign, then
+     * re-execute the program. */
     void (*on_lost)(const char *why, void *user);
     /* Address of the present leader; "" unknown.  Borrowed. */
     void (*on_leader_changed)(const char *url, void *user);

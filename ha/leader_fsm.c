@@ -36,7 +36,7 @@ static bool may_campaign(const struct leader_fsm *fsm, int64_t now_ms)
 const struct leader_rule leader_rules[] = {
     {  1, ANY,               E(STALE),      NULL,         LEADER_STAY,           LA_NOTHING,    "an answer to an older request" },
     { 10, S(IDLE),           E(START),      NULL,         LEADER_STANDBY,        LA_WATCH,      "first see who leads" },
-    { 11, S(IDLE) | S(STOPPED), E(STOP),    NULL,         LEADER_STOPPED,        LA_DONE,       "nothing to give back" },
+    { 11, S(IDLE) | S(STOPPED) | S(STANDBY) | S(LEASING), E(STOP), NULL, LEADER_STOPPED, LA_DONE, "nothing to give back" },
 
     { 20, S(STANDBY), E(KEY_ABSENT) | E(TICK), may_campaign, LEADER_LEASING,     LA_GRANT,      "nobody leads: each claim has a lease of its own" },
 
@@ -71,7 +71,7 @@ const struct leader_rule leader_rules[] = {
     { 75, S(UNSURE),         E(READ_OURS),  NULL,         LEADER_ACTIVE,         LA_RENEW,      "still ours: renew at once" },
     { 76, S(ELECTED_UNSURE) | S(UNSURE), E(TICK), is_due, LEADER_STAY,           LA_READ,       "still unknown: read again" },
 
-    { 80, RUNNING | S(DEPOSED), E(STOP),    NULL,         LEADER_RESIGNING,      LA_REVOKE,     "give the lease back" },
+    { 80, RUNNING | S(DEPOSED), E(STOP),    NULL,         LEADER_RESIGNING,      LA_REVOKE,     "give the lease back, and wait for it" },
     { 81, S(RESIGNING), E(REVOKED) | E(UNKNOWN), NULL,    LEADER_STOPPED,        LA_DONE,       "given back, or it lapses by itself" },
     { 82, S(RESIGNING),      E(TICK),       is_overdue,   LEADER_STOPPED,        LA_DONE,       "no answer in time: it lapses by itself" },
 
@@ -122,19 +122,24 @@ static enum leader_event effective_event(const struct leader_fsm *fsm,
     return input->event;
 }
 
+static void learn_answer(struct leader_fsm *fsm, enum leader_event event)
+{
+    fsm->in_flight = false;
+    if (event != LEV_UNKNOWN)
+        fsm->n_failures = 0;
+    else if (fsm->n_failures < 8)
+        fsm->n_failures++;
+}
+
 /* What the event tells, before the table is asked. */
 static void learn(struct leader_fsm *fsm, enum leader_event event, int64_t value)
 {
     if (is_answer(event))
-        fsm->in_flight = false;
+        learn_answer(fsm, event);
     if (event == LEV_KEY_ABSENT || event == LEV_READ_ABSENT)
         fsm->nobody_leads = true;
     if (event == LEV_KEY_OTHER || event == LEV_READ_OTHER)
         fsm->nobody_leads = false;
-    if (event == LEV_UNKNOWN && fsm->n_failures < 8)
-        fsm->n_failures++;
-    if (is_answer(event) && event != LEV_UNKNOWN)
-        fsm->n_failures = 0;
     if (event == LEV_GRANTED && value < fsm->ttl_ms)
         fsm->ttl_ms = value;
     /* A claim proves no more than its lease's grant did: it does not prolong the lease. */

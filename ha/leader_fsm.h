@@ -57,7 +57,7 @@
     X(CLAIM,      "claim")       /* request: put the key if it does not exist, with our lease */   \
     X(RENEW,      "renew")       /* request: keep-alive, then the guarded put */                   \
     X(READ,       "read")        /* request: linearizable read of the key */                       \
-    X(REVOKE,     "revoke")      /* request: revoke the lease, if there is one */                  \
+    X(REVOKE,     "revoke")      /* request: revoke the lease */                  \
     X(STAND_BY,   "stand-by")    /* drop the lease, which also voids a claim still on its way */   \
     X(TAKE_EPOCH, "take-epoch")  /* bring the epoch to the database */                             \
     X(ACT,        "act")         /* tell the program that it leads */                              \

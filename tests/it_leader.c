@@ -313,6 +313,7 @@ static gboolean child_write(gpointer user)
 static int child_main(const char *prefix)
 {
     struct child_leader child = { .client = client_new() };
+    guint writer;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -321,10 +322,15 @@ static int child_main(const char *prefix)
     controller_start(&child.c, prefix, "child");
     run_until(is_active, &child.c, PATIENCE_MS);
     printf("active\n");
-    g_timeout_add(20, child_write, &child);
+    writer = g_timeout_add(20, child_write, &child);
     run_until(is_lost, &child.c, 60000);
     printf("lost %s\n", child.c.why ? child.c.why : "nothing");
     run_for(500);
+    g_source_remove(writer);
+    controller_clear(&child.c);
+    client_clear(&child.client);
+    g_free(child.key);
+    g_free(child.leader_key);
     return 0;
 }
 

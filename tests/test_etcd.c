@@ -158,19 +158,18 @@ END_TEST
 
 static const struct refusal {
     int status;
-    const char *text;
     enum vrm_err code;
-    const char *part;
+    const char *text, *part;
 } refusals[] = {
-    { 404, "{\"message\":\"etcdserver: requested lease not found\",\"code\":5}", VRM_ERR_NOT_FOUND,
+    { 404, VRM_ERR_NOT_FOUND, "{\"message\":\"etcdserver: requested lease not found\",\"code\":5}",
       "requested lease not found" },
-    { 404, "404 page not found", VRM_ERR_UNAVAILABLE, "HTTP status 404" },
-    { 400, "{\"message\":\"etcdserver: duplicate key given\",\"code\":3}", VRM_ERR_INVALID,
+    { 404, VRM_ERR_UNAVAILABLE, "404 page not found", "HTTP status 404" },
+    { 400, VRM_ERR_INVALID, "{\"message\":\"etcdserver: duplicate key given\",\"code\":3}",
       "duplicate key" },
-    { 503, "{\"message\":\"etcdserver: no leader\",\"code\":14}", VRM_ERR_UNAVAILABLE,
+    { 503, VRM_ERR_UNAVAILABLE, "{\"message\":\"etcdserver: no leader\",\"code\":14}",
       "no leader" },
-    { 502, "<html>", VRM_ERR_UNAVAILABLE, "no reason given" },
-    { 500, "{\"message\":7}", VRM_ERR_UNAVAILABLE, "no reason given" },
+    { 502, VRM_ERR_UNAVAILABLE, "<html>", "no reason given" },
+    { 500, VRM_ERR_UNAVAILABLE, "{\"message\":7}", "no reason given" },
 };
 
 START_TEST(only_a_clear_refusal_is_certain)

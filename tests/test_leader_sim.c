@@ -235,7 +235,7 @@ static void send_op(struct world *world, unsigned i, enum op op)
 }
 
 /* Revoked without waiting for the answer. */
-static void drop_lease(struct world *world, unsigned i)
+static void revoke_unattended(struct world *world, unsigned i)
 {
     struct node *node = &world->nodes[i];
 
@@ -243,33 +243,29 @@ static void drop_lease(struct world *world, unsigned i)
     if (node->lease != 0)
         post_late(world, (struct message){
                              .kind = TO_ETCD, .op = OP_REVOKE, .node = i, .lease = node->lease });
-    node->lease = 0;
 }
 
-static void feed(struct world *world, unsigned i, enum leader_event event, int64_t value);
-
-static void stop_node(struct world *world, unsigned i)
+static void drop_lease(struct world *world, unsigned i)
 {
-    if (world->nodes[i].lease != 0)
-        send_op(world, i, OP_REVOKE);
-    else
-        feed(world, i, LEV_REVOKED, 0);
+    revoke_unattended(world, i);
+    world->nodes[i].lease = 0;
 }
 
 static void take_epoch(struct world *world, unsigned i)
 {
     const int64_t epoch = world->nodes[i].fsm.epoch;
+    struct message message = { .kind = TO_DB, .node = i, .value = epoch };
 
     for (size_t k = 0; k < world->elections.len; k++) {
         if (world->elections.items[k] == epoch)
             world->broken = "no epoch is won twice";
     }
     epochs_push(&world->elections, epoch);
-    if (world->mutant == IGNORE_DATABASE)
-        feed(world, i, LEV_DB_OK, epoch);
-    else
-        post(world, world->now_ms + delay_ms(world),
-             (struct message){ .kind = TO_DB, .node = i, .value = epoch });
+    if (world->mutant == IGNORE_DATABASE) {
+        message.kind = DB_ANSWER;
+        message.event = LEV_DB_OK;
+    }
+    post(world, world->now_ms + delay_ms(world), message);
 }
 
 static void perform(struct world *world, unsigned i, enum leader_action action)
@@ -289,7 +285,7 @@ static void perform(struct world *world, unsigned i, enum leader_action action)
         send_op(world, i, OP_READ);
         break;
     case LA_REVOKE:
-        stop_node(world, i);
+        send_op(world, i, OP_REVOKE);
         break;
     case LA_STAND_BY:
         drop_lease(world, i);
@@ -298,7 +294,7 @@ static void perform(struct world *world, unsigned i, enum leader_action action)
         take_epoch(world, i);
         break;
     case LA_LOSE:
-        drop_lease(world, i);
+        revoke_unattended(world, i);
         post(world, world->now_ms + 1, (struct message){ .kind = RESIGN, .node = i });
         break;
     case LA_DONE:
