@@ -136,6 +136,17 @@ tests_it_db_fault_SOURCES = tests/it_db_fault.c tests/it_db.c tests/it_db.h test
 tests_it_db_fault_LDADD = $(DB_TEST_LIBS)
 
 # --- api ---------------------------------------------------------------------------------------
+API_TEST_LIBS = api/libapi.a common/libmodel.a $(TEST_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS)
+API_FAKE = tests/api_fake.c tests/api_fake.h tests/suite.h
+
+UNIT_TESTS += tests/test_api_target tests/test_api_auth tests/test_api_route
+
+tests_test_api_target_SOURCES = tests/test_api_target.c tests/suite.h
+tests_test_api_target_LDADD = $(API_TEST_LIBS)
+tests_test_api_auth_SOURCES = tests/test_api_auth.c tests/suite.h
+tests_test_api_auth_LDADD = $(API_TEST_LIBS)
+tests_test_api_route_SOURCES = tests/test_api_route.c $(API_FAKE)
+tests_test_api_route_LDADD = $(API_TEST_LIBS)
 
 # --- controller --------------------------------------------------------------------------------
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
