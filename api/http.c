@@ -367,17 +367,16 @@ static char *http_date(void)
                            months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/* Server, Date, Content-Type, Content-Length and nothing else, then X-Auth-Token: Huawei's Python
- * kit takes the token by its place in Python 2's dictionary of exactly these. */
-static void add_headers(struct MHD_Response *response, const struct request *req, size_t length)
+/* Server, Date, Content-Type and the Content-Length that libmicrohttpd adds, and nothing else:
+ * Huawei's Python kit takes the token of a log-in by its place in Python 2's dictionary of exactly
+ * these, which also wants Server before X-Auth-Token. */
+static void add_headers(struct MHD_Response *response, const struct request *req)
 {
     g_autofree char *date = http_date();
-    g_autofree char *length_text = g_strdup_printf("%zu", length);
 
     MHD_add_response_header(response, "Server", "VRM");
     MHD_add_response_header(response, "Date", date);
     MHD_add_response_header(response, "Content-Type", req->content_type);
-    MHD_add_response_header(response, "Content-Length", length_text);
     if (req->new_token)
         MHD_add_response_header(response, "X-Auth-Token", req->new_token);
     if (req->active_url)
@@ -418,8 +417,7 @@ static enum MHD_Result send_answer(struct call *call)
         g_free(text);
         return MHD_NO;
     }
-    MHD_set_response_options(response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
-    add_headers(response, req, length);
+    add_headers(response, req);
     if (conn)
         set_phase(conn, PHASE_WRITING);
     queued = MHD_queue_response(call->connection, (unsigned)req->status, response);
@@ -555,7 +553,7 @@ static struct MHD_Daemon *listen_on(Api *api, struct face *face, const char *add
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
                      MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem tls_items[] = {
-        { MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)on_certificate, NULL },
+        { MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)on_certificate },
         { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
         { MHD_OPTION_END, 0, NULL },
     };
@@ -575,9 +573,8 @@ static struct MHD_Daemon *listen_on(Api *api, struct face *face, const char *add
         face->management ? 1U : o->threads, MHD_OPTION_CONNECTION_LIMIT, o->max_connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        o->header_max, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_URI_LOG_CALLBACK,
-        on_target, face, MHD_OPTION_NOTIFY_COMPLETED, on_completed, face,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, face, MHD_OPTION_ARRAY,
+        o->header_max, MHD_OPTION_URI_LOG_CALLBACK, on_target, face, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, face, MHD_OPTION_NOTIFY_CONNECTION, on_connection, face, MHD_OPTION_ARRAY,
         tls ? tls_items : no_items, MHD_OPTION_END);
     if (!daemon)
         err_set(error, VRM_ERR_UNAVAILABLE, "cannot listen on %s port %u: %s", address,
