@@ -104,6 +104,7 @@ struct agent_hello {
     int64_t protocol;
     char *agent_version;
     char *name, *uuid, *real_name, *vendor, *model, *cpu_model, *hypervisor, *boot_id;
+    char *migrate_address; /* where other hosts send VMs to; "": the address it is watched at */
     int64_t mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count;
     int64_t epoch; /* highest seen, including this stream's */
 };
@@ -120,10 +121,10 @@ struct domain_report {
 
 struct domain_stats {
     char *uuid;
-    int64_t cpu_mhz; /* used since the last sample, in host MHz: 1 core busy = host cpu_mhz */
-    int64_t mem_mb;  /* resident */
-    int64_t net_kbps;
-    int64_t disk_read_kbps, disk_write_kbps;
+    int64_t cpu_mhz;  /* used since the last sample, in host MHz: 1 core busy = host cpu_mhz */
+    int64_t mem_mb;   /* resident */
+    int64_t net_kbps; /* kbit/s, both directions */
+    int64_t disk_read_kbps, disk_write_kbps; /* KiB/s */
 };
 
 struct host_stats {
@@ -162,6 +163,8 @@ struct watch_line {
     bool hypervisor_ok;
 };
 
+void agent_hello_clear(struct agent_hello *hello);
+void domain_report_clear(struct domain_report *domain);
 void watch_line_clear(struct watch_line *line);
 json_t *watch_line_encode(const struct watch_line *line);
 bool watch_line_decode(const char *text, size_t len, struct watch_line *ret_line, GError **error);

@@ -30,6 +30,7 @@ static const struct field hello_fields[] = {
     { "cpu_model",     FIELD_NAME, AT(cpu_model), .max = MAX_NAME },
     { "hypervisor",    FIELD_NAME, AT(hypervisor), .max = MAX_NAME },
     { "boot_id",       FIELD_NAME, AT(boot_id), .required = true, .min = 1, .max = MAX_WORD },
+    { "migrate_address", FIELD_ADDRESS, AT(migrate_address), .max = MAX_NAME },
     { "mem_mb",        FIELD_INT,  AT(mem_mb), .required = true, .min = 1, .max = MAX_MB },
     { "cpu_threads",   FIELD_INT,  AT(cpu_threads), .required = true,
                                    .min = 1, .max = MAX_THREADS },
@@ -105,6 +106,16 @@ static const struct field line_fields[] = {
 #undef AT
 TABLE_DEFINE(line, "line", struct watch_line);
 // clang-format on
+
+void agent_hello_clear(struct agent_hello *hello)
+{
+    codec_clear(&hello_table, hello);
+}
+
+void domain_report_clear(struct domain_report *domain)
+{
+    codec_clear(&domain_table, domain);
+}
 
 void watch_line_clear(struct watch_line *line)
 {

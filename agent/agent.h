@@ -1,0 +1,57 @@
+/* agent.h - the core of vrm-agent: who may command, what runs in which order, what is remembered.
+ *
+ * A command is checked (epoch, id, generation), stored, queued behind others for its VM, carried
+ * out by a worker, its result stored and told.  Knows nothing of HTTP.  Loop thread; replies come
+ * later, on the loop, exactly once. */
+#ifndef VRM_AGENT_AGENT_H
+#define VRM_AGENT_AGENT_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/hv.h"
+#include "agent/watch.h"
+#include "agentproto/msg.h"
+
+typedef struct Agent Agent;
+
+struct agent_options {
+    struct hv hv; /* taken */
+    const char *name;
+    const char *state_dir;
+    const char *boot_id;
+    int64_t stats_interval_ms; /* 0: no samples */
+    unsigned n_workers;
+    unsigned max_commands;
+};
+
+/* status and body as of the protocol; body is the receiver's to decref. */
+typedef void (*agent_reply_fn)(int status, json_t *body, void *user);
+/* watcher NULL: refused with status and body; else the receiver closes it. */
+typedef void (*agent_watch_fn)(Watcher *watcher, int status, json_t *body, void *user);
+
+/* Reads the journal.  On failure options->hv is still the caller's. */
+Agent *agent_new(const struct agent_options *options, GError **error);
+/* Connects to the hypervisor and finishes what a former process began. */
+void agent_start(Agent *agent);
+
+/* Takes what command holds. */
+void agent_command(Agent *agent, struct agent_command *command, agent_reply_fn reply, void *user);
+void agent_command_state(Agent *agent, const char *id, agent_reply_fn reply, void *user);
+void agent_health(Agent *agent, agent_reply_fn reply, void *user);
+void agent_open_watch(Agent *agent, int64_t epoch, agent_watch_fn opened, void *user);
+
+/* Every watch stream ends; new ones are welcome. */
+void agent_end_streams(Agent *agent);
+
+/* No new command from now on; streams end. */
+void agent_stop(Agent *agent);
+/* Nothing runs and nothing waits for the disk. */
+bool agent_is_idle(Agent *agent);
+/* False: a worker hangs or still waits; the agent is leaked on purpose, the process has to end
+ * without it.  What it was doing is resolved at the next start. */
+bool agent_free(Agent *agent);
+
+#endif /* VRM_AGENT_AGENT_H */

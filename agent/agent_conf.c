@@ -1,0 +1,140 @@
+/* agent_conf.c - see agent_conf.h. */
+#include "config.h"
+
+#include "agent/agent_conf.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+#define AT(field) offsetof(struct agent_conf, field)
+
+// clang-format off
+const struct conf_setting agent_conf_table[] = {
+    { .section = "agent", .name = "name", .type = CONF_STRING, .offset = AT(name),
+      .default_text = "", .min = 0, .max = 64,
+      .doc = "name in reports; empty: the machine's host name" },
+    { .section = "agent", .name = "listen", .type = CONF_STRING, .offset = AT(listen),
+      .default_text = "0.0.0.0", .min = 1, .max = 64,
+      .doc = "IPv4 or IPv6 address of the management plane to listen on" },
+    { .section = "agent", .name = "port", .type = CONF_INT, .offset = AT(port),
+      .default_text = "7444", .min = 1, .max = 65535,
+      .doc = "TCP port to listen on" },
+    { .section = "agent", .name = "state_dir", .type = CONF_PATH, .offset = AT(state_dir),
+      .default_text = VRM_STATEDIR "/agent",
+      .doc = "folder of the epoch and the command journal; must survive a restart" },
+    { .section = "agent", .name = "log_level", .type = CONF_CHOICE, .offset = AT(log_level),
+      .default_text = "info", .choices = "error|warning|info|debug", .reload = true,
+      .doc = "how much is logged" },
+    { .section = "agent", .name = "stats_interval_ms", .type = CONF_INT,
+      .offset = AT(stats_interval_ms), .default_text = "5000", .min = 500, .max = 60000,
+      .doc = "time between two samples of host and VM load" },
+
+    { .section = "tls", .name = "ca_file", .type = CONF_PATH, .offset = AT(ca_file),
+      .default_text = VRM_SYSCONFDIR "/pki/ca-cert.pem", .reload = true,
+      .doc = "authority that signed the controllers' certificates" },
+    { .section = "tls", .name = "cert_file", .type = CONF_PATH, .offset = AT(cert_file),
+      .default_text = VRM_SYSCONFDIR "/pki/server-cert.pem", .reload = true,
+      .doc = "this host's certificate" },
+    { .section = "tls", .name = "key_file", .type = CONF_PATH, .offset = AT(key_file),
+      .default_text = VRM_SYSCONFDIR "/pki/server-key.pem", .reload = true,
+      .doc = "this host's private key" },
+    { .section = "tls", .name = "controllers", .type = CONF_LIST, .offset = AT(controllers),
+      .default_text = "", .reload = true,
+      .doc = "common names of certificates that may command this host; empty: every one that the "
+             "authority signed" },
+
+    { .section = "libvirt", .name = "uri", .type = CONF_STRING, .offset = AT(uri),
+      .default_text = "qemu:///system", .min = 1, .max = 256,
+      .doc = "how the agent reaches libvirtd on this host" },
+    { .section = "libvirt", .name = "domain_type", .type = CONF_CHOICE, .offset = AT(domain_type),
+      .default_text = "auto", .choices = "auto|kvm|qemu",
+      .doc = "kvm: hardware virtualisation; qemu: emulation; auto: kvm where it works" },
+    { .section = "libvirt", .name = "emulator", .type = CONF_STRING, .offset = AT(emulator),
+      .default_text = "", .min = 0, .max = 256,
+      .doc = "absolute path of the QEMU program; empty: libvirt's choice" },
+    { .section = "libvirt", .name = "bridge", .type = CONF_STRING, .offset = AT(bridge),
+      .default_text = "", .min = 0, .max = 15,
+      .doc = "bridge that VMs' network cards are plugged into; empty: cards exist, unplugged" },
+    { .section = "libvirt", .name = "migrate_host", .type = CONF_STRING, .offset = AT(migrate_host),
+      .default_text = "", .min = 0, .max = 64,
+      .doc = "this host's address of the migration network, told to other hosts; empty: listen" },
+    { .section = "libvirt", .name = "migrate_tls", .type = CONF_BOOL, .offset = AT(migrate_tls),
+      .default_text = "true",
+      .doc = "encrypt the memory that a migration copies (needs QEMU's TLS set up on both hosts)" },
+    { .section = "libvirt", .name = "shared_storage_unchecked", .type = CONF_BOOL,
+      .offset = AT(shared_storage_unchecked), .default_text = "false",
+      .doc = "trust that disks are on shared storage even where libvirt cannot see it" },
+
+    { .section = "limits", .name = "workers", .type = CONF_INT, .offset = AT(workers),
+      .default_text = "4", .min = 1, .max = 64,
+      .doc = "commands carried out at the same time; migrations and shut-downs do not count" },
+    { .section = "limits", .name = "max_commands", .type = CONF_INT, .offset = AT(max_commands),
+      .default_text = "1000", .min = 1, .max = 100000,
+      .doc = "unfinished commands; more are refused with 503" },
+};
+// clang-format on
+const size_t agent_conf_n_table = G_N_ELEMENTS(agent_conf_table);
+
+static bool check_address(const char *field, const char *text, GError **error)
+{
+    if (!*text || g_hostname_is_ip_address(text))
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, field,
+                   "%s = \"%s\": want an IPv4 or IPv6 address such as 192.0.2.10", field, text);
+    return false;
+}
+
+/* The name becomes part of libvirt's XML and of messages. */
+static bool check_word(const char *field, const char *text, const char *more, GError **error)
+{
+    for (const char *p = text; *p; p++) {
+        if (!g_ascii_isalnum(*p) && !strchr(more, *p)) {
+            err_set_reason(error, VRM_ERR_INVALID, 0, field,
+                           "%s = \"%s\": want letters, digits and any of \"%s\"", field, text,
+                           more);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check(const struct agent_conf *settings, GError **error)
+{
+    if (!check_address("[agent] listen", settings->listen, error) ||
+        !check_address("[libvirt] migrate_host", settings->migrate_host, error) ||
+        !check_word("[agent] name", settings->name, "-._", error) ||
+        !check_word("[libvirt] bridge", settings->bridge, "-._", error))
+        return false;
+    if (*settings->emulator && !g_path_is_absolute(settings->emulator)) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "emulator",
+                       "[libvirt] emulator = \"%s\": want an absolute path", settings->emulator);
+        return false;
+    }
+    return true;
+}
+
+bool agent_conf_load(const char *path, struct agent_conf *settings, GError **error)
+{
+    struct agent_conf loaded = { 0 };
+
+    if (!conf_load(path, agent_conf_table, agent_conf_n_table, &loaded, error))
+        return false;
+    if (!check(&loaded, error)) {
+        g_prefix_error(error, "%s: ", path ? path : "defaults");
+        agent_conf_clear(&loaded);
+        return false;
+    }
+    if (!*loaded.name) {
+        g_free(loaded.name);
+        loaded.name = g_strdup(g_get_host_name());
+    }
+    *settings = loaded;
+    return true;
+}
+
+void agent_conf_clear(struct agent_conf *settings)
+{
+    conf_clear(agent_conf_table, agent_conf_n_table, settings);
+}

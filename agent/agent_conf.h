@@ -1,0 +1,43 @@
+/* agent_conf.h - the settings of vrm-agent.  Loop thread; afterwards read-only. */
+#ifndef VRM_AGENT_AGENT_CONF_H
+#define VRM_AGENT_AGENT_CONF_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+
+struct agent_conf {
+    /* [agent] */
+    char *name;
+    char *listen;
+    int64_t port;
+    char *state_dir;
+    char *log_level;
+    int64_t stats_interval_ms;
+    /* [tls] */
+    char *ca_file, *cert_file, *key_file;
+    char **controllers;
+    /* [libvirt] */
+    char *uri;
+    char *domain_type;
+    char *emulator;
+    char *bridge;
+    char *migrate_host;
+    bool migrate_tls;
+    bool shared_storage_unchecked;
+    /* [limits] */
+    int64_t workers;
+    int64_t max_commands;
+};
+
+extern const struct conf_setting agent_conf_table[];
+extern const size_t agent_conf_n_table;
+
+/* Loads and checks what the table cannot: addresses, names.  settings is zeroed by the caller and
+ * cleared with agent_conf_clear. */
+bool agent_conf_load(const char *path, struct agent_conf *settings, GError **error);
+void agent_conf_clear(struct agent_conf *settings);
+
+#endif /* VRM_AGENT_AGENT_CONF_H */

@@ -1,0 +1,32 @@
+/* exec.h - carries out one command on the hypervisor, or finds out how one ended that was under
+ * way when the agent or libvirtd died.
+ *
+ * Blocks: workers only.  Knows no queue, no journal, no epoch: agent.c has checked all that. */
+#ifndef VRM_AGENT_EXEC_H
+#define VRM_AGENT_EXEC_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "agent/hv.h"
+#include "agentproto/msg.h"
+
+struct exec {
+    const struct hv *hv;
+    const struct agent_command *command;
+    int64_t deadline_ms;     /* of clock_now_ms */
+    hv_progress_fn progress; /* migrations only */
+    void *user;
+};
+
+/* ret_result gets the figures of a migration; zeroed by the caller. */
+bool exec_run(const struct exec *exec, struct command_report *ret_result, GError **error);
+
+/* The command was accepted, perhaps begun, and its end is not known.  Asks the hypervisor; repeats
+ * only what is harmless to repeat. */
+bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GError **error);
+
+/* True for verbs that wait for a guest or a copy rather than work. */
+bool exec_is_long(const struct agent_command *command);
+
+#endif /* VRM_AGENT_EXEC_H */

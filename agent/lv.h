@@ -1,0 +1,111 @@
+/* lv.h - the parts of hv_libvirt among themselves: lv_link.c connections and events, lv_read.c what
+ * libvirt knows, lv_verb.c starting and stopping, lv_migrate.c moving.
+ *
+ * Inner header. */
+#ifndef VRM_AGENT_LV_H
+#define VRM_AGENT_LV_H
+
+#include <glib.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "agent/hv.h"
+#include "agent/stats.h"
+#include "base/work.h"
+
+/* libvirtd serves only few calls of one connection at a time: questions never wait behind work. */
+enum lv_conn {
+    LV_ASK,  /* lists, samples, events */
+    LV_WORK, /* starts, stops */
+    N_LV_CONNS
+};
+
+/* How a domain ended, or what its last job was like, from events that came since we connected. */
+struct lv_trace {
+    char *end; /* "migrated", "crashed", ...; NULL: it has not ended */
+    bool has_job;
+    int64_t downtime_ms, transferred_mb, elapsed_ms;
+};
+
+typedef struct Lv {
+    /* constant */
+    char *uri, *domain_type, *emulator, *bridge, *migrate_address;
+    bool migrate_tls, shared_storage_unchecked;
+    WorkPool *link_pool;    /* opens and closes connections */
+    WorkPool *event_pool;   /* describes domains that had an event */
+    WorkPool *migrate_pool; /* libvirt's own blocking calls of migrations */
+    Mailbox *closed;        /* a connection broke: its number */
+
+    /* loop */
+    struct hv_sink sink;
+    guint retry_timer;
+    unsigned retry_ms;
+    bool connecting, ending;
+    unsigned number;        /* of the connection; counts attempts */
+    unsigned broken_number; /* a connection that broke before it was used */
+
+    /* one call of stats at a time */
+    StatsTracker *tracker;
+    bool want_vcpu_time;
+
+    pthread_mutex_t mutex;
+    /* below the mutex */
+    virConnectPtr conns[N_LV_CONNS]; /* NULL: not connected */
+    int64_t cpu_mhz;                 /* of one core; 0: not read yet */
+    char *usable_type;               /* "kvm" or "qemu"; NULL: not read yet */
+    GHashTable *traces;              /* uuid -> struct lv_trace * */
+} Lv;
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+/* The calling thread's last libvirt error as ours, with its own words. */
+void lv_set_error(GError **error, const char *what);
+/* The same for a saved one; NULL: unknown.  own_link false: trouble with a connection is that of
+ * two hosts with each other, not ours with libvirtd. */
+void lv_set_saved_error(GError **error, const virError *saved, const char *what, bool own_link);
+
+/* ---- lv_link.c ------------------------------------------------------------------------------ */
+
+void lv_start_link(void *hv, const struct hv_sink *sink);
+bool lv_end_link(Lv *lv);
+/* A reference (virConnectClose it), or NULL with VRM_ERR_UNAVAILABLE. */
+virConnectPtr lv_conn(Lv *lv, enum lv_conn which, GError **error);
+/* A connection of the caller's own to this host or another. */
+virConnectPtr lv_open(const char *uri, GError **error);
+void lv_close(virConnectPtr conn);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, lv_close)
+void lv_free_domain(virDomainPtr domain);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, lv_free_domain)
+/* The domain, or NULL with VRM_ERR_NOT_FOUND or another error. */
+virDomainPtr lv_domain(virConnectPtr conn, const char *uuid, GError **error);
+void lv_wait_ms(unsigned ms);
+/* What is remembered of the domain since we connected; end is NULL if nothing. */
+void lv_take_trace(Lv *lv, const char *uuid, struct lv_trace *ret_trace);
+void lv_drop_trace(Lv *lv, const char *uuid);
+void lv_trace_clear(struct lv_trace *trace);
+
+/* ---- lv_read.c ------------------------------------------------------------------------------ */
+
+bool lv_facts(void *hv, struct agent_hello *hello, GError **error);
+bool lv_list(void *hv, struct domain_report **ret_domains, size_t *ret_n, GError **error);
+bool lv_lookup(void *hv, const char *uuid, struct domain_report *ret_domain, GError **error);
+/* A domain that goes away meanwhile is absent, not an error. */
+bool lv_describe(virDomainPtr domain, struct domain_report *ret_domain, GError **error);
+bool lv_stats(void *hv, struct watch_line *ret_line, GError **error);
+
+/* ---- lv_verb.c ------------------------------------------------------------------------------ */
+
+bool lv_start(void *hv, const Vm *vm, int64_t gen, GError **error);
+bool lv_stop(void *hv, const char *uuid, bool force, int64_t deadline_ms, GError **error);
+bool lv_reboot(void *hv, const char *uuid, bool force, GError **error);
+bool lv_pause(void *hv, const char *uuid, GError **error);
+bool lv_resume(void *hv, const char *uuid, GError **error);
+
+/* ---- lv_migrate.c --------------------------------------------------------------------------- */
+
+bool lv_migrate(void *hv, const struct hv_migration *migration, struct command_report *ret_result,
+                GError **error);
+
+#endif /* VRM_AGENT_LV_H */

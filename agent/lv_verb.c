@@ -1,0 +1,187 @@
+/* lv_verb.c - see lv.h: starting, stopping, pausing. */
+#include "config.h"
+
+#include <inttypes.h>
+
+#include "agent/domxml.h"
+#include "agent/lv.h"
+#include "agent/volume.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "model/reason.h"
+
+#define STOP_POLL_MS   250
+#define PRESS_AGAIN_MS 10000 /* a guest that is still booting misses the power button */
+#define MS_PER_S       1000
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static char *make_xml(Lv *lv, const Vm *vm, int64_t gen, GError **error)
+{
+    g_autofree char *type = NULL;
+    struct domxml_settings settings = {
+        .emulator = lv->emulator,
+        .bridge = lv->bridge,
+        .disk_cache = volume_cache_mode(vm),
+    };
+
+    pthread_mutex_lock(&lv->mutex);
+    type = g_strdup(lv->usable_type);
+    settings.host_cpu_mhz = lv->cpu_mhz;
+    pthread_mutex_unlock(&lv->mutex);
+    if (!type) {
+        err_set_reason(error, VRM_ERR_UNAVAILABLE, 0, HV_FIELD_LINK,
+                       "libvirtd has not answered yet");
+        return NULL;
+    }
+    settings.domain_type = type;
+    return domxml_format(vm, gen, &settings, error);
+}
+
+bool lv_start(void *hv, const Vm *vm, int64_t gen, GError **error)
+{
+    g_autofree char *xml = make_xml(hv, vm, gen, error);
+    g_autoptr(virConnect) conn = xml ? lv_conn(hv, LV_WORK, error) : NULL;
+    g_autoptr(virDomain) domain = NULL;
+
+    if (!conn)
+        return false;
+    lv_drop_trace(hv, vm->uuid);
+    domain = virDomainCreateXML(conn, xml, VIR_DOMAIN_NONE);
+    if (!domain)
+        lv_set_error(error, "start the VM");
+    return domain != NULL;
+}
+
+/* ---- stop ----------------------------------------------------------------------------------- */
+
+static bool destroy(void *hv, const char *uuid, GError **error)
+{
+    g_autoptr(virConnect) conn = lv_conn(hv, LV_WORK, error);
+    g_autoptr(virDomain) domain = NULL;
+    g_autoptr(GError) local = NULL;
+
+    if (!conn)
+        return false;
+    domain = lv_domain(conn, uuid, &local);
+    if (domain && virDomainDestroy(domain) < 0)
+        lv_set_error(&local, "stop the VM");
+    if (!local || err_is(local, VRM_ERR_NOT_FOUND))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
+}
+
+/* One look at a VM that shall end; presses its power button if press.  True with *ret_gone. */
+static bool stop_step(void *hv, const char *uuid, bool press, bool *ret_gone, GError **error)
+{
+    g_autoptr(virConnect) conn = lv_conn(hv, LV_WORK, error);
+    g_autoptr(virDomain) domain = NULL;
+    g_autoptr(GError) local = NULL;
+    int state = VIR_DOMAIN_NOSTATE;
+
+    if (!conn)
+        return false;
+    domain = lv_domain(conn, uuid, &local);
+    if (domain && virDomainGetState(domain, &state, NULL, 0) < 0)
+        lv_set_error(&local, "look at the VM");
+    if (!local && state == VIR_DOMAIN_PAUSED && press)
+        err_set_reason(&local, VRM_ERR_CONFLICT, REASON_VM_STATE, NULL,
+                       "the VM is paused: it cannot shut down by itself");
+    if (!local && press && state != VIR_DOMAIN_SHUTOFF &&
+        virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)
+        lv_set_error(&local, "shut the VM down");
+    *ret_gone = err_is(local, VRM_ERR_NOT_FOUND) || (!local && state == VIR_DOMAIN_SHUTOFF);
+    if (!local || *ret_gone)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
+}
+
+/* Once the button was pressed only the end or the deadline counts: libvirtd may die and come back
+ * meanwhile. */
+static bool shut_down(void *hv, const char *uuid, int64_t deadline_ms, GError **error)
+{
+    int64_t begun_ms = clock_now_ms(), press_ms = begun_ms, now_ms;
+    bool gone = false;
+
+    while ((now_ms = clock_now_ms()) < deadline_ms) {
+        g_autoptr(GError) local = NULL;
+        bool press = now_ms >= press_ms;
+        bool ok = stop_step(hv, uuid, press, &gone, &local);
+
+        if (gone)
+            return true;
+        if (!ok && press_ms == begun_ms) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return false;
+        }
+        if (ok && press)
+            press_ms = now_ms + PRESS_AGAIN_MS;
+        lv_wait_ms(STOP_POLL_MS);
+    }
+    err_set_reason(error, VRM_ERR_TIMEOUT, REASON_VM_STATE, NULL,
+                   "guest did not power off in %" PRId64 " s", (now_ms - begun_ms) / MS_PER_S);
+    return false;
+}
+
+bool lv_stop(void *hv, const char *uuid, bool force, int64_t deadline_ms, GError **error)
+{
+    return force ? destroy(hv, uuid, error) : shut_down(hv, uuid, deadline_ms, error);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+bool lv_reboot(void *hv, const char *uuid, bool force, GError **error)
+{
+    g_autoptr(virConnect) conn = lv_conn(hv, LV_WORK, error);
+    g_autoptr(virDomain) domain = conn ? lv_domain(conn, uuid, error) : NULL;
+    int code;
+
+    if (!domain)
+        return false;
+    code = force ? virDomainReset(domain, 0)
+                 : virDomainReboot(domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
+    if (code < 0)
+        lv_set_error(error, "reboot the VM");
+    return code >= 0;
+}
+
+/* Paused in any way, or not. */
+static bool read_paused(virDomainPtr domain, bool *ret_paused, GError **error)
+{
+    int state;
+
+    if (virDomainGetState(domain, &state, NULL, 0) < 0) {
+        lv_set_error(error, "look at the VM");
+        return false;
+    }
+    *ret_paused = state == VIR_DOMAIN_PAUSED;
+    return true;
+}
+
+static bool set_paused(void *hv, const char *uuid, bool pause, GError **error)
+{
+    g_autoptr(virConnect) conn = lv_conn(hv, LV_WORK, error);
+    g_autoptr(virDomain) domain = conn ? lv_domain(conn, uuid, error) : NULL;
+    bool paused;
+
+    if (!domain || !read_paused(domain, &paused, error))
+        return false;
+    if (paused == pause)
+        return true;
+    if ((pause ? virDomainSuspend(domain) : virDomainResume(domain)) == 0)
+        return true;
+    lv_set_error(error, pause ? "pause the VM" : "resume the VM");
+    return false;
+}
+
+bool lv_pause(void *hv, const char *uuid, GError **error)
+{
+    return set_paused(hv, uuid, true, error);
+}
+
+bool lv_resume(void *hv, const char *uuid, GError **error)
+{
+    return set_paused(hv, uuid, false, error);
+}

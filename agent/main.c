@@ -1,0 +1,295 @@
+/* main.c - vrm-agent: options, signals, systemd; wires agent, hypervisor and server together. */
+#include "config.h"
+
+#include <glib-unix.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/agent_conf.h"
+#include "agent/hostinfo.h"
+#include "agent/hv_libvirt.h"
+#include "agent/server.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define DEFAULT_CONFIG VRM_SYSCONFDIR "/vrm-agent.conf"
+#define END_LIMIT_MS   3000 /* results still on their way to disk or to a client */
+#define END_POLL_MS    20
+#define US_PER_MS      1000
+
+/* Exit statuses. */
+enum {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 2,
+};
+
+struct options {
+    char *config;
+    gboolean check, print, version;
+};
+
+struct app {
+    const char *config;
+    struct agent_conf conf;
+    GMainLoop *loop;
+    Agent *agent;
+    Server *server;
+    int64_t end_ms; /* ending since; 0: not */
+};
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static void set_log_level(const struct agent_conf *conf)
+{
+    enum log_level level;
+
+    if (log_level_parse(conf->log_level, &level))
+        log_set_level(level);
+}
+
+static struct server_options server_options_of(const struct agent_conf *conf)
+{
+    return (struct server_options){
+        .listen = conf->listen,
+        .port = (uint16_t)conf->port,
+        .ca_file = conf->ca_file,
+        .cert_file = conf->cert_file,
+        .key_file = conf->key_file,
+        .controllers = (const char *const *)conf->controllers,
+    };
+}
+
+/* Certificates and the log level take effect; everything else waits for a restart. */
+static bool reload(struct app *app, GError **error)
+{
+    struct agent_conf fresh = { 0 };
+    struct server_options options;
+    bool ok;
+
+    if (!agent_conf_load(app->config, &fresh, error))
+        return false;
+    options = server_options_of(&fresh);
+    ok = server_reload(app->server, &options, error);
+    if (ok)
+        set_log_level(&fresh);
+    agent_conf_clear(&fresh);
+    return ok;
+}
+
+/* ---- signals and systemd -------------------------------------------------------------------- */
+
+static gboolean on_hangup(gpointer user)
+{
+    struct app *app = user;
+    g_autoptr(GError) error = NULL;
+
+    if (app->end_ms != 0)
+        return G_SOURCE_CONTINUE;
+    if (reload(app, &error))
+        log_info("certificates and log level reloaded", NULL);
+    else
+        log_error("nothing reloaded", "ERROR", error->message, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_ending(gpointer user)
+{
+    struct app *app = user;
+    bool idle = agent_is_idle(app->agent) && server_is_idle(app->server);
+
+    if (!idle && clock_now_ms() - app->end_ms < END_LIMIT_MS)
+        return G_SOURCE_CONTINUE;
+    g_main_loop_quit(app->loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_terminate(gpointer user)
+{
+    struct app *app = user;
+
+    if (app->end_ms != 0)
+        return G_SOURCE_CONTINUE;
+    app->end_ms = clock_now_ms();
+    log_info("ending; VMs stay as they are", NULL);
+    sd_notify(0, "STOPPING=1");
+    server_stop(app->server);
+    agent_stop(app->agent);
+    g_timeout_add(END_POLL_MS, on_ending, app);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Only a loop that turns feeds the watchdog. */
+static gboolean on_watchdog(gpointer user)
+{
+    (void)user;
+    sd_notify(0, "WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+static void tell_systemd_ready(void)
+{
+    uint64_t watchdog_us = 0;
+
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+        g_timeout_add((guint)(watchdog_us / US_PER_MS / 3), on_watchdog, NULL);
+    sd_notify(0, "READY=1");
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static Agent *make_agent(const struct agent_conf *conf, GError **error)
+{
+    const char *migrate_address = *conf->migrate_host ? conf->migrate_host : "";
+    const struct hv_libvirt_options libvirt = {
+        .uri = conf->uri,
+        .domain_type = conf->domain_type,
+        .emulator = conf->emulator,
+        .bridge = conf->bridge,
+        .migrate_address = migrate_address,
+        .migrate_tls = conf->migrate_tls,
+        .shared_storage_unchecked = conf->shared_storage_unchecked,
+    };
+    g_autofree char *boot_id = hostinfo_boot_id();
+    const struct agent_options options = {
+        .hv = hv_libvirt_new(&libvirt),
+        .name = conf->name,
+        .state_dir = conf->state_dir,
+        .boot_id = *boot_id ? boot_id : "unknown",
+        .stats_interval_ms = conf->stats_interval_ms,
+        .n_workers = (unsigned)conf->workers,
+        .max_commands = (unsigned)conf->max_commands,
+    };
+
+    return agent_new(&options, error);
+}
+
+static bool start(struct app *app, GError **error)
+{
+    struct server_options options = server_options_of(&app->conf);
+
+    app->agent = make_agent(&app->conf, error);
+    if (!app->agent)
+        return false;
+    app->server = server_new(app->agent, &options, error);
+    if (!app->server)
+        return false;
+    agent_start(app->agent);
+    return true;
+}
+
+/* A worker that hangs in libvirt cannot be joined: the process ends around it.  Migrations go on in
+ * libvirtd, and the journal knows what to ask at the next start. */
+static void finish(struct app *app)
+{
+    if (!agent_is_idle(app->agent) || !server_is_idle(app->server)) {
+        log_info("ended with commands under way; the next start resolves them", NULL);
+        _exit(STATUS_OK);
+    }
+    server_free(app->server);
+    if (!agent_free(app->agent))
+        _exit(STATUS_OK);
+}
+
+static int run(struct app *app)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *port = g_strdup_printf("%" PRId64, app->conf.port);
+
+    log_init("vrm-agent", LOG_LEVEL_INFO);
+    set_log_level(&app->conf);
+    signal(SIGPIPE, SIG_IGN);
+    app->loop = g_main_loop_new(NULL, FALSE);
+    g_unix_signal_add(SIGTERM, on_terminate, app);
+    g_unix_signal_add(SIGINT, on_terminate, app);
+    g_unix_signal_add(SIGHUP, on_hangup, app);
+    if (!start(app, &error)) {
+        log_error("cannot start", "ERROR", error->message, NULL);
+        return STATUS_FAILED;
+    }
+    log_info("vrm-agent " PACKAGE_VERSION " listens", "NAME", app->conf.name, "LISTEN",
+             app->conf.listen, "PORT", port, NULL);
+    tell_systemd_ready();
+    g_main_loop_run(app->loop);
+    finish(app);
+    g_main_loop_unref(app->loop);
+    return STATUS_OK;
+}
+
+/* ---- command line --------------------------------------------------------------------------- */
+
+static bool parse_options(int *argc, char ***argv, struct options *options, GError **error)
+{
+    const GOptionEntry entries[] = {
+        { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
+          "settings (default " DEFAULT_CONFIG ")", "FILE" },
+        { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check, "check the settings and exit",
+          NULL },
+        { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
+          "print all settings with their meaning and exit", NULL },
+        { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
+          NULL },
+        G_OPTION_ENTRY_NULL,
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+    g_option_context_set_summary(context,
+                                 "Runs on each host: starts, stops, migrates and measures VMs "
+                                 "through libvirt,\nas the controller (vrmd) says.");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return false;
+    if (*argc > 1) {
+        err_set(error, VRM_ERR_INVALID, "unexpected argument \"%s\"", (*argv)[1]);
+        return false;
+    }
+    return true;
+}
+
+static int with_settings(const struct options *options)
+{
+    struct app app = { .config = options->config ? options->config : DEFAULT_CONFIG };
+    g_autoptr(GError) error = NULL;
+    int status = STATUS_OK;
+
+    if (!agent_conf_load(app.config, &app.conf, &error)) {
+        fprintf(stderr, "vrm-agent: %s\n", error->message);
+        return STATUS_USAGE;
+    }
+    if (options->print) {
+        g_autofree char *text = conf_format(agent_conf_table, agent_conf_n_table, &app.conf);
+
+        fputs(text, stdout);
+    } else if (options->check) {
+        printf("%s: ok\n", app.config);
+    } else {
+        status = run(&app);
+    }
+    agent_conf_clear(&app.conf);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = { 0 };
+    g_autoptr(GError) error = NULL;
+    int status = STATUS_OK;
+
+    if (!parse_options(&argc, &argv, &options, &error)) {
+        fprintf(stderr, "vrm-agent: %s (see vrm-agent --help)\n", error->message);
+        status = STATUS_USAGE;
+    } else if (options.version) {
+        printf("vrm-agent %s\n", PACKAGE_VERSION);
+    } else {
+        status = with_settings(&options);
+    }
+    g_free(options.config);
+    return status;
+}
