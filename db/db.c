@@ -92,11 +92,17 @@ bool db_connected(const Db *db)
     return pg_usable(db->pg);
 }
 
+static void disconnect(Db *db)
+{
+    pg_close(db->pg);
+    db->pg = NULL;
+}
+
 bool db_connect(Db *db, GError **error)
 {
     if (pg_usable(db->pg))
         return true;
-    g_clear_pointer(&db->pg, pg_close);
+    disconnect(db);
     db->pg = pg_open(db->conninfo, db->timeout_ms, db->timeout_ms, error);
     return db->pg != NULL;
 }
@@ -117,7 +123,7 @@ static bool run_text(Db *db, const char *sql, GError **error)
 static void roll_back(Db *db)
 {
     if (pg_usable(db->pg) && !run_text(db, "ROLLBACK", NULL))
-        g_clear_pointer(&db->pg, pg_close);
+        disconnect(db);
 }
 
 /* A connection that died while it was idle is noticed at BEGIN and replaced, once. */

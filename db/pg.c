@@ -15,7 +15,7 @@
 struct Pg {
     PGconn *conn; /* NULL: broken */
     int64_t statement_ms;
-    GHashTable *prepared; /* set of const struct stmt * */
+    GHashTable *prepared; /* set of statement names */
     int backend_pid;
     char *backend_start;
 };
@@ -26,7 +26,9 @@ static void drop_notice(void *arg G_GNUC_UNUSED, const PGresult *result G_GNUC_U
 
 static void pg_break(Pg *pg)
 {
-    g_clear_pointer(&pg->conn, PQfinish);
+    if (pg->conn)
+        PQfinish(pg->conn);
+    pg->conn = NULL;
 }
 
 /* False (and no error set) when the deadline passed or poll failed. */
@@ -129,21 +131,34 @@ static bool configure_session(Pg *pg, GError **error)
     return true;
 }
 
+static Pg *pg_take(PGconn *conn, int64_t statement_ms)
+{
+    Pg *pg = g_new0(Pg, 1);
+
+    pg->conn = conn;
+    pg->statement_ms = statement_ms;
+    pg->prepared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return pg;
+}
+
 Pg *pg_open(const char *conninfo, int64_t connect_ms, int64_t statement_ms, GError **error)
 {
-    g_autoptr(Pg) pg = g_new0(Pg, 1);
+    PGconn *conn = start_connection(conninfo, error);
+    g_autoptr(Pg) pg = NULL;
 
-    pg->statement_ms = statement_ms;
-    pg->prepared = g_hash_table_new(NULL, NULL);
-    pg->conn = start_connection(conninfo, error);
-    if (!pg->conn || !connect_steps(pg->conn, connect_ms, error))
+    if (!conn)
         return NULL;
-    PQsetNoticeReceiver(pg->conn, drop_notice, NULL);
-    if (PQsetnonblocking(pg->conn, 1) != 0) {
-        pgerr_set(error, pg->conn, NULL);
+    pg = pg_take(conn, statement_ms);
+    if (!connect_steps(conn, connect_ms, error))
+        return NULL;
+    PQsetNoticeReceiver(conn, drop_notice, NULL);
+    if (PQsetnonblocking(conn, 1) != 0) {
+        pgerr_set(error, conn, NULL);
         return NULL;
     }
-    return configure_session(pg, error) ? g_steal_pointer(&pg) : NULL;
+    if (!configure_session(pg, error))
+        return NULL;
+    return g_steal_pointer(&pg);
 }
 
 void pg_close(Pg *pg)
@@ -266,13 +281,13 @@ static bool prepare(Pg *pg, const struct stmt *stmt, GError **error)
 {
     g_autoptr(PGresult) result = NULL;
 
-    if (g_hash_table_contains(pg->prepared, stmt))
+    if (g_hash_table_contains(pg->prepared, stmt->name))
         return true;
     result = collect(pg, PQsendPrepare(pg->conn, stmt->name, stmt->sql, stmt->n_params, NULL) == 1,
                      error);
     if (!result)
         return false;
-    g_hash_table_add(pg->prepared, (gpointer)(guintptr)stmt); /* never written through */
+    g_hash_table_add(pg->prepared, g_strdup(stmt->name));
     return true;
 }
 

@@ -17,20 +17,19 @@ static void add_params(struct stmt_params *params, const struct db_query *query)
     stmt_add_int(params, query->cancelled);
 }
 
-bool query_run(Db *db, const struct query_stmts *stmts, const struct db_query *query,
-               const struct row_class *cls, GPtrArray **ret_objects, int64_t *ret_total,
-               GError **error)
+bool query_run(Db *db, const struct query_plan *plan, const struct db_query *query,
+               GPtrArray **ret_objects, int64_t *ret_total, GError **error)
 {
     g_auto(stmt_params_auto) params = { 0 };
     g_autoptr(GPtrArray) objects = NULL;
     int64_t total;
 
     add_params(&params, query);
-    if (!stmt_get_int(db, stmts->count, &params, &total, error))
+    if (!stmt_get_int(db, plan->count, &params, &total, error))
         return false;
     stmt_add_int(&params, query->limit);
     stmt_add_int(&params, query->offset);
-    if (!row_select(db, stmts->page, &params, cls, &objects, error))
+    if (!row_select(db, plan->page, &params, plan->cls, &objects, error))
         return false;
     *ret_objects = g_steal_pointer(&objects);
     *ret_total = total;

@@ -22,12 +22,12 @@
 #define QUERY_NO_TEXT(param) "(" param "::text IS NOT NULL)"
 #define QUERY_NO_INT(param)  "(" param "::bigint IS NOT NULL)"
 
-struct query_stmts {
+struct query_plan {
     const struct stmt *count, *page;
+    const struct row_class *cls;
 };
 
-bool query_run(Db *db, const struct query_stmts *stmts, const struct db_query *query,
-               const struct row_class *cls, GPtrArray **ret_objects, int64_t *ret_total,
-               GError **error);
+bool query_run(Db *db, const struct query_plan *plan, const struct db_query *query,
+               GPtrArray **ret_objects, int64_t *ret_total, GError **error);
 
 #endif /* VRM_DB_QUERY_IMPL_H */

@@ -83,7 +83,7 @@ static bool parse_ids(const char *text, int64_t **ret_ids, size_t *ret_n)
     g_autofree int64_t *ids = NULL;
     size_t n;
 
-    if (*text == '\0') {
+    if (*text == '\0' || strcmp(text, "{}") == 0) {
         *ret_ids = NULL;
         *ret_n = 0;
         return true;
@@ -93,12 +93,12 @@ static bool parse_ids(const char *text, int64_t **ret_ids, size_t *ret_n)
     inner = g_strndup(text + 1, strlen(text) - 2);
     parts = g_strsplit(inner, ",", -1);
     n = g_strv_length(parts);
-    ids = g_new(int64_t, n + 1);
+    ids = g_new0(int64_t, n);
     for (size_t i = 0; i < n; i++) {
         if (!parse_int(parts[i], &ids[i]))
             return false;
     }
-    *ret_ids = n ? g_steal_pointer(&ids) : NULL;
+    *ret_ids = g_steal_pointer(&ids);
     *ret_n = n;
     return true;
 }
@@ -178,14 +178,22 @@ static bool read_field(void *object, const struct col *col, const char *text)
     g_assert_not_reached();
 }
 
-/* Where each column stands in the result. */
-static bool map_columns(const PGresult *result, const struct col *cols, size_t n_cols, int *places,
-                        GError **error)
+/* Where each column of a table stands in a result. */
+struct row_map {
+    const struct col *cols;
+    size_t n_cols;
+    int places[ROW_MAX_COLS];
+};
+
+static bool map_columns(const PGresult *result, const struct col *cols, size_t n_cols,
+                        struct row_map *ret_map, GError **error)
 {
     g_assert(n_cols <= ROW_MAX_COLS);
+    ret_map->cols = cols;
+    ret_map->n_cols = n_cols;
     for (size_t i = 0; i < n_cols; i++) {
-        places[i] = PQfnumber(result, cols[i].name);
-        if (places[i] < 0) {
+        ret_map->places[i] = PQfnumber(result, cols[i].name);
+        if (ret_map->places[i] < 0) {
             err_set(error, VRM_ERR_INTERNAL, "the query gives no column %s", cols[i].name);
             return false;
         }
@@ -193,15 +201,15 @@ static bool map_columns(const PGresult *result, const struct col *cols, size_t n
     return true;
 }
 
-static bool read_mapped(const PGresult *result, int row, const struct col *cols, size_t n_cols,
-                        const int *places, void *object, GError **error)
+static bool read_mapped(const PGresult *result, int row, const struct row_map *map, void *object,
+                        GError **error)
 {
-    for (size_t i = 0; i < n_cols; i++) {
-        const char *text = PQgetvalue(result, row, places[i]);
+    for (size_t i = 0; i < map->n_cols; i++) {
+        const char *text = PQgetvalue(result, row, map->places[i]);
 
-        if (!read_field(object, &cols[i], text)) {
-            err_set(error, VRM_ERR_INTERNAL, "column %s: '%.80s' is not understood", cols[i].name,
-                    text);
+        if (!read_field(object, &map->cols[i], text)) {
+            err_set(error, VRM_ERR_INTERNAL, "column %s: '%.80s' is not understood",
+                    map->cols[i].name, text);
             return false;
         }
     }
@@ -211,25 +219,25 @@ static bool read_mapped(const PGresult *result, int row, const struct col *cols,
 bool row_read_into(const PGresult *result, int row, const struct col *cols, size_t n_cols,
                    void *object, GError **error)
 {
-    int places[ROW_MAX_COLS];
+    struct row_map map;
 
-    return map_columns(result, cols, n_cols, places, error) &&
-           read_mapped(result, row, cols, n_cols, places, object, error);
+    return map_columns(result, cols, n_cols, &map, error) &&
+           read_mapped(result, row, &map, object, error);
 }
 
 bool row_read_all(const PGresult *result, const struct row_class *cls, GPtrArray **ret_objects,
                   GError **error)
 {
     g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func(cls->destroy);
-    int places[ROW_MAX_COLS];
+    struct row_map map;
 
-    if (!map_columns(result, cls->cols, cls->n_cols, places, error))
+    if (!map_columns(result, cls->cols, cls->n_cols, &map, error))
         return false;
     for (int row = 0; row < PQntuples(result); row++) {
         void *object = cls->create();
 
         g_ptr_array_add(objects, object);
-        if (!read_mapped(result, row, cls->cols, cls->n_cols, places, object, error))
+        if (!read_mapped(result, row, &map, object, error))
             return false;
     }
     *ret_objects = g_steal_pointer(&objects);

@@ -210,7 +210,7 @@ bool store_drs_update_recommendation(Db *db, const Recommendation *rec, GError *
 bool store_drs_query(Db *db, const struct db_query *query, GPtrArray **ret_recommendations,
                      int64_t *ret_total, GError **error)
 {
-    const struct query_stmts stmts = { &drs_stmts[REC_COUNT], &drs_stmts[REC_PAGE] };
+    const struct query_plan plan = { &drs_stmts[REC_COUNT], &drs_stmts[REC_PAGE], &rec_class };
 
-    return query_run(db, &stmts, query, &rec_class, ret_recommendations, ret_total, error);
+    return query_run(db, &plan, query, ret_recommendations, ret_total, error);
 }

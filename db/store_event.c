@@ -157,9 +157,10 @@ bool store_event_insert(Db *db, const struct event *event, GError **error)
 bool store_event_query(Db *db, const struct db_query *query, GPtrArray **ret_events,
                        int64_t *ret_total, GError **error)
 {
-    const struct query_stmts stmts = { &event_stmts[EVENT_COUNT], &event_stmts[EVENT_PAGE] };
+    const struct query_plan plan = { &event_stmts[EVENT_COUNT], &event_stmts[EVENT_PAGE],
+                                     &event_class };
 
-    return query_run(db, &stmts, query, &event_class, ret_events, ret_total, error);
+    return query_run(db, &plan, query, ret_events, ret_total, error);
 }
 
 bool store_audit_insert(Db *db, const AuditEntry *entry, GError **error)
@@ -173,9 +174,10 @@ bool store_audit_insert(Db *db, const AuditEntry *entry, GError **error)
 bool store_audit_query(Db *db, const struct db_query *query, GPtrArray **ret_entries,
                        int64_t *ret_total, GError **error)
 {
-    const struct query_stmts stmts = { &event_stmts[AUDIT_COUNT], &event_stmts[AUDIT_PAGE] };
+    const struct query_plan plan = { &event_stmts[AUDIT_COUNT], &event_stmts[AUDIT_PAGE],
+                                     &audit_class };
 
-    return query_run(db, &stmts, query, &audit_class, ret_entries, ret_total, error);
+    return query_run(db, &plan, query, ret_entries, ret_total, error);
 }
 
 bool store_history_trim(Db *db, int64_t before_ms, int64_t *ret_removed, GError **error)

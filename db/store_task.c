@@ -92,9 +92,9 @@ bool store_task_list_unfinished(Db *db, GPtrArray **ret_tasks, GError **error)
 bool store_task_query(Db *db, const struct db_query *query, GPtrArray **ret_tasks,
                       int64_t *ret_total, GError **error)
 {
-    const struct query_stmts stmts = { &task_stmts[TASK_COUNT], &task_stmts[TASK_PAGE] };
+    const struct query_plan plan = { &task_stmts[TASK_COUNT], &task_stmts[TASK_PAGE], &task_class };
 
-    return query_run(db, &stmts, query, &task_class, ret_tasks, ret_total, error);
+    return query_run(db, &plan, query, ret_tasks, ret_total, error);
 }
 
 bool store_task_get(Db *db, int64_t id, Task **ret_task, GError **error)

@@ -24,6 +24,15 @@ static bool put_site(Db *db, void *data, GError **error)
     return store_site_put(db, site, error);
 }
 
+/* A migrated database whose epoch is 1. */
+static char *ready_conninfo(void)
+{
+    char *conninfo;
+
+    db_free(scratch_db(&conninfo));
+    return conninfo;
+}
+
 static char *site_name(const char *conninfo)
 {
     return scratch_sql(conninfo, "SELECT name FROM site");
@@ -292,8 +301,7 @@ static const struct {
 
 START_TEST(a_commit_with_a_lost_answer_is_settled_by_asking)
 {
-    g_autofree char *conninfo = NULL;
-    g_autoptr(Db) setup = scratch_db(&conninfo);
+    g_autofree char *conninfo = ready_conninfo();
     struct proxy proxy = start_proxy(lost[_i].fault);
     g_autofree char *through = g_strdup_printf("%s port=%d", conninfo, proxy.port);
     g_autoptr(Db) db = db_new(through, SCRATCH_TIMEOUT_MS);
@@ -362,8 +370,7 @@ END_TEST
 
 START_TEST(a_frozen_server_costs_no_more_than_the_time_limit)
 {
-    g_autofree char *conninfo = NULL;
-    g_autoptr(Db) setup = scratch_db(&conninfo);
+    g_autofree char *conninfo = ready_conninfo();
     g_autoptr(Db) db = db_new(conninfo, 1000);
     GError *error = NULL;
     char text[] = "x";

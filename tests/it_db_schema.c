@@ -46,8 +46,8 @@ START_TEST(every_statement_prepares_against_the_migrated_schema)
 
             ck_assert_msg(result != NULL, "%s: %s", stmt->name, error ? error->message : "");
             n_params = ask(pg, count);
-            ck_assert_msg(atol(n_params) == stmt->n_params, "%s has %s parameters, not %d",
-                          stmt->name, n_params, stmt->n_params);
+            ck_assert_msg(g_ascii_strtoll(n_params, NULL, 10) == stmt->n_params,
+                          "%s has %s parameters, not %d", stmt->name, n_params, stmt->n_params);
         }
     }
 }
