@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 
-#define MAX_FILE   (1024 * 1024)
+#define MAX_FILE   ((size_t)1024 * 1024)
 #define MAX_STRING 4096
 #define MAX_ITEMS  64
 
@@ -415,7 +415,7 @@ static bool parse_values(const struct scan *scan, bool need_all, union value *va
 /* text NULL: defaults only. */
 static bool parse_all(struct scan *scan, const char *text, void *settings, GError **error)
 {
-    g_autofree union value *values = g_new0(union value, scan->n_table);
+    union value *values = g_new0(union value, scan->n_table);
     bool good;
 
     scan->given = g_new0(struct given, scan->n_table);
@@ -429,6 +429,7 @@ static bool parse_all(struct scan *scan, const char *text, void *settings, GErro
         g_free(scan->given[i].text);
     }
     g_free(scan->given);
+    g_free(values);
     return good;
 }
 

@@ -16,8 +16,8 @@
 #include "base/err.h"
 
 #define DEFAULT_CONNECT_MS 2000
-#define DEFAULT_MAX_REPLY  (1024 * 1024)
-#define MAX_HEADER_BYTES   (64 * 1024)
+#define DEFAULT_MAX_REPLY  ((size_t)1024 * 1024)
+#define MAX_HEADER_BYTES   ((size_t)64 * 1024)
 /* More idle connections than hosts in a cluster: else the oldest are closed all the time. */
 #define MAX_KEPT_CONNECTIONS 512L
 
@@ -395,7 +395,7 @@ static size_t header_came(char *data, size_t size, size_t n, void *user)
     call->n_header_bytes += n;
     if (call->n_header_bytes <= MAX_HEADER_BYTES)
         return n;
-    fail_call(call, VRM_ERR_INTERNAL, "the reply's headers exceed %d bytes", MAX_HEADER_BYTES);
+    fail_call(call, VRM_ERR_INTERNAL, "the reply's headers exceed %zu bytes", MAX_HEADER_BYTES);
     return 0;
 }
 
