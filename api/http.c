@@ -697,7 +697,7 @@ static void drain(Api *api)
 {
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until); /* what pthread_cond_timedwait counts in */
+    clock_gettime(CLOCK_REALTIME, &until); /* allowed: timedwait counts in it */
     until.tv_sec += api->options.stop_timeout_ms / 1000;
     until.tv_nsec += (long)(api->options.stop_timeout_ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {

@@ -57,6 +57,16 @@ AC_DEFUN([VRM_SANITIZE], [
 
 AC_DEFUN([VRM_FUZZ], [
   AC_ARG_ENABLE([fuzz], [AS_HELP_STRING([--enable-fuzz], [build libFuzzer targets (clang)])])
-  AS_IF([test "x$enable_fuzz" = xyes], [SANITIZE_FLAGS="$SANITIZE_FLAGS -fsanitize=fuzzer-no-link"])
+  AS_IF([test "x$enable_fuzz" = xyes], [
+    vrm_knows=
+    VRM_TRY_CFLAG([vrm_knows], [-fsanitize=fuzzer-no-link])
+    AS_IF([test -z "$vrm_knows"], [AC_MSG_ERROR([--enable-fuzz: this compiler has no libFuzzer; use CC=clang])])
+    SANITIZE_FLAGS="$SANITIZE_FLAGS -fsanitize=fuzzer-no-link"
+  ])
   AM_CONDITIONAL([FUZZ], [test "x$enable_fuzz" = xyes])
+])
+
+AC_DEFUN([VRM_COVERAGE], [
+  AC_ARG_ENABLE([coverage], [AS_HELP_STRING([--enable-coverage], [count what make check reaches])])
+  AS_IF([test "x$enable_coverage" = xyes], [SANITIZE_FLAGS="$SANITIZE_FLAGS --coverage -O0"])
 ])

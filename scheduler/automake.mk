@@ -1,5 +1,6 @@
 # scheduler/automake.mk - libscheduler: the pure planner; snapshot and policy in, plan out.
 noinst_LIBRARIES += scheduler/libscheduler.a
+PURE_ARCHIVES += scheduler/libscheduler.a
 EXTRA_DIST += scheduler/README
 
 scheduler_libscheduler_a_SOURCES = \

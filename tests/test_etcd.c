@@ -1,7 +1,7 @@
 /* test_etcd.c - etcd's answers as they come over its gateway, and the transactions we send. */
 #include "config.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "controller/etcd_reply.h"
 #include "controller/etcd_txn.h"
