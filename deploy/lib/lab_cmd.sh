@@ -111,6 +111,7 @@ cmd_down()
 cmd_remove_dir()
 {
     if [[ -e $LAB_MARK ]]; then
+        guest_lock # nothing that still builds writes into a folder that is gone
         rm -rf --one-file-system "$LAB_DIR"
     elif [[ -d $LAB_DIR && -n $(ls -A "$LAB_DIR") ]]; then
         lab_die "$LAB_DIR was not made by lab $LAB_NO (no $LAB_MARK): left alone"
