@@ -6,9 +6,11 @@
 
 #include "tests/suite.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -558,6 +560,39 @@ START_TEST(a_restart_of_etcd_suspends_the_leader_and_it_goes_on_with_its_epoch)
 }
 END_TEST
 
+static void signal_etcd(int signal_number)
+{
+    g_autofree char *path = g_build_filename(g_getenv("VRM_ETCD_DIR"), "pid", NULL);
+    g_autofree char *text = NULL;
+
+    ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+    ck_assert_int_eq(kill((pid_t)g_ascii_strtoll(text, NULL, 10), signal_number), 0);
+}
+
+static bool is_active_or_lost(const void *user)
+{
+    return is_active(user) || is_lost(user);
+}
+
+START_TEST(a_frozen_etcd_is_a_time_out_and_says_nothing)
+{
+    struct controller c = { 0 };
+    int64_t epoch;
+
+    controller_start(&c, "/frozen", "a");
+    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    epoch = c.active_epoch;
+    signal_etcd(SIGSTOP);
+    ck_assert(run_until(is_invalid, &c, 2200));
+    run_for(300);
+    ck_assert(!c.lost && !leader_etcd_ok(c.leader));
+    signal_etcd(SIGCONT); /* the lease is hardly over: either outcome is right */
+    ck_assert(run_until(is_active_or_lost, &c, PATIENCE_MS));
+    ck_assert(c.lost || leader_epoch(c.leader) == epoch);
+    controller_clear(&c);
+}
+END_TEST
+
 START_TEST(etcd_down_at_the_start_is_waited_for)
 {
     struct controller c = { 0 };
@@ -582,6 +617,35 @@ START_TEST(a_dead_endpoint_is_passed_over)
     run_for(3000);
     ck_assert(leader_valid(c.leader));
     controller_clear(&c);
+}
+END_TEST
+
+/* The kernel accepts, nobody answers. */
+static int listen_in_vain(char **ret_url)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(address);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(listen(fd, 64), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *ret_url = g_strdup_printf("http://127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
+START_TEST(a_silent_endpoint_is_passed_over)
+{
+    g_autofree char *silent = NULL;
+    const int fd = listen_in_vain(&silent);
+    const char *const endpoints[] = { silent, g_getenv("VRM_ETCD_URL"), NULL };
+    struct controller c = { 0 };
+
+    controller_start_at(&c, "/silent-endpoint", "a", endpoints);
+    ck_assert(run_until(is_active, &c, 5000));
+    controller_clear(&c);
+    close(fd);
 }
 END_TEST
 
@@ -872,7 +936,9 @@ int main(int argc, char **argv)
         SUITE_TEST(a_leader_whose_key_is_deleted_is_told_at_once),
         SUITE_TEST(a_restart_of_etcd_suspends_the_leader_and_it_goes_on_with_its_epoch),
         SUITE_TEST(etcd_down_at_the_start_is_waited_for),
+        SUITE_TEST(a_frozen_etcd_is_a_time_out_and_says_nothing),
         SUITE_TEST(a_dead_endpoint_is_passed_over),
+        SUITE_TEST(a_silent_endpoint_is_passed_over),
         SUITE_TEST(never_are_two_leaders_valid),
         SUITE_TEST(a_transaction_does_what_its_compares_say),
         SUITE_TEST(a_dead_lease_is_a_certain_answer),

@@ -137,6 +137,8 @@ START_TEST(each_loss_is_told_and_only_in_its_state)
 
         ck_assert((rule->act == LA_LOSE) == (rule->to == LEADER_DEPOSED));
         ck_assert((rule->act == LA_DONE) == (rule->to == LEADER_STOPPED));
+        if (rule->to == LEADER_STANDBY && rule->act != LA_WATCH) /* a claim may be on its way */
+            ck_assert_uint_eq(rule->act, LA_STAND_BY);
         if (rule->act == LA_ACT)
             ck_assert_uint_eq(rule->on, 1U << LEV_DB_OK);
         if (rule->act == LA_CLAIM || rule->act == LA_RENEW) /* no write after a lost answer */
@@ -244,6 +246,21 @@ START_TEST(a_key_of_our_lease_but_another_revision_is_not_ours)
 }
 END_TEST
 
+START_TEST(a_key_that_ends_while_our_claim_is_out_is_claimed_again)
+{
+    struct leader_fsm fsm;
+
+    leader_fsm_init(&fsm, TTL);
+    step_at(&fsm, 0, LEV_START, 0);
+    step_at(&fsm, 0, LEV_KEY_ABSENT, 0);
+    step_at(&fsm, 10, LEV_GRANTED, TTL);
+    step_at(&fsm, 20, LEV_KEY_OTHER, 0);
+    step_at(&fsm, 21, LEV_KEY_ABSENT, 0);
+    ck_assert_int_eq(step_at(&fsm, 30, LEV_REFUSED, 0)->act, LA_STAND_BY);
+    ck_assert_int_eq(step_at(&fsm, 400, LEV_TICK, 0)->act, LA_GRANT);
+}
+END_TEST
+
 START_TEST(doubt_reads_until_etcd_answers_and_then_renews)
 {
     struct leader_fsm fsm = active_fsm();
@@ -342,6 +359,7 @@ SUITE_MAIN("leader_fsm",
     SUITE_TEST(an_answer_to_an_older_request_changes_nothing),
     SUITE_TEST(a_verdict_on_another_epoch_changes_nothing),
     SUITE_TEST(a_key_of_our_lease_but_another_revision_is_not_ours),
+    SUITE_TEST(a_key_that_ends_while_our_claim_is_out_is_claimed_again),
     SUITE_TEST(doubt_reads_until_etcd_answers_and_then_renews),
     SUITE_TEST(etcd_down_is_asked_ever_more_rarely_but_at_least_once_a_ttl),
     SUITE_TEST(resigning_ends_also_without_an_answer),

@@ -108,7 +108,8 @@ static void post(struct world *world, int64_t at_ms, struct message message)
 {
     message.at_ms = at_ms;
     message.order = world->n_messages++;
-    message.life = world->nodes[message.node].life;
+    if (message.life == 0) /* an answer keeps that of its question */
+        message.life = world->nodes[message.node].life;
     messages_push(&world->queue, message);
 }
 
@@ -231,6 +232,7 @@ static void send_op(struct world *world, unsigned i, enum op op)
     node->call = message.call;
     post_late(world, message);
     give_up.kind = GIVE_UP;
+    give_up.event = LEV_UNKNOWN;
     post(world, world->now_ms + leader_fsm_request_ms(&node->fsm), give_up);
 }
 
@@ -316,17 +318,28 @@ static void mutate(struct world *world, struct node *node, enum leader_event eve
         node->fsm.confirmed_ms = world->now_ms;
 }
 
-static void feed(struct world *world, unsigned i, enum leader_event event, int64_t value)
+static void feed_input(struct world *world, unsigned i, struct leader_input input)
 {
     struct node *node = &world->nodes[i];
-    struct leader_input input = { event, world->now_ms, node->fsm.request, value };
     const struct leader_rule *rule;
 
-    if (world->mutant == UNKNOWN_IS_FINE && event == LEV_UNKNOWN && leader_fsm_elected(&node->fsm))
+    if (world->mutant == UNKNOWN_IS_FINE && input.event == LEV_UNKNOWN &&
+        leader_fsm_elected(&node->fsm))
         input.event = LEV_RENEWED;
     rule = leader_fsm_step(&node->fsm, &input);
-    mutate(world, node, event);
+    mutate(world, node, input.event);
     perform(world, i, rule->act);
+}
+
+static void feed(struct world *world, unsigned i, enum leader_event event, int64_t value)
+{
+    feed_input(world, i, (struct leader_input){ event, world->now_ms, 0, value });
+}
+
+static void feed_answer(struct world *world, const struct message *message, int64_t value)
+{
+    feed_input(world, message->node,
+               (struct leader_input){ message->event, world->now_ms, message->request, value });
 }
 
 static void on_answer(struct world *world, const struct message *message)
@@ -334,8 +347,12 @@ static void on_answer(struct world *world, const struct message *message)
     struct node *node = &world->nodes[message->node];
     int64_t value = message->value;
 
-    if (message->call == 0 || message->call != node->call)
-        return; /* given up, cancelled */
+    if (message->request == 0)
+        return; /* nobody waits for it */
+    if (message->call != node->call) {
+        feed_answer(world, message, value); /* cancelled: the machine itself must not be misled */
+        return;
+    }
     node->call = 0;
     if (message->event == LEV_GRANTED) {
         node->lease = value;
@@ -344,7 +361,7 @@ static void on_answer(struct world *world, const struct message *message)
     if (message->event == LEV_RENEWED && message->op == OP_KEEP_ALIVE)
         send_op(world, message->node, OP_PUT);
     else
-        feed(world, message->node, message->event, value);
+        feed_answer(world, message, value);
 }
 
 static void restart(struct world *world, unsigned i)
@@ -466,7 +483,7 @@ static void deliver_to_process(struct world *world, const struct message *messag
     case GIVE_UP:
         if (message->call == node->call) {
             node->call = 0;
-            feed(world, message->node, LEV_UNKNOWN, 0);
+            feed_answer(world, message, 0);
         }
         break;
     case TICK:
