@@ -122,6 +122,7 @@ static bool read_disk(const struct request *req, const struct json_reader *reade
                   &disk->datastore_id, error) ||
         !body_urn(reader, "volumeUrn", req->site, OBJECT_VOLUME, 0, &disk->volume_id, error) ||
         !body_string(reader, "diskName", BODY_NAME_MAX, 0, &disk->name, error) ||
+        !body_string(reader, "volumeUrl", BODY_NAME_MAX, 0, &disk->path, error) ||
         !json_read_bool(reader, "isThin", &disk->thin, error) ||
         !json_read_bool(reader, "indepDisk", &disk->independent, error) ||
         !json_read_bool(reader, "persistentDisk", &disk->persistent, error) ||

@@ -27,7 +27,19 @@ static char *make_mac(void)
     return g_strdup_printf("28:6e:d4:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2]);
 }
 
-/* A disk without a file name of the caller's gets <datastore>/<vm uuid>-<n>.img. */
+/* The name of a file in the datastore: given (alone or with the datastore's path, as a GET shows
+ * it), or <vm uuid>-<n>.img. */
+static char *file_name(const Vm *vm, const struct vm_disk *disk, const Datastore *datastore)
+{
+    size_t len = strlen(datastore->path);
+
+    if (!*disk->path)
+        return g_strdup_printf("%s-%" G_GINT64_FORMAT ".img", vm->uuid, disk->sequence);
+    if (g_str_has_prefix(disk->path, datastore->path) && disk->path[len] == '/')
+        return g_strdup(disk->path + len + 1);
+    return g_strdup(disk->path);
+}
+
 static bool place_disk(const struct call *call, const Vm *vm, struct vm_disk *disk, GError **error)
 {
     const Datastore *datastore =
@@ -40,8 +52,7 @@ static bool place_disk(const struct call *call, const Vm *vm, struct vm_disk *di
                        "datastore %" G_GINT64_FORMAT " does not exist", disk->datastore_id);
         return false;
     }
-    name = *disk->path ? g_strdup(disk->path)
-                       : g_strdup_printf("%s-%" G_GINT64_FORMAT ".img", vm->uuid, disk->sequence);
+    name = file_name(vm, disk, datastore);
     if (strchr(name, '/') || g_str_has_prefix(name, ".")) {
         err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, "vmConfig.disks.volumeUrl",
                        "volumeUrl = '%s': want the plain name of a file in datastore %s", name,
