@@ -155,16 +155,14 @@ static bool is_worth_balancing(const Layout *l, const struct balance_level *leve
 
 static void search_layout(Search *search, const struct balance_level *level)
 {
-    bool even;
+    bool even, changed = true;
 
     search_repair(search);
     even = is_worth_balancing(search->layout, level);
-    for (int round = 0; round < MAX_ROUNDS; round++) {
-        if (even)
-            search_even(search);
-        if (!search_prune(search))
-            break;
-        search_repair(search);
+    for (int round = 0; round < MAX_ROUNDS && changed; round++) {
+        changed = even && search_even(search);
+        changed = search_prune(search) || changed;
+        changed = search_repair(search) || changed;
     }
 }
 
@@ -266,7 +264,7 @@ static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_
         plan_set_verdict(plan,
                          "imbalance %" PRId64 " per mille (threshold %" PRId64
                          ", level %d), but no "
-                         "move would repay its cost within %" PRId64 " s%s%s",
+                         "move gains enough to repay its cost within %" PRId64 " s%s%s",
                          m->imbalance, level->threshold, number,
                          l->problem->params.horizon_ms / 1000, held, left_out);
 }

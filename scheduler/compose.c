@@ -93,13 +93,16 @@ static void set_gains(struct plan_move *move, const struct plan_measure *before,
 }
 
 /* One step on the replayed layout. */
-static void compose_step(Plan *plan, Layout *layout, const struct order_step *step,
-                         enum filter_use use, struct plan_measure *now)
+static void compose_step(Plan *plan, Layout *layout, const Layout *goal,
+                         const struct order_step *step, enum filter_use use,
+                         struct plan_measure *now)
 {
     const Problem *p = layout->problem;
     struct plan_move *move = plan_add_move(plan);
     struct plan_measure after;
-    struct explain_move words = { .vm = step->vm, .to = step->to, .use = use };
+    struct explain_move words = {
+        .vm = step->vm, .from = step->from, .to = step->to, .use = use, .detour = step->detour
+    };
 
     set_names(move, p, step);
     move->detour = step->detour;
@@ -108,9 +111,11 @@ static void compose_step(Plan *plan, Layout *layout, const struct order_step *st
     move->cost_mb = p->vm_cost_mb[step->vm];
     move->depends = g_memdup2(step->depends, step->n_depends * sizeof(*step->depends));
     move->n_depends = step->n_depends;
-    set_text(&move->rejected, explain_rejected(layout, &words));
+    if (!step->detour)
+        set_text(&move->rejected, explain_rejected(goal, &words));
+    words.committed_before = layout->committed[step->from];
     words.before = explain_loads(layout, step->from, step->to);
-    words.broken = explain_mended_rule(layout, step->vm, step->to);
+    words.mended = explain_mended_rule(layout, step->vm, step->to);
     layout_move(layout, step->vm, step->to);
     layout_measure(layout, &after);
     set_gains(move, now, &after);
@@ -119,22 +124,41 @@ static void compose_step(Plan *plan, Layout *layout, const struct order_step *st
     move->automatic = use == FILTER_USE_DRAIN ||
                       (is_automatic(p, p->vm[step->vm]) && !waits_for_manual(plan, move));
     words.reason = move->reason;
-    words.from = step->from;
-    words.detour = step->detour;
     set_text(&move->text, explain_move(layout, &words));
     *now = after;
+}
+
+/* A detour is made for the sake of the leg that ends it. */
+static void copy_detour_reasons(Plan *plan)
+{
+    for (size_t i = 0; i < plan->moves.len; i++) {
+        struct plan_move *move = &plan->moves.items[i];
+
+        for (size_t j = i + 1; j < plan->moves.len && move->detour; j++) {
+            const struct plan_move *last = &plan->moves.items[j];
+
+            if (last->vm_id == move->vm_id) {
+                move->reason = last->reason;
+                move->rating = last->rating;
+            }
+        }
+    }
 }
 
 void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum filter_use use)
 {
     const struct layout_price free_moves = { 0 };
     g_autoptr(Layout) layout = layout_new(problem, &free_moves);
+    g_autoptr(Layout) goal = layout_new(problem, &free_moves);
     struct plan_measure now;
 
+    for (size_t i = 0; i < order->steps.len; i++)
+        layout_move(goal, order->steps.items[i].vm, order->steps.items[i].to);
     layout_measure(layout, &plan->before);
     now = plan->before;
     for (size_t i = 0; i < order->steps.len; i++)
-        compose_step(plan, layout, &order->steps.items[i], use, &now);
+        compose_step(plan, layout, goal, &order->steps.items[i], use, &now);
+    copy_detour_reasons(plan);
     plan->after = now;
     plan->makespan_ms = order->makespan_ms;
 }

@@ -75,12 +75,25 @@ static void append_mended(GString *text, const Layout *l, const struct explain_m
     };
     const Rule *rule;
 
-    if (m->broken == NO_INDEX) {
+    if (m->mended == NO_INDEX) {
         g_string_append(text, "mends a rule: ");
         return;
     }
-    rule = l->problem->rules->rules[m->broken].rule;
+    rule = l->problem->rules->rules[m->mended].rule;
     g_string_append_printf(text, "mends %s rule '%s': ", kinds[rule->type], rule->name);
+}
+
+/* Memory short: configured sizes count, not what is touched. */
+static void append_shortage(GString *text, const Layout *l, const struct explain_move *m)
+{
+    const Problem *p = l->problem;
+
+    g_string_append_printf(text,
+                           "ends memory shortage: %s has VMs of %" PRId64 " -> %" PRId64
+                           " MB for %" PRId64 " MB, %s %" PRId64 " for %" PRId64 " MB",
+                           p->host[m->from]->name, m->committed_before, l->committed[m->from],
+                           p->host_mem_limit[m->from], p->host[m->to]->name, l->committed[m->to],
+                           p->host_mem_limit[m->to]);
 }
 
 static void append_use(GString *text, const Problem *p, uint32_t vm)
@@ -90,13 +103,38 @@ static void append_use(GString *text, const Problem *p, uint32_t vm)
                            p->vm_use[RES_MEM][vm]);
 }
 
+static void append_loads(GString *text, const Layout *l, const struct explain_move *m,
+                         const struct explain_loads *after)
+{
+    if (m->reason != MOVE_BALANCE_MEM)
+        append_cpu(text, l, m, after);
+    if (m->reason == MOVE_EVACUATION)
+        g_string_append(text, "; ");
+    if (m->reason == MOVE_BALANCE_MEM || m->reason == MOVE_EVACUATION)
+        append_mem(text, l, m, after);
+}
+
 char *explain_move(const Layout *layout, const struct explain_move *move)
 {
+    const Problem *p = layout->problem;
     struct explain_loads after = explain_loads(layout, move->from, move->to);
-    GString *text = g_string_new(move->detour ? "makes room on the way: " : "");
+    GString *text = g_string_new(NULL);
 
+    if (move->detour) {
+        g_string_append_printf(text,
+                               "steps aside to %s, for moves that wait for each other's room: ",
+                               p->host[move->to]->name);
+        append_cpu(text, layout, move, &after);
+        append_use(text, p, move->vm);
+        return g_string_free(text, FALSE);
+    }
     switch (move->reason) {
     case MOVE_OVERLOAD:
+        if (move->committed_before > p->host_mem_limit[move->from]) {
+            append_shortage(text, layout, move);
+            append_use(text, p, move->vm);
+            return g_string_free(text, FALSE);
+        }
         g_string_append(text, "ends overload: ");
         break;
     case MOVE_BALANCE_CPU:
@@ -109,16 +147,14 @@ char *explain_move(const Layout *layout, const struct explain_move *move)
         append_mended(text, layout, move);
         break;
     case MOVE_EVACUATION:
-        g_string_append_printf(text, "empties %s: ", layout->problem->host[move->from]->name);
+        if (problem_usable(p, move->from))
+            g_string_append(text, "makes room for a VM that must leave its host: ");
+        else
+            g_string_append_printf(text, "empties %s: ", p->host[move->from]->name);
         break;
     }
-    if (move->reason != MOVE_BALANCE_MEM)
-        append_cpu(text, layout, move, &after);
-    if (move->reason == MOVE_EVACUATION)
-        g_string_append(text, "; ");
-    if (move->reason == MOVE_BALANCE_MEM || move->reason == MOVE_EVACUATION)
-        append_mem(text, layout, move, &after);
-    append_use(text, layout->problem, move->vm);
+    append_loads(text, layout, move, &after);
+    append_use(text, p, move->vm);
     return g_string_free(text, FALSE);
 }
 
@@ -147,41 +183,39 @@ static char *compare_scores(const Layout *l, const char *name, const struct scor
     if (other->should != chosen->should)
         return g_strdup_printf("%s: %" PRId64 " should-rules broken, not %" PRId64, name,
                                other->should, chosen->should);
+    if (imbalance_permille(l, other) == imbalance_permille(l, chosen))
+        return g_strdup_printf("%s: no better, imbalance %" PRId64 " per mille as well", name,
+                               imbalance_permille(l, other));
     return g_strdup_printf("%s: imbalance %" PRId64 " per mille, not %" PRId64, name,
                            imbalance_permille(l, other), imbalance_permille(l, chosen));
 }
 
-char *explain_rejected(const Layout *layout, const struct explain_move *move)
+char *explain_rejected(const Layout *goal, const struct explain_move *move)
 {
-    const Problem *p = layout->problem;
-    struct score chosen, best = { 0 };
+    const Problem *p = goal->problem;
+    struct score best = { 0 };
     uint32_t best_host = NO_INDEX, barred_host = NO_INDEX;
     enum filter_id barred = FILTER_NONE;
 
-    layout_try(layout, move->vm, move->to, &chosen);
     for (uint32_t h = 0; h < p->n_hosts; h++) {
-        enum filter_id id = FILTER_NONE;
+        enum filter_id id;
         struct score score;
 
-        if (h == move->to || h == layout->at[move->vm])
+        if (h == move->to || h == move->from || !problem_usable(p, h))
             continue;
-        id = filter_first(layout, move->vm, h, move->use);
-        if (id != FILTER_NONE) {
-            if (barred_host == NO_INDEX) {
-                barred_host = h;
-                barred = id;
-            }
-            continue;
-        }
-        layout_try(layout, move->vm, h, &score);
-        if (best_host == NO_INDEX || score_cmp(&score, &best) < 0) {
+        id = filter_first(goal, move->vm, h, move->use);
+        layout_try(goal, move->vm, h, &score);
+        if (id == FILTER_NONE && (best_host == NO_INDEX || score_cmp(&score, &best) < 0)) {
             best = score;
             best_host = h;
+        } else if (id != FILTER_NONE && barred_host == NO_INDEX) {
+            barred_host = h;
+            barred = id;
         }
     }
     if (best_host != NO_INDEX)
-        return compare_scores(layout, p->host[best_host]->name, &best, &chosen);
-    return barred_host != NO_INDEX ? filter_text(layout, move->vm, barred_host, barred)
+        return compare_scores(goal, p->host[best_host]->name, &best, &goal->score);
+    return barred_host != NO_INDEX ? filter_text(goal, move->vm, barred_host, barred)
                                    : g_strdup("");
 }
 

@@ -33,7 +33,8 @@ struct explain_move {
     enum move_reason reason;
     bool detour;
     struct explain_loads before;
-    uint32_t broken; /* rule that the move mends, NO_INDEX: none */
+    int64_t committed_before; /* MiB configured on `from` */
+    uint32_t mended;          /* rule that the move mends, NO_INDEX: none */
 };
 
 struct explain_loads explain_loads(const struct Layout *layout, uint32_t from, uint32_t to);
@@ -44,9 +45,8 @@ uint32_t explain_mended_rule(const struct Layout *layout, uint32_t vm, uint32_t 
 /* The reason of a move that has just been made in the layout. */
 char *explain_move(const struct Layout *layout, const struct explain_move *move);
 
-/* The best other host for a move that is about to be made, and why it lost; "" if there is no
- * other. */
-char *explain_rejected(const struct Layout *layout, const struct explain_move *move);
+/* The best other host for a VM in the finished layout, and why it lost; "" if there is no other. */
+char *explain_rejected(const struct Layout *goal, const struct explain_move *move);
 
 /* "5 moved lately, 3 bound to their host": the VMs that DRS may not touch; "" if none. */
 char *explain_pins(const Problem *problem);

@@ -368,7 +368,7 @@ struct filter {
 
 #define START  FILTER_USE_START
 #define USER   FILTER_USE_USER
-#define DRS    FILTER_USE_DRS
+#define DRS    (FILTER_USE_DRS | FILTER_USE_BUNDLE)
 #define DRAIN  FILTER_USE_DRAIN
 #define STATIC FILTER_USE_STATIC
 #define ALL    (START | USER | DRS | DRAIN)
@@ -391,7 +391,7 @@ static const struct filter filters[] = {
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
     { FILTER_RULE_MUST_NOT_HOST, "rule-must-not-host", ALL | STATIC, must_not_ok, must_not_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_TOGETHER, "rule-together", ALL, together_ok, together_text,
+    { FILTER_RULE_TOGETHER, "rule-together", ALL & ~FILTER_USE_BUNDLE, together_ok, together_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
     { FILTER_RULE_APART, "rule-apart", ALL, apart_ok, apart_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },

@@ -53,6 +53,7 @@ enum filter_use {
     /* Only what does not depend on where other VMs are; for hosts passed through or swapped into.
      */
     FILTER_USE_STATIC = 1 << 4,
+    FILTER_USE_BUNDLE = 1 << 5, /* as DRS, but its keep-together mates come along */
 };
 
 /* The first filter that keeps vm from going to host in this layout, FILTER_NONE if none does. */

@@ -108,8 +108,8 @@ char *plan_format(const Plan *plan)
 {
     GString *text = g_string_new(NULL);
 
-    g_string_append_printf(text, "cluster %" PRId64 ": %s: %s\n", plan->cluster_id,
-                           plan->decided ? "decided" : "no decision", plan->verdict);
+    g_string_append_printf(text, "cluster %" PRId64 " (%s): %s\n", plan->cluster_id,
+                           plan->decided ? "decided" : "not decided", plan->verdict);
     format_measure(text, "before", &plan->before);
     format_measure(text, "after", &plan->after);
     for (size_t i = 0; i < plan->moves.len; i++)

@@ -16,10 +16,16 @@
 #define N_HOT    3 /* as many as Layout.top keeps */
 #define MAX_HOT  (N_HOT * N_RESOURCES)
 
+/* Tries of making room in one plan. */
+#define MAX_EFFORT 2000000
+
+/* A move of vm to `to`; with other != NO_INDEX also other to other_to; with bundle != NO_INDEX of
+ * all that bundle's VMs (vm is its first). */
 struct candidate {
     bool found;
     uint32_t vm, to;
-    uint32_t other, other_to; /* exchange; NO_INDEX: a single move */
+    uint32_t other, other_to;
+    uint32_t bundle;
     struct score score;
 };
 
@@ -27,6 +33,62 @@ struct hosts {
     uint32_t items[MAX_COOL];
     uint32_t n;
 };
+
+/* ---- bundles -------------------------------------------------------------------------------- */
+
+static uint32_t root_of(uint32_t *parent, uint32_t vm)
+{
+    while (parent[vm] != vm) {
+        parent[vm] = parent[parent[vm]];
+        vm = parent[vm];
+    }
+    return vm;
+}
+
+/* The smallest VM of each set that must stay together is its root. */
+static void join_members(const Ruleset *set, uint32_t *parent)
+{
+    for (uint32_t r = 0; r < set->n_rules; r++) {
+        const uint32_t *members = &set->members[set->rules[r].first];
+
+        if (!set->rules[r].must || set->rules[r].rule->type != RULE_TOGETHER)
+            continue;
+        for (uint32_t i = 1; i < set->rules[r].n; i++) {
+            uint32_t a = root_of(parent, members[0]), b = root_of(parent, members[i]);
+
+            parent[MAX(a, b)] = MIN(a, b);
+        }
+    }
+}
+
+static void find_bundles(Search *s)
+{
+    const Problem *p = s->layout->problem;
+    g_autofree uint32_t *parent = g_new0(uint32_t, p->n_vms + 1);
+    g_autofree uint32_t *size = g_new0(uint32_t, p->n_vms + 1);
+    g_autofree uint32_t *next = g_new0(uint32_t, p->n_vms + 1);
+    uint32_t used = 0;
+
+    for (uint32_t v = 0; v < p->n_vms; v++)
+        parent[v] = v;
+    join_members(p->rules, parent);
+    for (uint32_t v = 0; v < p->n_vms; v++)
+        size[root_of(parent, v)]++;
+    s->members = g_new0(uint32_t, p->n_vms + 1);
+    s->first = g_new0(uint32_t, p->n_vms + 2);
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        uint32_t root = root_of(parent, v);
+
+        if (size[root] < 2)
+            continue;
+        if (root == v) {
+            next[root] = used;
+            used += size[root];
+            s->first[++s->n_bundles] = used;
+        }
+        s->members[next[root]++] = v;
+    }
+}
 
 Search *search_new(Layout *layout)
 {
@@ -39,6 +101,8 @@ Search *search_new(Layout *layout)
     search->max_moves = p->params.max_moves;
     for (uint32_t h = 0; h < p->n_hosts; h++)
         capacity += problem_usable(p, h) ? p->host_cap[RES_CPU][h] : 0;
+    find_bundles(search);
+    search->effort = MAX_EFFORT;
     search->noise = MAX(capacity / MAX(p->n_usable, 1) / 100, 1); /* 1 % of a host */
     return search;
 }
@@ -48,6 +112,8 @@ void search_free(Search *search)
     if (!search)
         return;
     g_free(search->banned);
+    g_free(search->members);
+    g_free(search->first);
     g_free(search);
 }
 
@@ -114,7 +180,7 @@ static void offer(struct candidate *best, const struct candidate *candidate)
 static void consider(Search *s, uint32_t vm, uint32_t to, enum search_gain wanted,
                      struct candidate *best)
 {
-    struct candidate candidate = { .vm = vm, .to = to, .other = NO_INDEX };
+    struct candidate candidate = { .vm = vm, .to = to, .other = NO_INDEX, .bundle = NO_INDEX };
 
     if (to == s->layout->at[vm] || filter_first(s->layout, vm, to, FILTER_USE_DRS) != FILTER_NONE)
         return;
@@ -123,11 +189,20 @@ static void consider(Search *s, uint32_t vm, uint32_t to, enum search_gain wante
         offer(best, &candidate);
 }
 
+static void move_bundle(Search *s, uint32_t bundle, uint32_t to)
+{
+    for (uint32_t i = s->first[bundle]; i < s->first[bundle + 1]; i++)
+        layout_move(s->layout, s->members[i], to);
+}
+
 static bool accept(Search *s, const struct candidate *best)
 {
     if (!best->found)
         return false;
-    layout_move(s->layout, best->vm, best->to);
+    if (best->bundle == NO_INDEX)
+        layout_move(s->layout, best->vm, best->to);
+    else
+        move_bundle(s, best->bundle, best->to);
     if (best->other != NO_INDEX)
         layout_move(s->layout, best->other, best->other_to);
     return true;
@@ -143,6 +218,47 @@ static void consider_all(Search *s, uint32_t vm, enum search_gain wanted, struct
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         if (problem_usable(p, h))
             consider(s, vm, h, wanted, best);
+    }
+}
+
+/* Puts the bundle on the host for a moment. */
+static void consider_bundle(Search *s, uint32_t bundle, uint32_t to, enum search_gain wanted,
+                            struct candidate *best)
+{
+    Layout *l = s->layout;
+    const struct score before = l->score;
+    uint32_t first = s->first[bundle], n = s->first[bundle + 1] - first, moved;
+    g_autofree uint32_t *from = g_new(uint32_t, n);
+    struct candidate candidate = {
+        .vm = s->members[first], .to = to, .other = NO_INDEX, .bundle = bundle
+    };
+
+    for (moved = 0; moved < n; moved++) {
+        uint32_t vm = s->members[first + moved];
+
+        from[moved] = l->at[vm];
+        if (from[moved] == to)
+            continue;
+        wanted = least_gain(s, vm, wanted);
+        if (!may_leave(s, vm) || filter_first(l, vm, to, FILTER_USE_BUNDLE) != FILTER_NONE)
+            break;
+        layout_move(l, vm, to);
+    }
+    candidate.score = l->score;
+    if (moved == n && search_gain(s, &before, &candidate.score) >= wanted)
+        offer(best, &candidate);
+    while (moved-- > 0)
+        layout_move(l, s->members[first + moved], from[moved]);
+}
+
+static void consider_bundle_all(Search *s, uint32_t bundle, enum search_gain wanted,
+                                struct candidate *best)
+{
+    const Problem *p = s->layout->problem;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (problem_usable(p, h))
+            consider_bundle(s, bundle, h, wanted, best);
     }
 }
 
@@ -177,6 +293,8 @@ static bool is_promising(const Layout *l, uint32_t vm, uint32_t from, uint32_t o
 {
     const Problem *p = l->problem;
 
+    if (l->committed[from] > p->host_mem_limit[from] && p->vm_size[vm] > p->vm_size[other])
+        return true;
     for (int r = 0; r < N_RESOURCES; r++) {
         int64_t more = p->vm_use[r][vm] - p->vm_use[r][other];
         int64_t gap = l->used[r][from] - l->used[r][to];
@@ -200,7 +318,9 @@ static void consider_exchange(Search *s, uint32_t vm, uint32_t to, const uint32_
         promising[i] = is_promising(l, vm, from, others[i], to);
     layout_move(l, vm, to);
     for (size_t i = 0; i < n_others; i++) {
-        struct candidate candidate = { .vm = vm, .to = to, .other = others[i], .other_to = from };
+        struct candidate candidate = {
+            .vm = vm, .to = to, .other = others[i], .other_to = from, .bundle = NO_INDEX
+        };
         enum search_gain wanted = least_gain(s, vm, GAIN_SOFT);
 
         if (!promising[i] || !may_leave(s, others[i]) || !fits_without(l, to, others[i]) ||
@@ -224,6 +344,66 @@ static void consider_exchanges(Search *s, uint32_t from, uint32_t to, struct can
         if (may_leave(s, vms[i]) &&
             filter_first(s->layout, vms[i], to, FILTER_USE_STATIC) == FILTER_NONE)
             consider_exchange(s, vms[i], to, others, n_others, best);
+    }
+}
+
+/* ---- making room ---------------------------------------------------------------------------- */
+
+/* vm has gone to `host`, from which aside was lifted: where may aside go? */
+static void consider_aside(Search *s, uint32_t vm, uint32_t host, uint32_t aside,
+                           const struct score *before, struct candidate *best)
+{
+    Layout *l = s->layout;
+    enum search_gain wanted = least_gain(s, aside, least_gain(s, vm, GAIN_SHOULD));
+
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        struct candidate candidate = {
+            .vm = vm, .to = host, .other = aside, .other_to = h, .bundle = NO_INDEX
+        };
+
+        if (h == host || !problem_usable(l->problem, h) ||
+            filter_first(l, aside, h, FILTER_USE_DRS) != FILTER_NONE)
+            continue;
+        s->effort--;
+        layout_try(l, aside, h, &candidate.score);
+        if (search_gain(s, before, &candidate.score) >= wanted)
+            offer(best, &candidate);
+    }
+}
+
+/* vm would be right on the host, but something bars it: does one VM less there help? */
+static void consider_room_on(Search *s, uint32_t vm, uint32_t host, struct candidate *best)
+{
+    Layout *l = s->layout;
+    const struct score before = l->score;
+    uint32_t from = l->at[vm];
+    size_t n;
+    g_autofree uint32_t *there = list_vms(l, host, &n);
+
+    for (size_t i = 0; i < n && s->effort > 0; i++) {
+        if (!may_leave(s, there[i]))
+            continue;
+        s->effort--;
+        layout_move(l, there[i], NO_INDEX);
+        if (filter_first(l, vm, host, FILTER_USE_DRS) == FILTER_NONE) {
+            layout_move(l, vm, host);
+            consider_aside(s, vm, host, there[i], &before, best);
+            layout_move(l, vm, from);
+        }
+        layout_move(l, there[i], host);
+    }
+}
+
+static void consider_room(Search *s, uint32_t vm, struct candidate *best)
+{
+    const Problem *p = s->layout->problem;
+
+    if (!may_leave(s, vm))
+        return;
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (h != s->layout->at[vm] && problem_usable(p, h) &&
+            filter_first(s->layout, vm, h, FILTER_USE_STATIC) == FILTER_NONE)
+            consider_room_on(s, vm, h, best);
     }
 }
 
@@ -312,6 +492,10 @@ static bool relieve_host(Search *s, uint32_t host)
 
     for (size_t i = 0; i < n; i++)
         consider_all(s, vms[i], GAIN_SHOULD, &best);
+    for (uint32_t b = 0; b < s->n_bundles; b++) {
+        if (s->layout->at[s->members[s->first[b]]] == host)
+            consider_bundle_all(s, b, GAIN_SHOULD, &best);
+    }
     return accept(s, &best);
 }
 
@@ -342,22 +526,64 @@ static bool relieve_hosts(Search *s)
     return changed;
 }
 
+static bool is_split(const Search *s, uint32_t bundle)
+{
+    for (uint32_t i = s->first[bundle]; i < s->first[bundle + 1]; i++) {
+        if (s->layout->at[s->members[i]] != s->layout->at[s->members[s->first[bundle]]])
+            return true;
+    }
+    return false;
+}
+
+/* Moving them one by one could lead into a dead end. */
+static bool gather_bundles(Search *s)
+{
+    bool changed = false;
+
+    for (uint32_t b = 0; b < s->n_bundles; b++) {
+        struct candidate best = { 0 };
+
+        if (is_split(s, b))
+            consider_bundle_all(s, b, GAIN_SHOULD, &best);
+        changed = accept(s, &best) || changed;
+    }
+    return changed;
+}
+
+/* Does the VM stand wrong by the rule?  Then being nowhere would be better. */
+static bool is_misplaced(const Layout *l, uint32_t rule, uint32_t vm)
+{
+    return l->at[vm] != NO_INDEX && layout_rule_change(l, rule, vm, NO_INDEX) < 0;
+}
+
+static bool mend_rule(Search *s, uint32_t rule)
+{
+    const Ruleset *set = s->layout->problem->rules;
+    const uint32_t *members = &set->members[set->rules[rule].first];
+    struct candidate best = { 0 };
+
+    for (uint32_t i = 0; i < set->rules[rule].n; i++) {
+        if (is_misplaced(s->layout, rule, members[i]))
+            consider_all(s, members[i], GAIN_SHOULD, &best);
+    }
+    for (uint32_t i = 0; i < set->rules[rule].n && !best.found; i++) {
+        if (is_misplaced(s->layout, rule, members[i]))
+            consider_room(s, members[i], &best);
+    }
+    return accept(s, &best);
+}
+
 static bool mend_rules(Search *s)
 {
     const Ruleset *set = s->layout->problem->rules;
-    bool changed = false;
+    bool changed;
 
     if (s->layout->score.must == 0 && s->layout->score.should == 0)
         return false;
+    changed = gather_bundles(s);
     for (uint32_t r = 0; r < set->n_rules; r++) {
-        struct candidate best;
-
-        do {
-            best = (struct candidate){ 0 };
-            for (uint32_t i = 0; i < set->rules[r].n; i++)
-                consider_all(s, set->members[set->rules[r].first + i], GAIN_SHOULD, &best);
-            changed = accept(s, &best) || changed;
-        } while (best.found);
+        while (mend_rule(s, r))
+            changed = true;
     }
     return changed;
 }
@@ -423,6 +649,12 @@ static bool sweep(Search *s)
         }
         changed = accept(s, &best) || changed;
     }
+    for (uint32_t b = 0; b < s->n_bundles; b++) {
+        struct candidate best = { 0 };
+
+        consider_bundle_all(s, b, GAIN_SOFT, &best);
+        changed = accept(s, &best) || changed;
+    }
     return changed;
 }
 
@@ -453,12 +685,42 @@ static bool is_worth_it(Search *s, uint32_t vm)
     return gain != GAIN_NONE && gain >= least_gain(s, vm, GAIN_SOFT);
 }
 
+/* The bundle goes home if it has to and all of it fits there. */
+static bool prune_bundle(Search *s, uint32_t bundle)
+{
+    Layout *l = s->layout;
+    const Problem *p = l->problem;
+    const struct score with = l->score;
+    uint32_t first = s->first[bundle], n = s->first[bundle + 1] - first, back;
+    g_autofree uint32_t *away = g_new(uint32_t, n);
+    bool moved = false;
+
+    for (back = 0; back < n; back++) {
+        uint32_t vm = s->members[first + back];
+
+        away[back] = l->at[vm];
+        if (away[back] == p->vm_home[vm] || p->vm_home[vm] == NO_INDEX)
+            continue;
+        if (filter_first(l, vm, p->vm_home[vm], FILTER_USE_BUNDLE) != FILTER_NONE)
+            break;
+        layout_move(l, vm, p->vm_home[vm]);
+        moved = true;
+    }
+    if (moved && back == n && search_gain(s, &l->score, &with) == GAIN_NONE)
+        return true;
+    while (back-- > 0)
+        layout_move(l, s->members[first + back], away[back]);
+    return false;
+}
+
 bool search_prune(Search *search)
 {
     Layout *l = search->layout;
     const Problem *p = l->problem;
     bool changed = false;
 
+    for (uint32_t b = 0; b < search->n_bundles; b++)
+        changed = prune_bundle(search, b) || changed;
     for (uint32_t v = 0; v < p->n_vms; v++) {
         uint32_t home = p->vm_home[v];
 

@@ -24,7 +24,12 @@ typedef struct Search {
     bool *banned;   /* VMs that stay where they are */
     int64_t noise;  /* MHz: less overload than this is not worth a move */
     uint32_t max_moves;
-    bool full; /* max_moves stopped it */
+    bool full;      /* max_moves stopped it */
+    int64_t effort; /* tries left for the dear ways of repair: a number, never a time */
+    /* VMs tied by must-keep-together rules, two or more: they move as one.  Slices of members. */
+    uint32_t *members;
+    uint32_t *first; /* n_bundles + 1 */
+    uint32_t n_bundles;
 } Search;
 
 Search *search_new(Layout *layout);

@@ -101,6 +101,27 @@ tests_fuzz_fuzz_watch_LDFLAGS = $(FUZZ_LINK)
 PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 
 # --- scheduler ---------------------------------------------------------------------------------
+UNIT_TESTS += tests/test_sched_golden tests/test_sched_random
+EXTRA_DIST += $(SCHED_GOLDEN)
+
+SCHED_GOLDEN = \
+	tests/golden/sched-conflicts.scn tests/golden/sched-conflicts.plan \
+	tests/golden/sched-demo.scn tests/golden/sched-demo.plan \
+	tests/golden/sched-evacuate.scn tests/golden/sched-evacuate.plan \
+	tests/golden/sched-no-decision.scn tests/golden/sched-no-decision.plan \
+	tests/golden/sched-order.scn tests/golden/sched-order.plan \
+	tests/golden/sched-overload.scn tests/golden/sched-overload.plan \
+	tests/golden/sched-place.scn tests/golden/sched-place.plan \
+	tests/golden/sched-policy.scn tests/golden/sched-policy.plan \
+	tests/golden/sched-rules.scn tests/golden/sched-rules.plan
+
+SCHED_TEST_LIBS = $(SCHED_LIBS) $(TEST_LIBS)
+tests_test_sched_golden_SOURCES = tests/test_sched_golden.c tests/sched_scn.c tests/sched_scn.h \
+	tests/suite.h
+tests_test_sched_golden_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c tests/sched_gen.h \
+	tests/suite.h
+tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm
 
 # --- ha ----------------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_leader_fsm tests/test_leader_sim
