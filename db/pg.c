@@ -141,24 +141,30 @@ static Pg *pg_take(PGconn *conn, int64_t statement_ms)
     return pg;
 }
 
+static bool make_ready(Pg *pg, int64_t connect_ms, GError **error)
+{
+    if (!connect_steps(pg->conn, connect_ms, error))
+        return false;
+    PQsetNoticeReceiver(pg->conn, drop_notice, NULL);
+    if (PQsetnonblocking(pg->conn, 1) != 0) {
+        pgerr_set(error, pg->conn, NULL);
+        return false;
+    }
+    return configure_session(pg, error);
+}
+
 Pg *pg_open(const char *conninfo, int64_t connect_ms, int64_t statement_ms, GError **error)
 {
     PGconn *conn = start_connection(conninfo, error);
-    g_autoptr(Pg) pg = NULL;
+    Pg *pg;
 
     if (!conn)
         return NULL;
     pg = pg_take(conn, statement_ms);
-    if (!connect_steps(conn, connect_ms, error))
-        return NULL;
-    PQsetNoticeReceiver(conn, drop_notice, NULL);
-    if (PQsetnonblocking(conn, 1) != 0) {
-        pgerr_set(error, conn, NULL);
-        return NULL;
-    }
-    if (!configure_session(pg, error))
-        return NULL;
-    return g_steal_pointer(&pg);
+    if (make_ready(pg, connect_ms, error))
+        return pg;
+    pg_close(pg);
+    return NULL;
 }
 
 void pg_close(Pg *pg)
