@@ -37,14 +37,20 @@ cmd_start_hosts()
     done
 }
 
+# From here as the controller, and from the first host as another host does.
 cmd_check_reachable() # HOST...
 {
     local host
     for host; do
         host_names "$host"
         wait_for 5 port_open "$H_MGMT_IP" "$CONF_TLS_PORT" ||
-            lab_die "$host does not answer on $H_MGMT_IP:$CONF_TLS_PORT: is a firewall on the bridge?"
+            lab_die "$host does not answer on $H_MGMT_IP:$CONF_TLS_PORT"
     done
+    local last_ip=$H_MGMT_IP
+    host_names cna1
+    wait_for 5 host_reaches "$last_ip" "$CONF_TLS_PORT" ||
+        lab_die "$H cannot reach $host ($last_ip:$CONF_TLS_PORT): a firewall on bridges?" \
+            "(sysctl net.bridge.bridge-nf-call-iptables=0)"
 }
 
 cmd_parse_up() # ARGUMENT... - sets up_count and up_agent

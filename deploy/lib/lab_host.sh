@@ -92,6 +92,12 @@ host_launch()
         </dev/null >>"$H_LOG" 2>&1 7>&- 9>&- &
 }
 
+host_reaches() # ADDRESS PORT
+{
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    host_enter timeout 1 bash -c ': <>"/dev/tcp/$1/$2"' _ "$1" "$2" 2>/dev/null
+}
+
 host_libvirt_answers()
 {
     [[ $(host_state) == up ]] && host_enter timeout 5 virsh -q version >/dev/null 2>&1

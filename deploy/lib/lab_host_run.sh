@@ -102,6 +102,15 @@ add_qemu_user()
         echo "libvirt-qemu:x:$id:$id::/var/lib/libvirt:/usr/sbin/nologin" >>/etc/passwd
 }
 
+# Each host is a machine of its own, and each start of it a new one.
+own_identity()
+{
+    cat /proc/sys/kernel/random/uuid >/run/boot_id
+    mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
+    rm -f /etc/machine-id
+    printf 'vrm-lab %s' "$HOST_NETNS" | md5sum | cut -c 1-32 >/etc/machine-id
+}
+
 mount_own()
 {
     local place own
@@ -118,6 +127,7 @@ mount_own()
         mount --bind "$HOST_DIR/$own" "$place"
     done <<<"$OWN"
     add_qemu_user
+    own_identity
     rm -f /etc/hosts /etc/hostname
     cp "$HOST_DIR/hosts" /etc/hosts
     echo "$HOST_NAME" >/etc/hostname
