@@ -1,4 +1,4 @@
-/* it_leader.c - leadership and the etcd client against a real etcd (tests/with-etcd.sh).
+/* it_leader.c - leadership against a real etcd (tests/with-etcd.sh).
  *
  * Real time, so bounds are generous; what was measured is printed.  "it_leader --leader PREFIX" is
  * a controller that reports on stdout, to be stopped and killed. */
@@ -16,60 +16,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "controller/etcd_watch.h"
 #include "controller/leader.h"
-
-#define PATIENCE_MS 15000
-
-/* ---- the loop -------------------------------------------------------------------------------- */
-
-static gboolean wake(gpointer user)
-{
-    (void)user;
-    return G_SOURCE_CONTINUE;
-}
-
-/* Runs the loop until the condition holds; false if patience ended first. */
-static bool run_until(bool (*condition)(const void *user), const void *user, int64_t patience_ms)
-{
-    const int64_t end_ms = clock_now_ms() + patience_ms;
-    const guint source = g_timeout_add(10, wake, NULL);
-    bool held;
-
-    while (!(held = condition(user)) && clock_now_ms() < end_ms)
-        g_main_context_iteration(NULL, TRUE);
-    g_source_remove(source);
-    return held;
-}
-
-static bool never(const void *user)
-{
-    (void)user;
-    return false;
-}
-
-static void run_for(int64_t ms)
-{
-    run_until(never, NULL, ms);
-}
-
-static bool is_set(const void *user)
-{
-    return *(const bool *)user;
-}
-
-static void control_etcd(const char *verb)
-{
-    char *argv[] = { (char[]){ "/bin/sh" }, g_strdup(g_getenv("VRM_WITH_ETCD")), g_strdup(verb),
-                     NULL };
-    int status = -1;
-
-    ck_assert(g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, NULL,
-                           &status, NULL));
-    ck_assert_msg(status == 0, "with-etcd.sh %s failed", verb);
-    g_free(argv[1]);
-    g_free(argv[2]);
-}
+#include "etcdlab.h"
 
 /* ---- a controller ---------------------------------------------------------------------------- */
 
@@ -183,97 +131,11 @@ static bool knows_a_leader(const void *user)
     return *leader_url(((const struct controller *)user)->leader) != '\0';
 }
 
-/* ---- single calls ---------------------------------------------------------------------------- */
-
-struct outcome {
-    bool done, succeeded;
-    int64_t revision, lease;
-    size_t n_kvs;
-    char *value;
-    GError *error;
-};
-
-static void on_done(const struct etcd_answer *answer, const GError *error, void *user)
-{
-    struct outcome *outcome = user;
-
-    outcome->done = true;
-    if (error) {
-        outcome->error = g_error_copy(error);
-        return;
-    }
-    outcome->succeeded = answer->succeeded;
-    outcome->revision = answer->revision;
-    outcome->lease = answer->lease;
-    outcome->n_kvs = answer->kvs.len;
-    if (answer->kvs.len > 0)
-        outcome->value = g_strdup(answer->kvs.items[0].value);
-}
-
-static void outcome_clear(struct outcome *outcome)
-{
-    g_free(outcome->value);
-    g_clear_error(&outcome->error);
-    *outcome = (struct outcome){ 0 };
-}
-
-struct client {
-    HttpClient *http;
-    Etcd *etcd;
-};
-
-static struct client client_new(void)
-{
-    const char *const endpoints[] = { g_getenv("VRM_ETCD_URL"), NULL };
-    struct client client = { .http = http_client_new(NULL) };
-
-    client.etcd = etcd_new(client.http, endpoints, 1000);
-    return client;
-}
-
-static void client_clear(struct client *client)
-{
-    etcd_free(client->etcd);
-    http_client_free(client->http);
-}
-
-static struct outcome commit(struct client *client, EtcdTxn *take_txn)
-{
-    struct outcome outcome = { 0 };
-
-    etcd_commit(client->etcd, take_txn, on_done, &outcome);
-    etcd_txn_free(take_txn);
-    ck_assert(run_until(is_set, &outcome.done, PATIENCE_MS));
-    suite_no_error(outcome.error);
-    return outcome;
-}
-
-static struct outcome read_key(struct client *client, const char *key)
-{
-    struct outcome outcome = { 0 };
-
-    etcd_read(client->etcd, key, on_done, &outcome);
-    ck_assert(run_until(is_set, &outcome.done, PATIENCE_MS));
-    suite_no_error(outcome.error);
-    return outcome;
-}
-
-static void put(struct client *client, const char *key, const char *value)
-{
-    EtcdTxn *txn = etcd_txn_new();
-    struct outcome outcome;
-
-    etcd_txn_put(txn, key, value, 0);
-    outcome = commit(client, txn);
-    ck_assert(outcome.succeeded);
-    outcome_clear(&outcome);
-}
-
 /* ---- a controller in a process of its own ---------------------------------------------------- */
 
 struct child_leader {
     struct controller c;
-    struct client client;
+    struct etcdlab_client client;
     int64_t last_ms;
     bool stood_still;
     unsigned n_refused, n_written;
@@ -314,7 +176,7 @@ static gboolean child_write(gpointer user)
 
 static int child_main(const char *prefix)
 {
-    struct child_leader child = { .client = client_new() };
+    struct child_leader child = { .client = etcdlab_open() };
     guint writer;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -322,15 +184,15 @@ static int child_main(const char *prefix)
     child.key = g_strconcat(prefix, "/effect", NULL);
     child.leader_key = g_strconcat(prefix, "/leader", NULL);
     controller_start(&child.c, prefix, "child");
-    run_until(is_active, &child.c, PATIENCE_MS);
+    etcdlab_run_until(is_active, &child.c, PATIENCE_MS);
     printf("active\n");
     writer = g_timeout_add(20, child_write, &child);
-    run_until(is_lost, &child.c, 60000);
+    etcdlab_run_until(is_lost, &child.c, 60000);
     printf("lost %s\n", child.c.why ? child.c.why : "nothing");
-    run_for(500);
+    etcdlab_run_for(500);
     g_source_remove(writer);
     controller_clear(&child.c);
-    client_clear(&child.client);
+    etcdlab_close(&child.client);
     g_free(child.key);
     g_free(child.leader_key);
     return 0;
@@ -388,25 +250,25 @@ static void process_end(struct process *process)
 START_TEST(a_lone_controller_is_elected_and_its_epoch_is_the_keys_create_revision)
 {
     struct controller c = { 0 };
-    struct client client = client_new();
+    struct etcdlab_client client = etcdlab_open();
     g_autoptr(EtcdTxn) txn = etcd_txn_new();
-    struct outcome outcome;
+    struct etcdlab_outcome outcome;
 
     controller_start(&c, "/lone", "a");
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
-    ck_assert(run_until(knows_a_leader, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(knows_a_leader, &c, PATIENCE_MS));
     ck_assert_str_eq(leader_url(c.leader), "https://a:7443");
     ck_assert(leader_etcd_ok(c.leader));
     ck_assert_int_eq(leader_epoch(c.leader), c.active_epoch);
     ck_assert(leader_guard(c.leader, txn));
     etcd_txn_put(txn, "/lone/x", "1", 0);
-    outcome = commit(&client, g_steal_pointer(&txn));
+    outcome = etcdlab_commit(&client, g_steal_pointer(&txn));
     ck_assert(outcome.succeeded);
-    outcome_clear(&outcome);
-    run_for(4000); /* many renewals, and longer than a lease */
+    etcdlab_outcome_clear(&outcome);
+    etcdlab_run_for(4000); /* many renewals, and longer than a lease */
     ck_assert(leader_valid(c.leader) && !c.lost);
     controller_clear(&c);
-    client_clear(&client);
+    etcdlab_close(&client);
 }
 END_TEST
 
@@ -417,22 +279,22 @@ START_TEST(a_standby_takes_over_at_once_when_the_leader_resigns)
     const int n_rounds = 12;
 
     controller_start(&c[0], "/resign", "a");
-    ck_assert(run_until(is_active, &c[0], PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c[0], PATIENCE_MS));
     for (int round = 0; round < n_rounds; round++) {
         struct controller *old = &c[round % 2], *new = &c[(round + 1) % 2];
         const int64_t old_epoch = old->active_epoch;
         int64_t start_ms;
 
         controller_start(new, "/resign", round % 2 ? "a" : "b");
-        ck_assert(run_until(knows_a_leader, new, PATIENCE_MS));
-        run_for(100);
+        ck_assert(etcdlab_run_until(knows_a_leader, new, PATIENCE_MS));
+        etcdlab_run_for(100);
         ck_assert_int_eq(new->active_epoch, 0);
         start_ms = clock_now_ms();
         leader_resign(old->leader, on_resigned, old);
         ck_assert(!leader_valid(old->leader));
-        ck_assert(run_until(is_active, new, PATIENCE_MS));
+        ck_assert(etcdlab_run_until(is_active, new, PATIENCE_MS));
         ck_assert_int_gt(new->active_epoch, old_epoch);
-        ck_assert(run_until(is_set, &old->resigned, PATIENCE_MS));
+        ck_assert(etcdlab_run_until(etcdlab_is_set, &old->resigned, PATIENCE_MS));
         total_ms += new->active_ms - start_ms;
         worst_ms = MAX(worst_ms, new->active_ms - start_ms);
         controller_clear(old);
@@ -453,11 +315,11 @@ START_TEST(a_standby_takes_over_from_a_killed_leader_when_its_lease_lapses)
 
     process_expect(&process, "active");
     controller_start(&c, "/killed", "b");
-    ck_assert(run_until(knows_a_leader, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(knows_a_leader, &c, PATIENCE_MS));
     ck_assert_str_eq(leader_url(c.leader), "https://child:7443");
     start_ms = clock_now_ms();
     process_end(&process);
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
     printf("take-over after kill -9: %d ms\n", (int)(c.active_ms - start_ms));
     ck_assert_int_lt(c.active_ms - start_ms, 6000);
     controller_clear(&c);
@@ -468,18 +330,18 @@ START_TEST(a_stopped_leader_that_comes_back_is_invalid_and_can_write_nothing)
 {
     struct process process = process_start("/stopped");
     struct controller c = { 0 };
-    struct client client = client_new();
-    struct outcome effect;
+    struct etcdlab_client client = etcdlab_open();
+    struct etcdlab_outcome effect;
 
     process_expect(&process, "active");
     controller_start(&c, "/stopped", "b");
-    run_for(500);
+    etcdlab_run_for(500);
     kill(process.pid, SIGSTOP);
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
-    put(&client, "/stopped/effect", "by the new leader");
-    run_for(1000);
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
+    etcdlab_put(&client, "/stopped/effect", "by the new leader");
+    etcdlab_run_for(1000);
     kill(process.pid, SIGCONT);
-    run_for(1500);
+    etcdlab_run_for(1500);
     process_expect(&process, "continued valid=0");
     for (bool lost = false, refused = false; !lost || !refused;) {
         g_autofree char *line = process_read(&process);
@@ -488,13 +350,13 @@ START_TEST(a_stopped_leader_that_comes_back_is_invalid_and_can_write_nothing)
         lost = lost || g_str_has_prefix(line, "lost");
         refused = refused || g_str_has_prefix(line, "refused");
     }
-    effect = read_key(&client, "/stopped/effect");
+    effect = etcdlab_read(&client, "/stopped/effect");
     ck_assert_str_eq(effect.value, "by the new leader");
-    outcome_clear(&effect);
+    etcdlab_outcome_clear(&effect);
     ck_assert(leader_valid(c.leader));
     process_end(&process);
     controller_clear(&c);
-    client_clear(&client);
+    etcdlab_close(&client);
 }
 END_TEST
 
@@ -503,11 +365,11 @@ START_TEST(an_epoch_that_the_database_refuses_is_given_back)
     struct controller c[2] = { { .refuse = true }, { 0 } };
 
     controller_start(&c[0], "/refused", "a");
-    ck_assert(run_until(is_lost, &c[0], PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_lost, &c[0], PATIENCE_MS));
     ck_assert_int_eq(c[0].active_epoch, 0);
     ck_assert_int_eq(leader_epoch(c[0].leader), 0);
     controller_start(&c[1], "/refused", "b");
-    ck_assert(run_until(is_active, &c[1], 2000)); /* less than a lease */
+    ck_assert(etcdlab_run_until(is_active, &c[1], 2000)); /* less than a lease */
     controller_clear(&c[0]);
     controller_clear(&c[1]);
 }
@@ -516,23 +378,23 @@ END_TEST
 START_TEST(a_leader_whose_key_is_deleted_is_told_at_once)
 {
     struct controller c = { 0 };
-    struct client client = client_new();
+    struct etcdlab_client client = etcdlab_open();
     EtcdTxn *txn = etcd_txn_new();
-    struct outcome outcome;
+    struct etcdlab_outcome outcome;
     int64_t start_ms;
 
     controller_start(&c, "/deleted", "a");
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
     etcd_txn_delete(txn, "/deleted/leader");
     start_ms = clock_now_ms();
-    outcome = commit(&client, txn);
-    ck_assert(run_until(is_lost, &c, PATIENCE_MS));
+    outcome = etcdlab_commit(&client, txn);
+    ck_assert(etcdlab_run_until(is_lost, &c, PATIENCE_MS));
     printf("told %d ms after the key was deleted: %s\n", (int)(clock_now_ms() - start_ms), c.why);
     ck_assert_int_lt(clock_now_ms() - start_ms, 1000);
     ck_assert(!leader_valid(c.leader));
-    outcome_clear(&outcome);
+    etcdlab_outcome_clear(&outcome);
     controller_clear(&c);
-    client_clear(&client);
+    etcdlab_close(&client);
 }
 END_TEST
 
@@ -542,17 +404,17 @@ START_TEST(a_restart_of_etcd_suspends_the_leader_and_it_goes_on_with_its_epoch)
     int64_t epoch, start_ms;
 
     controller_start(&c, "/restart", "a");
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
     epoch = c.active_epoch;
-    control_etcd("--stop");
+    etcdlab_control("--stop");
     start_ms = clock_now_ms();
-    ck_assert(run_until(is_invalid, &c, 2200));
+    ck_assert(etcdlab_run_until(is_invalid, &c, 2200));
     printf("invalid %d ms after etcd died\n", (int)(clock_now_ms() - start_ms));
-    run_for(4000); /* longer than the lease */
+    etcdlab_run_for(4000); /* longer than the lease */
     ck_assert(!leader_valid(c.leader) && !leader_etcd_ok(c.leader) && !c.lost);
-    control_etcd("--start");
+    etcdlab_control("--start");
     start_ms = clock_now_ms();
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
     printf("valid again %d ms after etcd came back\n", (int)(clock_now_ms() - start_ms));
     ck_assert_int_eq(leader_epoch(c.leader), epoch);
     ck_assert(leader_etcd_ok(c.leader));
@@ -580,14 +442,14 @@ START_TEST(a_frozen_etcd_is_a_time_out_and_says_nothing)
     int64_t epoch;
 
     controller_start(&c, "/frozen", "a");
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
     epoch = c.active_epoch;
     signal_etcd(SIGSTOP);
-    ck_assert(run_until(is_invalid, &c, 2200));
-    run_for(300);
+    ck_assert(etcdlab_run_until(is_invalid, &c, 2200));
+    etcdlab_run_for(300);
     ck_assert(!c.lost && !leader_etcd_ok(c.leader));
     signal_etcd(SIGCONT); /* the lease is hardly over: either outcome is right */
-    ck_assert(run_until(is_active_or_lost, &c, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_active_or_lost, &c, PATIENCE_MS));
     ck_assert(c.lost || leader_epoch(c.leader) == epoch);
     controller_clear(&c);
 }
@@ -597,12 +459,12 @@ START_TEST(etcd_down_at_the_start_is_waited_for)
 {
     struct controller c = { 0 };
 
-    control_etcd("--stop");
+    etcdlab_control("--stop");
     controller_start(&c, "/late", "a");
-    run_for(2500);
+    etcdlab_run_for(2500);
     ck_assert(!leader_etcd_ok(c.leader) && c.elected_epoch == 0);
-    control_etcd("--start");
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
+    etcdlab_control("--start");
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
     controller_clear(&c);
 }
 END_TEST
@@ -613,8 +475,8 @@ START_TEST(a_dead_endpoint_is_passed_over)
     struct controller c = { 0 };
 
     controller_start_at(&c, "/endpoints", "a", endpoints);
-    ck_assert(run_until(is_active, &c, PATIENCE_MS));
-    run_for(3000);
+    ck_assert(etcdlab_run_until(is_active, &c, PATIENCE_MS));
+    etcdlab_run_for(3000);
     ck_assert(leader_valid(c.leader));
     controller_clear(&c);
 }
@@ -643,7 +505,7 @@ START_TEST(a_silent_endpoint_is_passed_over)
     struct controller c = { 0 };
 
     controller_start_at(&c, "/silent-endpoint", "a", endpoints);
-    ck_assert(run_until(is_active, &c, 5000));
+    ck_assert(etcdlab_run_until(is_active, &c, 5000));
     controller_clear(&c);
     close(fd);
 }
@@ -663,7 +525,7 @@ START_TEST(never_are_two_leaders_valid)
         const int i = g_random_int_range(0, 3);
         int64_t valid_epoch = 0;
 
-        run_for(g_random_int_range(1, 200));
+        etcdlab_run_for(g_random_int_range(1, 200));
         for (int k = 0; k < 3; k++) {
             if (!leader_valid(c[k].leader))
                 continue;
@@ -677,7 +539,7 @@ START_TEST(never_are_two_leaders_valid)
             continue;
         if (g_random_boolean()) {
             leader_resign(c[i].leader, on_resigned, &c[i]);
-            ck_assert(run_until(is_set, &c[i].resigned, PATIENCE_MS));
+            ck_assert(etcdlab_run_until(etcdlab_is_set, &c[i].resigned, PATIENCE_MS));
         }
         controller_clear(&c[i]);
         controller_start(&c[i], "/churn", names[i]);
@@ -685,242 +547,6 @@ START_TEST(never_are_two_leaders_valid)
     ck_assert_uint_gt(n_changes, 1);
     for (int i = 0; i < 3; i++)
         controller_clear(&c[i]);
-}
-END_TEST
-
-/* ---- the client ------------------------------------------------------------------------------ */
-
-START_TEST(a_transaction_does_what_its_compares_say)
-{
-    struct client client = client_new();
-    struct outcome outcome;
-    EtcdTxn *txn;
-    int64_t revision;
-
-    put(&client, "/txn/a", "one");
-    outcome = read_key(&client, "/txn/a");
-    revision = outcome.revision;
-    outcome_clear(&outcome);
-    for (int wrong = 0; wrong <= 4; wrong++) { /* 0: every compare holds */
-        txn = etcd_txn_new();
-        etcd_txn_if_created(txn, "/txn/a", revision + (wrong == 1));
-        etcd_txn_if_modified(txn, "/txn/a", revision + (wrong == 2));
-        etcd_txn_if_version(txn, "/txn/a", 1 + (wrong == 3));
-        etcd_txn_if_value(txn, "/txn/a", wrong == 4 ? "two" : "one");
-        etcd_txn_if_created(txn, "/txn/absent", 0);
-        etcd_txn_put(txn, "/txn/b", "made", 0);
-        etcd_txn_else_range(txn, "/txn/a");
-        outcome = commit(&client, txn);
-        ck_assert(outcome.succeeded == (wrong == 0));
-        if (wrong != 0)
-            ck_assert_str_eq(outcome.value, "one");
-        outcome_clear(&outcome);
-    }
-    outcome = read_key(&client, "/txn/");
-    ck_assert_uint_eq(outcome.n_kvs, 2);
-    outcome_clear(&outcome);
-    client_clear(&client);
-}
-END_TEST
-
-START_TEST(a_dead_lease_is_a_certain_answer)
-{
-    struct client client = client_new();
-    struct outcome outcome = { 0 };
-    EtcdTxn *txn = etcd_txn_new();
-
-    etcd_keep_alive(client.etcd, 4711, on_done, &outcome);
-    ck_assert(run_until(is_set, &outcome.done, PATIENCE_MS));
-    suite_no_error(outcome.error);
-    outcome_clear(&outcome);
-    etcd_revoke(client.etcd, 4711, on_done, &outcome);
-    ck_assert(run_until(is_set, &outcome.done, PATIENCE_MS));
-    suite_take_error(&outcome.error, VRM_ERR_NOT_FOUND, "lease not found");
-    outcome_clear(&outcome);
-    etcd_txn_put(txn, "/x", "y", 4711);
-    etcd_commit(client.etcd, txn, on_done, &outcome);
-    etcd_txn_free(txn);
-    ck_assert(run_until(is_set, &outcome.done, PATIENCE_MS));
-    suite_take_error(&outcome.error, VRM_ERR_NOT_FOUND, "lease not found");
-    ck_assert(etcd_ok(client.etcd));
-    client_clear(&client);
-}
-END_TEST
-
-static void on_http_done(const struct http_reply *reply, void *user)
-{
-    ck_assert_int_eq(reply->status, 200);
-    *(bool *)user = true;
-}
-
-static void compact(struct client *client, int64_t revision)
-{
-    g_autofree char *url = g_strconcat(g_getenv("VRM_ETCD_URL"), "/v3/kv/compaction", NULL);
-    g_autofree char *body = g_strdup_printf("{\"revision\":\"%" G_GINT64_FORMAT "\"}", revision);
-    bool done = false;
-    const struct http_request request = {
-        .method = "POST", .url = url, .body = body, .on_done = on_http_done, .user = &done
-    };
-
-    http_client_send(client->http, &request);
-    ck_assert(run_until(is_set, &done, PATIENCE_MS));
-}
-
-static bool go_on_unless_canceled(const struct etcd_answer *answer, void *user)
-{
-    (void)user;
-    return !answer->canceled;
-}
-
-START_TEST(a_stream_from_a_compacted_revision_ends_with_an_error)
-{
-    struct client client = client_new();
-    struct outcome outcome;
-    struct etcd_stream stream = { .key = "/compact/a",
-                                  .revision = 1,
-                                  .on_change = go_on_unless_canceled,
-                                  .done = on_done,
-                                  .user = &outcome };
-
-    put(&client, "/compact/a", "1");
-    put(&client, "/compact/a", "2");
-    outcome = read_key(&client, "/compact/a");
-    compact(&client, outcome.revision);
-    outcome_clear(&outcome);
-    etcd_stream(client.etcd, &stream);
-    ck_assert(run_until(is_set, &outcome.done, PATIENCE_MS));
-    suite_take_error(&outcome.error, VRM_ERR_UNAVAILABLE, "compacted at");
-    client_clear(&client);
-}
-END_TEST
-
-struct sight {
-    unsigned n_lists, n_changes, n_troubles;
-    size_t n_kvs; /* of the last list */
-    char *last;
-    bool deleted;
-};
-
-static void on_sight_list(const struct etcd_answer *answer, void *user)
-{
-    struct sight *sight = user;
-
-    sight->n_lists++;
-    sight->n_kvs = answer->kvs.len;
-}
-
-static void on_sight_change(const struct etcd_kv *kv, void *user)
-{
-    struct sight *sight = user;
-
-    sight->n_changes++;
-    g_free(sight->last);
-    sight->last = g_strdup(kv->value);
-    sight->deleted = kv->version == 0;
-}
-
-static void on_sight_trouble(const GError *error, void *user)
-{
-    struct sight *sight = user;
-
-    (void)error;
-    sight->n_troubles++;
-}
-
-static bool has_listed_twice(const void *user)
-{
-    return ((const struct sight *)user)->n_lists >= 2;
-}
-
-static bool has_listed(const void *user)
-{
-    return ((const struct sight *)user)->n_lists >= 1;
-}
-
-static bool saw_deletion(const void *user)
-{
-    return ((const struct sight *)user)->deleted;
-}
-
-static bool saw_three(const void *user)
-{
-    return ((const struct sight *)user)->n_kvs == 3;
-}
-
-static EtcdWatch *watch_new(struct client *client, const char *key, unsigned idle_ms,
-                            unsigned relist_ms, struct sight *sight)
-{
-    const struct etcd_watch_options options = { .key = key,
-                                                .idle_ms = idle_ms,
-                                                .relist_ms = relist_ms,
-                                                .on_list = on_sight_list,
-                                                .on_change = on_sight_change,
-                                                .on_trouble = on_sight_trouble,
-                                                .user = sight };
-
-    return etcd_watch_new(client->etcd, &options);
-}
-
-START_TEST(a_watch_lists_then_follows_and_lists_again)
-{
-    struct client client = client_new();
-    struct sight sight = { 0 };
-    EtcdTxn *txn = etcd_txn_new();
-    EtcdWatch *watch;
-    struct outcome outcome;
-
-    put(&client, "/watch/a", "1");
-    watch = watch_new(&client, "/watch/", 0, 1500, &sight);
-    ck_assert(run_until(has_listed, &sight, PATIENCE_MS));
-    ck_assert_uint_eq(sight.n_kvs, 1);
-    put(&client, "/watch/b", "2");
-    etcd_txn_delete(txn, "/watch/b");
-    outcome = commit(&client, txn);
-    ck_assert(run_until(saw_deletion, &sight, PATIENCE_MS));
-    ck_assert_uint_eq(sight.n_changes, 2);
-    ck_assert(run_until(has_listed_twice, &sight, PATIENCE_MS));
-    ck_assert_uint_eq(sight.n_troubles, 0);
-    etcd_watch_free(watch);
-    outcome_clear(&outcome);
-    g_free(sight.last);
-    client_clear(&client);
-}
-END_TEST
-
-START_TEST(a_silent_watch_is_listed_again)
-{
-    struct client client = client_new();
-    struct sight sight = { 0 };
-    EtcdWatch *watch = watch_new(&client, "/silent", 300, 0, &sight);
-
-    ck_assert(run_until(has_listed_twice, &sight, 3000));
-    etcd_watch_free(watch);
-    client_clear(&client);
-}
-END_TEST
-
-START_TEST(a_watch_sees_what_happened_while_etcd_was_away)
-{
-    struct client client = client_new(), other;
-    struct sight sight = { 0 };
-    EtcdWatch *watch;
-
-    put(&client, "/away/a", "1");
-    put(&client, "/away/b", "1");
-    watch = watch_new(&client, "/away/", 0, 0, &sight);
-    ck_assert(run_until(has_listed, &sight, PATIENCE_MS));
-    control_etcd("--stop");
-    run_for(1500);
-    ck_assert_uint_eq(sight.n_troubles, 1); /* told once */
-    control_etcd("--start");
-    other = client_new();
-    put(&other, "/away/c", "1");
-    ck_assert(run_until(saw_three, &sight, PATIENCE_MS) || sight.n_changes == 1);
-    ck_assert_uint_ge(sight.n_lists, 2);
-    etcd_watch_free(watch);
-    g_free(sight.last);
-    client_clear(&other);
-    client_clear(&client);
 }
 END_TEST
 
@@ -940,12 +566,6 @@ int main(int argc, char **argv)
         SUITE_TEST(a_dead_endpoint_is_passed_over),
         SUITE_TEST(a_silent_endpoint_is_passed_over),
         SUITE_TEST(never_are_two_leaders_valid),
-        SUITE_TEST(a_transaction_does_what_its_compares_say),
-        SUITE_TEST(a_dead_lease_is_a_certain_answer),
-        SUITE_TEST(a_stream_from_a_compacted_revision_ends_with_an_error),
-        SUITE_TEST(a_watch_lists_then_follows_and_lists_again),
-        SUITE_TEST(a_silent_watch_is_listed_again),
-        SUITE_TEST(a_watch_sees_what_happened_while_etcd_was_away),
     };
     // clang-format on
 
@@ -953,5 +573,5 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--leader") == 0)
         return child_main(argv[2]);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    return suite_run("leader", tests, G_N_ELEMENTS(tests));
+    return suite_run("it_leader", tests, G_N_ELEMENTS(tests));
 }
