@@ -1,0 +1,574 @@
+/* test_api_put.c - from request bodies to operations: what is taken, what is refused and how. */
+#include "config.h"
+
+#include "api_fake.h"
+#include "base/err.h"
+#include "suite.h"
+
+#define C117     FAKE_S "/clusters/117"
+#define VM35     FAKE_S "/vms/i-00000035"
+#define VM37     FAKE_S "/vms/i-00000037"
+#define HOST     FAKE_S "/hosts/112"
+#define U(kind)  FAKE_URN ":" kind
+#define DISK     "{\"datastoreUrn\":\"" U("datastores:1") "\",\"quantityGB\":10}"
+#define HARDWARE "\"cpu\":{\"quantity\":2},\"memory\":{\"quantityMB\":512}"
+#define VM_BODY(more)                                                                              \
+    "{\"name\":\"new\",\"location\":\"" U("clusters:117") "\",\"vmConfig\":{" HARDWARE more "}}"
+
+/* ---- what is taken
+ * ------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *method, *url, *body;
+    enum op_kind kind;
+    int64_t id;         /* op->id */
+    const char *answer; /* whole, or its beginning if it ends with '*' */
+} good[] = {
+    { "POST", FAKE_S "/clusters", "{\"name\":\"c\"}", OP_CLUSTER_CREATE, 0,
+      "{\"urn\":\"" U("clusters:900") "\",\"uri\":\"" FAKE_S "/clusters/900\",\"taskUrn\":*" },
+    { "PUT", C117, "{}", OP_CLUSTER_UPDATE, 117, "*" },
+    { "PUT", C117, NULL, OP_CLUSTER_UPDATE, 117, "*" },
+    { "PUT", C117, "null", OP_CLUSTER_UPDATE, 117, "*" },
+    { "PUT", C117, "\xef\xbb\xbf {} \n", OP_CLUSTER_UPDATE, 117, "*" },
+    { "DELETE", FAKE_S "/clusters/118", NULL, OP_CLUSTER_DELETE, 118, "*" },
+    { "POST", C117 "/resourcegroups", "{\"name\":\"g\",\"type\":1}", OP_GROUP_CREATE, 117,
+      "{\"urn\":\"" U("clusters:117:resourcegroups:900") "\",*" },
+    { "PUT", C117 "/resourcegroups/3", "{\"name\":\"h\"}", OP_GROUP_UPDATE, 3, "*" },
+    { "DELETE", C117 "/resourcegroups/3", NULL, OP_GROUP_DELETE, 3, "*" },
+    { "POST", FAKE_S "/hosts", "{\"name\":\"h\",\"ip\":\"10.0.0.9\"}", OP_HOST_ADD, 0,
+      "{\"urn\":\"" U("hosts:900") "\",*" },
+    { "PUT", HOST, "{\"name\":\"renamed\"}", OP_HOST_UPDATE, 112,
+      "{\"taskUrn\":\"" U("tasks:1207") "\",\"taskUri\":\"" FAKE_S "/tasks/1207\"}" },
+    { "DELETE", HOST "?isForce=1", NULL, OP_HOST_DELETE, 112, "*" },
+    { "POST", HOST "/action/enterMaintenanceMode", NULL, OP_HOST_ENTER_MAINT, 112, "{}" },
+    { "POST", HOST "/action/enterMaintenanceMode", "{\"drain\":true}", OP_HOST_EVACUATE, 112,
+      "{\"taskUrn\":*" },
+    { "POST", HOST "/action/enterMaintenanceMode?drain=true", NULL, OP_HOST_EVACUATE, 112,
+      "{\"taskUrn\":*" },
+    { "POST", HOST "/action/exitMaintenanceMode", "null", OP_HOST_EXIT_MAINT, 112, "{}" },
+    { "POST", HOST "/action/MigrateAllVms", NULL, OP_HOST_EVACUATE, 112, "{\"taskUrn\":*" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[" DISK "]"), OP_VM_CREATE, 0,
+      "{\"urn\":\"" U("vms:i-00000384") "\",\"uri\":\"" FAKE_S "/vms/i-00000384\",*" },
+    { "PUT", VM37, "{\"description\":\"x\"}", OP_VM_UPDATE, 0x37, "*" },
+    { "DELETE", VM37 "?isReserveDisks=true&isFormat=0&holdTime=3", NULL, OP_VM_DELETE, 0x37, "*" },
+    { "POST", VM37 "/action/start", NULL, OP_VM_START, 0x37, "*" },
+    { "POST", VM35 "/action/stop", NULL, OP_VM_STOP, 0x35, "*" },
+    { "POST", VM35 "/action/reboot", "{\"mode\":\"force\"}", OP_VM_REBOOT, 0x35, "*" },
+    { "POST", VM35 "/action/pause", "null", OP_VM_PAUSE, 0x35, "*" },
+    { "POST", VM35 "/action/resume", "{}", OP_VM_RESUME, 0x35, "*" },
+    { "POST", VM35 "/action/migrate", "{\"location\":\"" U("hosts:113") "\"}", OP_VM_MIGRATE, 0x35,
+      "*" },
+    { "POST", FAKE_S "/tasks/1207/cancel", "null", OP_TASK_CANCEL, 1207, "{}" },
+    { "POST", C117 "/drsBalance/action/refresh", NULL, OP_DRS_REFRESH, 117, "{\"drsBalance\":0,*" },
+    { "POST", C117 "/drsrecommendations/action/apply", NULL, OP_DRS_APPLY, 117, "*" },
+    { "POST", C117 "/drsrecommendations/502/action/apply", NULL, OP_DRS_APPLY, 117, "*" },
+    { "GET", C117 "/drsrecommendations/history?limit=5", NULL, OP_DRS_HISTORY, 117,
+      "{\"total\":0,\"recommendations\":[]}" },
+    { "GET", FAKE_S "/tasks?limit=10&status=success", NULL, OP_TASK_LIST, 0,
+      "{\"total\":0,\"tasks\":[]}" },
+    { "POST", FAKE_S "/alarms/events", "{}", OP_EVENT_LIST, 0,
+      "{\"total\":0,\"itemSize\":0,\"pageno\":1,\"viewId\":0,\"updateFlag\":0,\"items\":[]}" },
+    { "GET", FAKE_S "/events?scope=" U("vms:i-00000035"), NULL, OP_EVENT_LIST, 0, "*" },
+    { "GET", "/service/audit?user=ops", NULL, OP_AUDIT_LIST, 0, "{\"total\":0,\"items\":[]}" },
+    { "GET", "/service/users", NULL, OP_USER_LIST, 0, "{\"total\":0,\"itemSize\":0,\"items\":[]}" },
+    { "POST", "/service/users/password/modify",
+      "{\"oldPassword\":\"a\",\"password\":\"longenough\"}", OP_PASSWORD_CHANGE, 7, "{}" },
+    { "POST", FAKE_S "/datastores", "{\"name\":\"d\",\"path\":\"/srv/d\"}", OP_DATASTORE_CREATE, 0,
+      "{\"urn\":\"" U("datastores:900") "\",*" },
+    { "DELETE", FAKE_S "/datastores/1", NULL, OP_DATASTORE_DELETE, 1, "*" },
+};
+
+START_TEST(a_good_body_becomes_its_operation)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    g_autofree char *begin = g_strdup(good[_i].answer);
+    bool whole = !g_str_has_suffix(begin, "*");
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, good[_i].method, good[_i].url, good[_i].body);
+    ck_assert(fake.last != NULL);
+    ck_assert_str_eq(op_kind_name(fake.last->kind), op_kind_name(good[_i].kind));
+    ck_assert_int_eq(fake.last->id, good[_i].id);
+    ck_assert_str_eq(fake.last->user, "ops");
+    ck_assert_int_eq(fake.last->user_id, 7);
+    ck_assert_str_eq(fake.last->address, "10.9.9.9");
+    ck_assert(fake.last->request_id[0]);
+    if (whole) {
+        ck_assert_str_eq(reply.text, begin);
+    } else {
+        begin[strlen(begin) - 1] = '\0';
+        ck_assert_msg(g_str_has_prefix(reply.text, begin), "%s", reply.text);
+    }
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+/* ---- what is refused
+ * ----------------------------------------------------------------------------------- */
+
+#define RULE(text) "{\"drsSetting\":{\"drsRules\":[{" text "}]}}"
+#define DRS(text)  "{\"drsSetting\":{" text "}}"
+#define CPU(text)  "{\"cpu\":{" text "}}"
+
+static const struct {
+    const char *method, *url, *body;
+    const char *code, *field; /* field NULL: not looked at */
+} bad[] = {
+    { "PUT", C117, "[]", "10000001", NULL },
+    { "PUT", C117, "{\"name\":1}", "10000012", "name" },
+    { "PUT", C117, "{\"name\":\"\"}", "10000012", "name" },
+    { "PUT", C117, "{\"name\":\"  \"}", "10000012", "name" },
+    { "PUT", C117, "{\"isEnableDrs\":\"maybe\"}", "10000001", "isEnableDrs" },
+    { "PUT", C117, DRS("\"drsLevel\":2"), "10300123", "drsSetting.drsLevel" },
+    { "PUT", C117, DRS("\"drsLevel\":1.0"), "10300123", "drsSetting.drsLevel" },
+    { "PUT", C117, DRS("\"factor\":4"), "10300214", "drsSetting.factor" },
+    { "PUT", C117, DRS("\"drsFragmentLimen\":[{\"fragmentTime\":24,\"limen\":5}]"), "10300216",
+      NULL },
+    { "PUT", C117, DRS("\"drsFragmentLimen\":[{\"fragmentTime\":3,\"limen\":10}]"), "10300124",
+      NULL },
+    { "PUT", C117, DRS("\"drsFragmentLimen\":[{\"limen\":1}]"), "10300216", NULL },
+    { "PUT", C117, DRS("\"drsCycle\":{\"cycleType\":4}"), "10300216", NULL },
+    { "PUT", C117, DRS("\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[8]}"), "10300216", NULL },
+    { "PUT", C117, DRS("\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[]}"), "10300216", NULL },
+    { "PUT", C117, DRS("\"drsThreshold\":{\"cpu\":101}"), "10300124", NULL },
+    { "PUT", C117, DRS("\"powerLevel\":3"), "10300123", NULL },
+    { "PUT", C117, DRS("\"electricStrategy\":2"), "10300123", NULL },
+    { "PUT", C117, RULE("\"operationType\":3"), "10300127", NULL },
+    { "PUT", C117, RULE("\"operationType\":2,\"ruleType\":1"), "10300126", NULL },
+    { "PUT", C117, RULE("\"operationType\":2,\"ruleName\":\"x\""), "10300125", NULL },
+    { "PUT", C117, RULE("\"operationType\":2,\"ruleName\":\"x\",\"ruleType\":4"), "10300125",
+      NULL },
+    { "PUT", C117, RULE("\"operationType\":2,\"ruleName\":\"a:b\",\"ruleType\":1"), "10300126",
+      NULL },
+    { "PUT", C117,
+      RULE("\"operationType\":2,\"ruleName\":\"x\",\"ruleType\":3,\"vm2HostRuleType\":5"),
+      "10300125", NULL },
+    { "PUT", C117, RULE("\"operationType\":1,\"ruleIndex\":9"), "10300130",
+      "drsSetting.drsRules[0].ruleIndex" },
+    { "PUT", C117, RULE("\"operationType\":0"), "10300130", NULL },
+    { "PUT", FAKE_S "/clusters/118", RULE("\"operationType\":0,\"ruleIndex\":3"), "10300130",
+      NULL },
+    { "PUT", C117, RULE("\"ruleIndex\":3,\"vms\":[{\"urn\":\"" U("vms:i-000000FF") "\"}]"),
+      "10300129", NULL },
+    { "PUT", C117, RULE("\"ruleIndex\":3,\"vms\":[{\"urn\":\"" U("hosts:112") "\"}]"), "10300129",
+      NULL },
+    { "PUT", C117, RULE("\"ruleIndex\":3,\"vms\":[{}]"), "10300129", NULL },
+    { "PUT", C117,
+      RULE("\"ruleIndex\":3,\"vmGroupUrn\":\"" U("clusters:117:resourcegroups:4") "\""), "10000008",
+      NULL },
+    { "PUT", C117, "{\"drsVmConfig\":[{\"vmUrn\":\"" U("vms:i-00000035") "\",\"behavior\":2}]}",
+      "10300123", NULL },
+    { "PUT", C117, "{\"drsVmConfig\":[{\"behavior\":1}]}", "10300129", NULL },
+    { "PUT", C117, "{\"haResSetting\":{\"cpuReservation\":51}}", "10300520",
+      "haResSetting.cpuReservation" },
+    { "PUT", C117, "{\"haResSetting\":{\"failoverHosts\":[\"" U("hosts:114") "\"]}}", "10300205",
+      NULL },
+    { "PUT", C117, "{\"resStrategy\":\"best\"}", "10000001", "resStrategy" },
+    { "POST", FAKE_S "/clusters", "{}", "10000012", "name" },
+    { "POST", C117 "/resourcegroups", "{}", "10000012", "name" },
+    { "POST", C117 "/resourcegroups", "{\"name\":\"x\",\"type\":2}", "10000001", "type" },
+    { "POST", C117 "/resourcegroups",
+      "{\"name\":\"x\",\"type\":1,\"groupMembers\":[{\"urn\":\"" U("hosts:114") "\"}]}", "10300205",
+      NULL },
+    { "PUT", C117 "/resourcegroups/3",
+      "{\"groupMembers\":[{\"urn\":\"" U("vms:i-000000FF") "\",\"operationType\":1}]}", "10300129",
+      NULL },
+    { "POST", FAKE_S "/hosts", "{\"ip\":\"10.0.0.9\"}", "10200103", "name" },
+    { "POST", FAKE_S "/hosts", "{\"name\":\"h\"}", "10200107", "ip" },
+    { "POST", FAKE_S "/hosts", "{\"name\":\"h\",\"ip\":\"10.0.0\"}", "10200107", "ip" },
+    { "POST", FAKE_S "/hosts", "{\"name\":\"h\",\"ip\":\"\"}", "10200107", "ip" },
+    { "POST", FAKE_S "/hosts", "{\"name\":\"h\",\"ip\":\"::1\",\"port\":0}", "10000001", "port" },
+    { "POST", FAKE_S "/hosts",
+      "{\"name\":\"h\",\"ip\":\"::1\",\"clusterUrn\":\"" U("clusters:9") "\"}", "10200116",
+      "clusterUrn" },
+    { "PUT", HOST, "{\"bmcIp\":\"x\"}", "10200107", "bmcIp" },
+    { "DELETE", HOST "?isForce=yes", NULL, "10000001", "isForce" },
+    { "POST", FAKE_S "/vms", "{}", "10300002", "name" },
+    { "POST", FAKE_S "/vms", "{\"name\":\"x\"}", "10300067", "location" },
+    { "POST", FAKE_S "/vms", "{\"name\":\"x\",\"location\":\"" U("clusters:117") "\"}", "10300003",
+      NULL },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[{}]"), "10410006",
+      "vmConfig.disks[0].datastoreUrn" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[{\"datastoreUrn\":\"" U("datastores:1") "\"}]"),
+      "10000001", "vmConfig.disks[0].quantityGB" },
+    { "POST", FAKE_S "/vms",
+      VM_BODY(",\"disks\":[{\"datastoreUrn\":\"" U("datastores:1") "\",\"quantityGB\":1.5}]"),
+      "10000001", "vmConfig.disks[0].quantityGB" },
+    { "POST", FAKE_S "/vms",
+      VM_BODY(",\"disks\":[" DISK "," DISK
+              ",{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"" U("datastores:1") "\"}]"),
+      "10000001", "vmConfig.disks[2].sequenceNum" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"nics\":[{\"mac\":\"01:00:00:00:00:01\"}]"), "10000001",
+      "vmConfig.nics[0].mac" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"nics\":[{\"mac\":\"zz\"}]"), "10000001",
+      "vmConfig.nics[0].mac" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"nics\":5"), "10000001", "vmConfig.nics" },
+    { "PUT", VM37, CPU("\"quantity\":0"), "10300003", "cpu.quantity" },
+    { "PUT", VM37, CPU("\"quantity\":256"), "10300003", "cpu.quantity" },
+    { "PUT", VM37, CPU("\"quantity\":4,\"coresPerSocket\":3"), "10300003", "cpu.coresPerSocket" },
+    { "PUT", VM37, CPU("\"weight\":-1"), "10300004", "cpu.weight" },
+    { "PUT", VM37, CPU("\"reservation\":2000,\"limit\":1000"), "10300005", "cpu.limit" },
+    { "PUT", VM37, CPU("\"reservation\":\"many\""), "10300043", "cpu.reservation" },
+    { "PUT", VM37, "{\"memory\":{\"quantityMB\":8}}", "10300006", "memory.quantityMB" },
+    { "PUT", VM37, "{\"memory\":{\"reservation\":2048}}", "10300044", "memory.reservation" },
+    { "PUT", VM37, "{\"properties\":{\"bootOption\":\"floppy\"}}", "10000001",
+      "properties.bootOption" },
+    { "PUT", VM37, "{\"location\":\"" U("clusters:9") "\"}", "10300028", "location" },
+    { "PUT", VM37, "{\"location\":\"" U("hosts:9") "\"}", "10300027", "location" },
+    { "PUT", VM37, "{\"location\":\"" U("hosts:114") "\"}", "10200131", "location" },
+    { "PUT", VM37, "{\"location\":\"somewhere\"}", "10300067", "location" },
+    { "POST", VM35 "/action/stop", "{\"mode\":\"soft\"}", "10000001", "mode" },
+    { "POST", VM35 "/action/migrate", "{\"location\":\"" U("hosts:9") "\"}", "10300027",
+      "location" },
+    { "POST", VM35 "/action/migrate", "{\"location\":\"" U("vms:i-00000035") "\"}", "10300067",
+      "location" },
+    { "DELETE", VM37 "?isReserveDisks=perhaps", NULL, "10000001", "isReserveDisks" },
+    { "POST", C117 "/drsrecommendations/action/apply", "{\"recommendations\":[]}", "10000001",
+      NULL },
+    { "POST", C117 "/drsrecommendations/action/apply", "{\"recommendations\":[{\"urn\":\"x\"}]}",
+      "10000001", NULL },
+    { "GET", FAKE_S "/vms?limit=-1", NULL, "10000013", "limit" },
+    { "GET", FAKE_S "/vms?offset=x", NULL, "10000016", "offset" },
+    { "GET", FAKE_S "/vms?scope=x", NULL, "10000001", "scope" },
+    { "GET", FAKE_S "/vms?vmurns=x", NULL, "10000001", "vmurns" },
+    { "GET", FAKE_S "/vms?detail=3", NULL, "10000001", "detail" },
+    { "GET", FAKE_S "/tasks?status=done", NULL, "10000001", "status" },
+    { "GET", FAKE_S "/tasks?startTime=tomorrow", NULL, "10000001", "startTime" },
+    { "POST", FAKE_S "/alarms/events", "{\"limit\":-2}", "10000013", "limit" },
+    { "POST", FAKE_S "/alarms/events", "{\"occurStartTime\":\"soon\"}", "10000001",
+      "occurStartTime" },
+    { "POST", "/service/users/password/modify", "{\"password\":\"short\"}", "10000001",
+      "password" },
+    { "POST", FAKE_S "/datastores", "{\"path\":\"/x\"}", "10000012", "name" },
+    { "POST", FAKE_S "/datastores", "{\"name\":\"d\",\"path\":\"relative\"}", "10000001", "path" },
+    { "POST", FAKE_S "/datastores", "{\"name\":\"d\",\"path\":\"/a/../b\"}", "10000001", "path" },
+};
+
+START_TEST(a_bad_field_is_named_and_nothing_reaches_the_controller)
+{
+    struct fake fake;
+    g_autofree char *token = NULL;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    token = fake_token(&fake, "administrator");
+    reply = fake_call(&fake, bad[_i].method, bad[_i].url, token, NULL, bad[_i].body);
+    ck_assert_msg(reply.status == 400, "%s %s %s: %d %s", bad[_i].method, bad[_i].url, bad[_i].body,
+                  reply.status, reply.text);
+    ck_assert_msg(g_str_equal(fake_str(reply.json, "errorCode"), bad[_i].code), "%s: %s",
+                  bad[_i].body, reply.text);
+    if (bad[_i].field)
+        ck_assert_msg(
+            g_strcmp0(json_string_value(json_object_get(reply.json, "field")), bad[_i].field) == 0,
+            "%s", reply.text);
+    ck_assert_uint_eq(fake.n_ops, 0);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+/* ---- details of operations
+ * ------------------------------------------------------------------------------- */
+
+START_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    const Cluster *c;
+
+    fake_init(&fake);
+    reply = fake_ok(
+        &fake, "PUT", C117,
+        "{\"ISENABLEDRS\":true,\"drsSetting\":{\"drsLevel\":3,\"factor\":1,"
+        "\"drsFragmentLimen\":[{\"fragmentTime\":7,\"limen\":9}],"
+        "\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[1,7]},\"unknown\":{\"x\":[]}},"
+        "\"haResSetting\":{\"controlPolicy\":2,\"failoverHosts\":[{\"urn\":\"" U(
+            "hosts:113") "\"},\"" U("hosts:112") "\"]},\"enableVmDrs\":1,"
+                                                 "\"drsVmConfig\":[{\"vmUrn\":\"" U(
+                                                     "vms:i-00000035") "\",\"behavior\":4}]}");
+    c = fake.last->cluster;
+    ck_assert_str_eq(c->name, "main");
+    ck_assert_int_eq(c->generation, 7);
+    ck_assert(c->drs.enabled && c->drs.vm_overrides_enabled);
+    ck_assert_int_eq(c->drs.level, DRS_AUTOMATIC);
+    ck_assert_int_eq(c->drs.factor, DRS_FACTOR_CPU);
+    ck_assert_int_eq(c->drs.limen[7], 9);
+    ck_assert_int_eq(c->drs.limen[8], 5);
+    ck_assert_int_eq(c->drs.cycle.type, CYCLE_WEEKLY);
+    ck_assert_uint_eq(c->drs.cycle.days, (1U << 1) | (1U << 7));
+    ck_assert_uint_eq(c->ha.n_failover_hosts, 2);
+    ck_assert_int_eq(c->ha.failover_hosts[0], 112);
+    ck_assert_uint_eq(fake.last->n_overrides, 1);
+    ck_assert_int_eq(fake.last->overrides[0].vm_id, 0x35);
+    ck_assert_int_eq(fake.last->overrides[0].behavior, DRS_BEHAVIOR_DISABLED);
+    ck_assert_uint_eq(fake.last->n_rules, 0);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(rules_are_created_modified_and_deleted_by_one_put)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    const struct rule_change *r;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "PUT", C117,
+                    "{\"drsSetting\":{\"drsRules\":["
+                    "{\"operationType\":2,\"ruleName\":\"new\",\"ruleType\":3,"
+                    "\"vm2HostRuleType\":2,\"vmGroupUrn\":\"" U("clusters:117:resourcegroups:3") "\",\"hostGroupUrn\":\"" U(
+                        "clusters:117:resourcegroups:4") "\"},"
+                                                         "{\"operationType\":1,\"ruleIndex\":3,"
+                                                         "\"vms\":[{\"urn\":\"" U("vms:i-00000037") "\"},{\"urn\":\"" U(
+                                                             "vms:i-00000035") "\",\"name\":\"x\"},"
+                                                                               "{\"urn\":\"" U("vms"
+                                                                                               ":i-"
+                                                                                               "000"
+                                                                                               "000"
+                                                                                               "35") "\"}]},"
+                                                                                                     "{\"operationType\":0,\"ruleIndex\":3},"
+                                                                                                     "{\"ruleIndex\":3,\"ruleName\":\"echoed\",\"strength\":\"should\"}]}}");
+    ck_assert_uint_eq(fake.last->n_rules, 4);
+    r = fake.last->rules;
+    ck_assert_int_eq(r[0].operation, RULE_CREATE);
+    ck_assert_str_eq(r[0].rule->name, "new");
+    ck_assert_int_eq(r[0].rule->type, RULE_VM_HOST);
+    ck_assert_int_eq(r[0].rule->strength, RULE_SHOULD);
+    ck_assert_int_eq(r[0].rule->vm_group_id, 3);
+    ck_assert_int_eq(r[0].rule->host_group_id, 4);
+    ck_assert_int_eq(r[0].rule->cluster_id, 117);
+    ck_assert_int_eq(r[1].operation, RULE_MODIFY);
+    ck_assert_str_eq(r[1].rule->name, "apart-web");
+    ck_assert_int_eq(r[1].rule->type, RULE_APART);
+    ck_assert_uint_eq(r[1].rule->n_vms, 2);
+    ck_assert_int_eq(r[1].rule->vms[0], 0x35);
+    ck_assert_int_eq(r[1].rule->vms[1], 0x37);
+    ck_assert_int_eq(r[2].operation, RULE_DELETE);
+    ck_assert_int_eq(r[2].rule->id, 3);
+    ck_assert_int_eq(r[3].operation, RULE_MODIFY);
+    ck_assert_str_eq(r[3].rule->name, "echoed");
+    ck_assert_int_eq(r[3].rule->strength, RULE_SHOULD);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(a_vm_is_created_from_a_body_with_odd_capitals)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    const Vm *vm;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "POST", FAKE_S "/vms",
+                    "{\"name\":\"new\",\"location\":\"" FAKE_S "/hosts/113\",\"autoBoot\":false,"
+                    "\"isBindingHost\":true,\"uuid\":\"47F65284-2340-43E4-91C0-BF0C94764F3F\","
+                    "\"osOptions\":{\"osType\":\"Linux\",\"osVersion\":10088,"
+                    "\"guestOsName\":\"Debian\"},\"vmConfig\":{\"cpu\":{\"quantity\":4,"
+                    "\"coresPerSocket\":2},\"memory\":{\"quantityMb\":2048},\"disks\":["
+                    "{\"sequenceNum\":1,\"quantityGb\":40,\"isThin\":true,\"isDataCopy\":true,"
+                    "\"datastoreUrn\":\"" U(
+                        "datastores:1") "\"}],\"nics\":[{\"name\":\"nic0\","
+                                        "\"portGroupUrn\":\"" U(
+                                            "dvswitchs:1:portgroups:1") "\",\"mac\":"
+                                                                        "\"28-6E-D4-00-00-0A\"}]},"
+                                                                        "\"vmCustomization\":{}}");
+    vm = fake.last->vm;
+    ck_assert(!fake.last->auto_start);
+    ck_assert_str_eq(vm->name, "new");
+    ck_assert_str_eq(vm->uuid, "47f65284-2340-43e4-91c0-bf0c94764f3f");
+    ck_assert_int_eq(vm->host_id, 113);
+    ck_assert_int_eq(vm->cluster_id, 117);
+    ck_assert(vm->location_is_host && vm->binding_host);
+    ck_assert_int_eq(vm->cpu.quantity, 4);
+    ck_assert_int_eq(vm->cpu.cores_per_socket, 2);
+    ck_assert_int_eq(vm->cpu.weight, 4000);
+    ck_assert_int_eq(vm->memory.size_mb, 2048);
+    ck_assert_int_eq(vm->memory.weight, 20480);
+    ck_assert_uint_eq(vm->n_disks, 1);
+    ck_assert_int_eq(vm->disks[0].size_gb, 40);
+    ck_assert_str_eq(vm->disks[0].bus, "VIRTIO");
+    ck_assert_uint_eq(vm->n_nics, 1);
+    ck_assert_str_eq(vm->nics[0].mac, "28:6e:d4:00:00:0a");
+    ck_assert_str_eq(vm->guest_os_name, "Debian");
+    ck_assert_int_eq(vm->generation, 0);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(a_vm_is_started_after_creation_unless_told_otherwise)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "POST", FAKE_S "/vms", VM_BODY(""));
+    ck_assert(fake.last->auto_start);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(a_vm_put_takes_hardware_at_the_top_level_and_below_vmconfig)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "PUT", VM37,
+                    "{\"cpu\":{\"quantity\":8},\"vmConfig\":{\"memory\":{\"quantityMB\":4096}}}");
+    ck_assert_int_eq(fake.last->vm->cpu.quantity, 8);
+    ck_assert_int_eq(fake.last->vm->cpu.weight, 8000);
+    ck_assert_int_eq(fake.last->vm->memory.size_mb, 4096);
+    ck_assert_int_eq(fake.last->vm->memory.weight, 40960);
+    ck_assert_str_eq(fake.last->vm->name, "idle");
+    ck_assert_int_eq(fake.last->vm->generation, 7);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(verbs_carry_their_arguments)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "POST", VM35 "/action/stop", "{\"mode\":\"force\"}");
+    ck_assert(fake.last->force);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "POST", VM35 "/action/stop", "{\"mode\":\"safe\"}");
+    ck_assert(!fake.last->force);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "POST", VM35 "/action/migrate",
+                    "{\"location\":\"" U("hosts:113") "\",\"isBindingHost\":true}");
+    ck_assert_int_eq(fake.last->target_host_id, 113);
+    ck_assert(fake.last->bind_target);
+    fake_reply_clear(&reply);
+    reply =
+        fake_ok(&fake, "POST", VM35 "/action/migrate", "{\"location\":\"" U("clusters:117") "\"}");
+    ck_assert_int_eq(fake.last->target_cluster_id, 117);
+    ck_assert_int_eq(fake.last->target_host_id, 0);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "DELETE", VM35 "?isReserveDisks=True", NULL);
+    ck_assert(fake.last->keep_disks);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "DELETE", HOST "?isForce=1", NULL);
+    ck_assert(fake.last->force);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(recommendations_are_applied_singly_in_part_or_all)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "POST", C117 "/drsrecommendations/502/action/apply", NULL);
+    ck_assert_uint_eq(fake.last->n_recommendations, 1);
+    ck_assert_int_eq(fake.last->recommendations[0], 502);
+    fake_reply_clear(&reply);
+    reply =
+        fake_ok(&fake, "POST", C117 "/drsrecommendations/action/apply",
+                "{\"recommendations\":[{\"urn\":\"" U(
+                    "clusters:117:drsrecommendations:502") "\"},{\"urn\":\"" U("clusters:117:"
+                                                                               "drsrecommendations:"
+                                                                               "501") "\"}]}");
+    ck_assert_uint_eq(fake.last->n_recommendations, 2);
+    ck_assert_int_eq(fake.last->recommendations[0], 501);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "POST", C117 "/drsrecommendations/action/apply", "{}");
+    ck_assert_uint_eq(fake.last->n_recommendations, 0);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(group_members_are_added_and_removed)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(
+        &fake, "PUT", C117 "/resourcegroups/3",
+        "{\"groupMembers\":[{\"urn\":\"" U("vms:i-00000037") "\",\"operationType\":1},{\"urn\":"
+                                                             "\"" U(
+                                                                 "vms:i-00000036") "\"},{\"urn\":"
+                                                                                   "\"" U("vms:i-"
+                                                                                          "0000003"
+                                                                                          "5") "\","
+                                                                                               "\"o"
+                                                                                               "per"
+                                                                                               "ati"
+                                                                                               "onT"
+                                                                                               "ype"
+                                                                                               "\":"
+                                                                                               "0}]"
+                                                                                               "}");
+    ck_assert_uint_eq(fake.last->group->n_members, 2);
+    ck_assert_int_eq(fake.last->group->members[0], 0x36);
+    ck_assert_int_eq(fake.last->group->members[1], 0x37);
+    ck_assert_int_eq(fake.last->group->generation, 7);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(lists_of_history_carry_their_filters)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "GET",
+                    FAKE_S "/tasks?limit=10&offset=20&type=StartVmTask&user=ops&status=failed"
+                           "&startTime=1000&taskUrns=" U("tasks:5") "&taskUrns=" U(
+                               "tasks:4") "&cancelled=false&scope=" U("hosts:112"),
+                    NULL);
+    ck_assert_int_eq(fake.last->query.limit, 10);
+    ck_assert_int_eq(fake.last->query.offset, 20);
+    ck_assert_str_eq(fake.last->query.type, "StartVmTask");
+    ck_assert_str_eq(fake.last->query.user, "ops");
+    ck_assert_str_eq(fake.last->query.status, "failed");
+    ck_assert_int_eq(fake.last->query.from_ms, 1000);
+    ck_assert_uint_eq(fake.last->query.n_ids, 2);
+    ck_assert_int_eq(fake.last->query.ids[0], 4);
+    ck_assert_int_eq(fake.last->query.cancelled, 0);
+    ck_assert_int_eq(fake.last->query.scope_kind, OBJECT_HOST);
+    ck_assert_int_eq(fake.last->query.scope_id, 112);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "GET", FAKE_S "/tasks", NULL);
+    ck_assert_int_eq(fake.last->query.limit, 1000);
+    ck_assert_int_eq(fake.last->query.cancelled, -1);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "POST", FAKE_S "/alarms/events",
+                    "{\"limit\":100,\"offset\":\"5\",\"eventName\":\"VmMigrated\","
+                    "\"occurStartTime\":\"1000\",\"occurStopTime\":2000,\"order\":[]}");
+    ck_assert_int_eq(fake.last->query.limit, 100);
+    ck_assert_int_eq(fake.last->query.offset, 5);
+    ck_assert_str_eq(fake.last->query.name, "VmMigrated");
+    ck_assert_int_eq(fake.last->query.from_ms, 1000);
+    ck_assert_int_eq(fake.last->query.to_ms, 2000);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
+           SUITE_LOOP(a_bad_field_is_named_and_nothing_reaches_the_controller, bad),
+           SUITE_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest),
+           SUITE_TEST(rules_are_created_modified_and_deleted_by_one_put),
+           SUITE_TEST(a_vm_is_created_from_a_body_with_odd_capitals),
+           SUITE_TEST(a_vm_is_started_after_creation_unless_told_otherwise),
+           SUITE_TEST(a_vm_put_takes_hardware_at_the_top_level_and_below_vmconfig),
+           SUITE_TEST(verbs_carry_their_arguments),
+           SUITE_TEST(recommendations_are_applied_singly_in_part_or_all),
+           SUITE_TEST(group_members_are_added_and_removed),
+           SUITE_TEST(lists_of_history_carry_their_filters))
