@@ -161,7 +161,7 @@ API_TEST_LIBS = api/libapi.a common/libmodel.a $(TEST_LIBS) $(MHD_LIBS) $(GNUTLS
 API_FAKE = tests/api_fake.c tests/api_fake.h tests/suite.h
 
 UNIT_TESTS += tests/test_api_target tests/test_api_auth tests/test_api_route tests/test_api_http \
-	tests/test_api_put
+	tests/test_api_put tests/test_api_read tests/test_api_request
 
 tests_test_api_target_SOURCES = tests/test_api_target.c tests/suite.h
 tests_test_api_target_LDADD = $(API_TEST_LIBS)
@@ -173,6 +173,10 @@ tests_test_api_http_SOURCES = tests/test_api_http.c $(API_FAKE)
 tests_test_api_http_LDADD = $(API_TEST_LIBS)
 tests_test_api_put_SOURCES = tests/test_api_put.c $(API_FAKE)
 tests_test_api_put_LDADD = $(API_TEST_LIBS)
+tests_test_api_read_SOURCES = tests/test_api_read.c $(API_FAKE)
+tests_test_api_read_LDADD = $(API_TEST_LIBS)
+tests_test_api_request_SOURCES = tests/test_api_request.c $(API_FAKE)
+tests_test_api_request_LDADD = $(API_TEST_LIBS)
 
 # --- controller --------------------------------------------------------------------------------
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
