@@ -1,9 +1,9 @@
 /* etcdlab.c - see etcdlab.h. */
 #include "config.h"
 
-#include "etcdlab.h"
+#include "tests/etcdlab.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/clock.h"
 

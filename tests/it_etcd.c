@@ -1,10 +1,10 @@
 /* it_etcd.c - the etcd client against a real etcd (tests/with-etcd.sh). */
 #include "config.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "controller/etcd_watch.h"
-#include "etcdlab.h"
+#include "tests/etcdlab.h"
 
 START_TEST(a_transaction_does_what_its_compares_say)
 {

@@ -17,11 +17,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/leader.h"
-#include "etcdlab.h"
+#include "tests/etcdlab.h"
 
 /* ---- a controller ---------------------------------------------------------------------------- */
 
-/* g_assert here: these also run in the child, where there is no test to fail. */
+/* Its callbacks use g_assert: they also run in the child, where there is no test to fail. */
 
 struct controller {
     Leader *leader;
