@@ -35,4 +35,4 @@ db/migrations.c: db/gen-migrations.sh $(DB_MIGRATIONS)
 	$(SHELL) $(srcdir)/db/gen-migrations.sh $@ $$migrations
 
 CLEANFILES += db/migrations.c
-EXTRA_DIST += db/gen-migrations.sh $(DB_MIGRATIONS)
+EXTRA_DIST += db/README db/gen-migrations.sh $(DB_MIGRATIONS)

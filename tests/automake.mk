@@ -143,7 +143,7 @@ tests_test_db_LDADD = $(DB_TEST_LIBS)
 
 # Component tests: it_db.sh starts a PostgreSQL and runs these.
 COMPONENT_CHECKS += tests/it_db.sh
-EXTRA_DIST += tests/it_db.sh
+EXTRA_DIST += tests/it_db.sh tests/services.sh
 COMPONENTS += tests/it_db_schema tests/it_db_store tests/it_db_fault
 
 tests_it_db_schema_CPPFLAGS = $(tests_test_db_CPPFLAGS)
@@ -201,6 +201,10 @@ tests_it_leader_SOURCES = tests/it_leader.c tests/etcdlab.c tests/etcdlab.h test
 tests_it_leader_LDADD = $(LEADER_TEST_LIBS)
 
 # --- agent -------------------------------------------------------------------------------------
+
+# --- deploy ------------------------------------------------------------------------------------
+COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
+EXTRA_DIST += tests/test_certs.sh tests/it_services.sh
 
 # --- frame -------------------------------------------------------------------------------------
 if HAVE_CHECK
