@@ -1,7 +1,7 @@
 /* boot.S - first bytes of a lab guest's disk: from the BIOS to boot_main() in boot.c.
  *
  * The BIOS loads sector 0 to 0x7c00; it loads the rest of this program behind it, asks for the
- * memory map, enters 32-bit mode without paging and calls C.  Link address 0x7c00, one flat file. */
+ * memory map, enters 32-bit mode without paging and calls C.  Linked to 0x7c00, one flat file. */
 
 #define DATA_SEGMENT 0x18
 #define CODE_SEGMENT 0x10

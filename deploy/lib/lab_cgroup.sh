@@ -2,7 +2,7 @@
 # lab_cgroup.sh - control groups of deploy/lab, version 1 and 2.  Sourced, never run.
 #
 # Every host has one folder (GROUP = vrm-lab-N/cnaI) below each root.  Version 2 has one root,
-# version 1 has one for each controller.  All processes of a host are found, frozen and killed by it.
+# version 1 has one for each controller.  By it a host's processes are found, frozen, killed.
 
 readonly CGROUP_TOP=/sys/fs/cgroup
 
@@ -51,7 +51,7 @@ cgroup_make() # GROUP
             mkdir -p "$folder"
             cgroup_is_v2 || cgroup_fill_cpuset "$folder"
         done
-        # Version 2: processes live in leaves only, so the host's first ones get a leaf of their own.
+        # Version 2: processes live in leaves only, so the host's first ones get their own leaf.
         ! cgroup_is_v2 || mkdir -p "$folder/init"
     done
 }
@@ -94,7 +94,8 @@ cgroup_all_pids() # GROUP
 cgroup_write_below() # FOLDER FILE VALUE - writes the value into each file of that name
 {
     # shellcheck disable=SC2016 # expanded by the inner shell
-    find "$1" -name "$2" -exec sh -c 'for file; do echo "$0" >"$file"; done' "$3" {} + 2>/dev/null || true
+    find "$1" -name "$2" -exec sh -c 'for file; do echo "$0" >"$file"; done' "$3" {} + \
+        2>/dev/null || true
 }
 
 # Thawing goes down to each folder: version 1 freezes and thaws them one by one.

@@ -10,7 +10,7 @@ cmd_find_agent()
     if [[ ! -x $agent || -d $agent ]]; then
         [[ -z ${VRM_AGENT-} ]] || lab_die "VRM_AGENT '$agent': no such program"
         agent=$(command -v vrm-agent) ||
-            lab_die "no vrm-agent in $LAB_TOP/build or PATH: build it, set VRM_AGENT, or use --no-agent"
+            lab_die "no vrm-agent in $LAB_TOP/build or PATH: build it, or use --no-agent"
     fi
     realpath "$agent"
 }
@@ -63,7 +63,7 @@ cmd_parse_up() # ARGUMENT... - sets up_count and up_agent
         elif [[ -z $up_count && $word =~ ^[1-9][0-9]?$ ]] && ((word <= LAB_MAX_HOSTS)); then
             up_count=$word
         else
-            lab_usage "up '$word': must be a number of hosts from 1 to $LAB_MAX_HOSTS, or --no-agent"
+            lab_usage "up '$word': must be a number of hosts, 1 to $LAB_MAX_HOSTS, or --no-agent"
         fi
     done
     [[ -n $up_count ]] || lab_usage "up: how many hosts?"
@@ -81,7 +81,7 @@ cmd_hosts_to_start()
         if [[ $(host_state) == down ]]; then
             up_hosts+=("$H")
         elif [[ ! -d $H_DIR ]]; then
-            lab_die "$H runs, but $H_DIR is gone (another VRM_LAB_DIR?): run 'deploy/lab down' first"
+            lab_die "$H runs, but $H_DIR is gone (another VRM_LAB_DIR?): first 'deploy/lab down'"
         else
             lab_say "$H is $(host_state) already"
         fi
@@ -133,7 +133,8 @@ cmd_status_row() # HOST - prints its row; false if it is not well
     state=$(host_state)
     [[ ! -s $H_DIR/agent-program ]] || agent=$(host_agents)
     printf '%-6s %-9s %-13s %-5s %-13s %-5s %-9s %-6s %s\n' "$H" "$state" \
-        "$H_MGMT_IP" "$(net_link_state "$H_MGMT_LINK")" "$H_HA_IP" "$(net_link_state "$H_HA_LINK")" \
+        "$H_MGMT_IP" "$(net_link_state "$H_MGMT_LINK")" \
+        "$H_HA_IP" "$(net_link_state "$H_HA_LINK")" \
         "$(host_count libvirtd)" "$agent" "$(host_count qemu-system-x86_64)"
     [[ $state == up && $agent != 0 ]]
 }
@@ -178,7 +179,8 @@ cmd_pause()
 {
     cmd_living_host "$1"
     lab_step "$H stands still" cgroup_freeze "$H_GROUP" yes
-    wait_for 10 cgroup_is_frozen "$H_GROUP" || lab_die "$H: not all processes stand still after 10 s"
+    wait_for 10 cgroup_is_frozen "$H_GROUP" ||
+        lab_die "$H: not all processes stand still after 10 s"
 }
 
 cmd_cut()

@@ -12,7 +12,8 @@ conf_make_authority()
 
 conf_make_host()
 {
-    mkdir -p "$H_DIR"/{libvirt/qemu,pki/CA,pki/libvirt/private,lib,cache/qemu/capabilities,log/qemu,agent}
+    mkdir -p "$H_DIR"/{libvirt/qemu,pki/CA,pki/libvirt/private} \
+        "$H_DIR"/{lib,cache/qemu/capabilities,log/qemu,agent}
     [[ -e $LAB_CERTS/$H/client-key.pem ]] ||
         "$LAB_TOP/deploy/certs" host "$LAB_CERTS" "$H" "$H_MGMT_IP" "$H_HA_IP" "$H"
     conf_link_certs

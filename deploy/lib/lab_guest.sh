@@ -24,8 +24,9 @@ readonly GUEST_UNUSED=init_kprobe_trace,cubictcp_register,load_system_certificat
 crypto_kdf108_init,init_encrypted,fscrypt_init,init_trace_printk_function_export,slab_sysfs_init
 # The PM timer as clock: on a busy machine the TSC's speed is measured wrong, by a factor even.
 readonly GUEST_CMDLINE="console=ttyS0 quiet loglevel=3 panic=1 nokaslr nopti lsm=none audit=0
-    cryptomgr.notests random.trust_cpu=on rodata=off nowatchdog tsc=unstable clocksource=acpi_pm no_timer_check
-    8250.nr_uarts=1 i8042.nopnp i8042.noaux initcall_blacklist=$GUEST_UNUSED"
+    cryptomgr.notests random.trust_cpu=on rodata=off nowatchdog no_timer_check
+    tsc=unstable clocksource=acpi_pm 8250.nr_uarts=1 i8042.nopnp i8042.noaux
+    initcall_blacklist=$GUEST_UNUSED"
 
 # command | Debian package
 readonly GUEST_PROGRAMS='
@@ -159,7 +160,7 @@ guest_base()
 guest_path() # NAME - prints the path of its disk
 {
     [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$ ]] ||
-        lab_usage "NAME '$1': use 1 to 63 letters, digits, '.', '-', '_', the first a letter or digit"
+        lab_usage "NAME '$1': use 1 to 63 letters, digits, '.', '-', '_', first a letter or digit"
     printf '%s' "$LAB_STORE/$1.img"
 }
 

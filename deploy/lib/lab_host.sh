@@ -11,7 +11,9 @@ host_init_pid()
 {
     local pid
     for pid in $(cgroup_pids "$H_GROUP"); do
-        if grep -qsE '^NSpid:	[0-9]+	1$' "/proc/$pid/status" && [[ -n $(readlink "/proc/$pid/exe") ]]; then
+        # A dying one stays as a zombie for a while: without a program.
+        if grep -qsE '^NSpid:	[0-9]+	1$' "/proc/$pid/status" &&
+            readlink -q "/proc/$pid/exe" >/dev/null; then
             printf '%s' "$pid"
             return 0
         fi

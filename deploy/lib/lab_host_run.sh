@@ -138,14 +138,16 @@ mount_own()
 # keep NAME LOG COMMAND... - runs it again whenever it ends.
 keep()
 {
-    local name=$1 log=$2 status started
+    local name=$1 log=$2 status started delay
     shift 2
     while :; do
         status=0
         started=$SECONDS
         "$@" >>"$log" 2>&1 || status=$?
         echo "$name ended with status $status, starts again"
-        if ((SECONDS - started < 2)); then sleep "$FAILING_DELAY_S"; else sleep "$RESTART_DELAY_S"; fi
+        delay=$RESTART_DELAY_S
+        ((SECONDS - started >= 2)) || delay=$FAILING_DELAY_S
+        sleep "$delay"
     done
 }
 
