@@ -17,6 +17,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/dbq.c controller/dbq.h \
 	controller/drs.c controller/drs.h controller/drs_private.h \
 	controller/drs_apply.c \
+	controller/forget.c controller/forget.h \
 	controller/history.c controller/history.h \
 	controller/inventory.c controller/inventory.h \
 	controller/load.c controller/load.h \

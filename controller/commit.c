@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "controller/forget.h"
 #include "controller/runtime.h"
 #include "db/store_cluster.h"
 #include "db/store_datastore.h"
@@ -229,23 +230,26 @@ void commit_put_recommendation_of(Commit *commit, Recommendation *rec, const int
 /* ---- deletes ----------------------------------------------------------------------------------
  */
 
-#define DELETE_ENTRY(prefix)                                                                       \
+#define DELETE_ENTRY(prefix, FORGET_USES)                                                          \
     static bool delete_##prefix(Db *db, struct entry *entry, GError **error)                       \
     {                                                                                              \
         return store_##prefix##_delete(db, entry->id, entry->generation, error);                   \
     }                                                                                              \
     static void forget_##prefix(SnapshotBuilder *builder, struct entry *entry)                     \
     {                                                                                              \
+        FORGET_USES(builder, entry->id);                                                           \
         snapshot_builder_remove_##prefix(builder, entry->id);                                      \
     }                                                                                              \
     static const struct entry_ops prefix##_delete_entry = { delete_##prefix, forget_##prefix,      \
                                                             NULL };
 
-DELETE_ENTRY(cluster)
-DELETE_ENTRY(host)
-DELETE_ENTRY(group)
-DELETE_ENTRY(rule)
-DELETE_ENTRY(datastore)
+#define NO_USES(builder, id) (void)0
+
+DELETE_ENTRY(cluster, forget_parts_of_cluster)
+DELETE_ENTRY(host, forget_uses_of_host)
+DELETE_ENTRY(group, NO_USES)
+DELETE_ENTRY(rule, NO_USES)
+DELETE_ENTRY(datastore, NO_USES)
 
 static bool delete_vm(Db *db, struct entry *entry, GError **error)
 {
@@ -254,6 +258,7 @@ static bool delete_vm(Db *db, struct entry *entry, GError **error)
 
 static void forget_vm(SnapshotBuilder *builder, struct entry *entry)
 {
+    forget_uses_of_vm(builder, entry->id);
     snapshot_builder_remove_vm(builder, entry->id);
 }
 

@@ -179,6 +179,11 @@ tests_test_api_request_SOURCES = tests/test_api_request.c $(API_FAKE)
 tests_test_api_request_LDADD = $(API_TEST_LIBS)
 
 # --- controller --------------------------------------------------------------------------------
+UNIT_TESTS += tests/test_forget
+
+tests_test_forget_SOURCES = tests/test_forget.c tests/suite.h
+tests_test_forget_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
+
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
 
 UNIT_TESTS += tests/test_etcd
