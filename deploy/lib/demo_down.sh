@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# demo_down.sh - ends a demo and removes all of it, in whatever state it is.  Sourced, never run.
+
+readonly DOWN_TERM_LIMIT_S=8
+
+# The demo's own programs are known by their file, which nobody else runs.
+down_pids() # PROGRAM
+{
+    find /proc -mindepth 2 -maxdepth 2 -path '/proc/[0-9]*/exe' \
+        \( -lname "$DEMO_BUILD/$1" -o -lname "$DEMO_BUILD/$1 (deleted)" \) 2>/dev/null |
+        cut -d/ -f3 || true
+}
+
+down_signal() # SIGNAL PROGRAM
+{
+    local pids
+    mapfile -t pids < <(down_pids "$2")
+    ((${#pids[@]} == 0)) || kill "-$1" "${pids[@]}" 2>/dev/null || true
+}
+
+down_is_gone() # PROGRAM
+{
+    [[ -z $(down_pids "$1") ]]
+}
+
+down_controller()
+{
+    down_signal CONT vrmd
+    down_signal TERM vrmd
+    demo_wait_for "$DOWN_TERM_LIMIT_S" down_is_gone vrmd || down_signal KILL vrmd
+    demo_wait_for 5 down_is_gone vrmd || demo_die "vrmd survives kill -9: $(down_pids vrmd)"
+}
+
+down_remove_dir()
+{
+    if [[ -e $DEMO_MARK ]]; then
+        rm -rf --one-file-system "$DEMO_DIR"
+    elif [[ -d $DEMO_DIR && -n $(ls -A "$DEMO_DIR") ]]; then
+        demo_die "$DEMO_DIR was not made by deploy/demo (no $DEMO_MARK): left alone"
+    fi
+}
+
+# A demo that is still at work, by its process id and name.
+down_check_not_running()
+{
+    local pid
+    pid=$(cat "$DEMO_DIR/pid" 2>/dev/null) || return 0
+    [[ $pid != "$$" ]] || return 0
+    ! grep -qsz 'deploy/demo$' "/proc/$pid/cmdline" ||
+        demo_die "another deploy/demo (process $pid) is at work in $DEMO_DIR: end it first"
+}
+
+# The hosts before the services: an agent that loses its controller does no harm.
+down_everything()
+{
+    down_controller
+    "$DEMO_TOP/deploy/lab" down
+    "$DEMO_TOP/deploy/services" down
+    down_remove_dir
+}
+
+down_all()
+{
+    down_check_not_running
+    down_everything
+    echo "demo: down, nothing is left of it"
+}
+
+# Before a new start.  An unfit folder is refused before anything of it is touched.
+down_leftovers()
+{
+    down_check_not_running
+    if [[ -d $DEMO_DIR && ! -e $DEMO_MARK && -n $(ls -A "$DEMO_DIR") ]]; then
+        demo_die "$DEMO_DIR is not empty and was not made by deploy/demo: choose another VRM_DEMO_DIR"
+    fi
+    [[ -e $DEMO_MARK ]] || return 0
+    demo_say "an earlier demo is in $DEMO_DIR: it is removed first"
+    down_everything 2>&1 | sed 's/^/  /'
+}
+
+down_status()
+{
+    local status=0
+    if [[ ! -e $DEMO_MARK ]]; then
+        echo "demo: none in $DEMO_DIR"
+        exit 3
+    fi
+    if down_is_gone vrmd; then
+        echo "vrmd      down"
+        status=1
+    else
+        echo "vrmd      up, $DEMO_URL"
+    fi
+    "$DEMO_TOP/deploy/services" status || status=1
+    "$DEMO_TOP/deploy/lab" status || status=1
+    exit "$status"
+}
