@@ -7,13 +7,13 @@
 #define VRM_AGENT_AGENT_H
 
 #include <glib.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/hv.h"
 #include "agent/watch.h"
 #include "agentproto/msg.h"
+#include "base/json.h"
 
 typedef struct Agent Agent;
 

@@ -1,7 +1,7 @@
 /* api_fake.c - see api_fake.h. */
 #include "config.h"
 
-#include "api_fake.h"
+#include "tests/api_fake.h"
 
 #include <check.h>
 #include <string.h>

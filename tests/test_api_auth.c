@@ -3,7 +3,7 @@
 
 #include "api/auth.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 static bool alive(Auth *auth, const char *token, int64_t now_ms)
 {

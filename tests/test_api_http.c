@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "api/cert.h"
-#include "api_fake.h"
+#include "tests/api_fake.h"
 #include "base/err.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 /* ---- a controller with its own thread
  * ---------------------------------------------------------------- */

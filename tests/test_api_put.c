@@ -1,9 +1,9 @@
 /* test_api_put.c - from request bodies to operations: what is taken, what is refused and how. */
 #include "config.h"
 
-#include "api_fake.h"
+#include "tests/api_fake.h"
 #include "base/err.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 #define C117     FAKE_S "/clusters/117"
 #define VM35     FAKE_S "/vms/i-00000035"

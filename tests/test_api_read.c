@@ -1,9 +1,9 @@
 /* test_api_read.c - what clients read: fields, types, filters, pages. */
 #include "config.h"
 
-#include "api_fake.h"
+#include "tests/api_fake.h"
 #include "base/err.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 #define U(kind) FAKE_URN ":" kind
 

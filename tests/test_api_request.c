@@ -1,10 +1,10 @@
 /* test_api_request.c - what holds for every call: log-in, conflicts, waiting, refusals. */
 #include "config.h"
 
-#include "api_fake.h"
+#include "tests/api_fake.h"
 #include "base/err.h"
 #include "model/reason.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 #define C117  FAKE_S "/clusters/117"
 #define START FAKE_S "/vms/i-00000037/action/start"

@@ -3,9 +3,9 @@
 
 #include "api/route.h"
 
-#include "api_fake.h"
+#include "tests/api_fake.h"
 #include "base/err.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 /* Values for the placeholders, of objects that exist. */
 static char *example(const char *pattern)
