@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # names are shared with the other files
 # demo_api.sh - the REST API as deploy/demo uses it: curl and jq.  Sourced, never run.
 
 readonly API_LIMIT_S=40

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the names below are read by the other files
 # demo_common.sh - settings, words, steps and waiting for deploy/demo.  Sourced, never run.
 
 readonly DEMO_MAX_DIR=60 # PostgreSQL's socket is below it, and its path is limited
@@ -130,7 +131,11 @@ demo_start()
     DEMO_JOB_START[$name]=$SECONDS
     shift 2
     set -m # a process group of its own, so that it can be ended as a whole
-    (set -e; "$@") </dev/null >>"$DEMO_LOGS/$name.log" 2>&1 &
+    (
+        set -e
+        "$@"
+        echo "$SECONDS" >"$DEMO_LOGS/$name.end"
+    ) </dev/null >>"$DEMO_LOGS/$name.log" 2>&1 &
     DEMO_JOB_PID[$name]=$!
     set +m
 }
@@ -145,19 +150,30 @@ demo_join() # NAME...
             sleep 0.2
         done
         wait "${DEMO_JOB_PID[$name]}"
-        demo_done "${DEMO_JOB_TEXT[$name]}" $((SECONDS - DEMO_JOB_START[$name]))
+        demo_done "${DEMO_JOB_TEXT[$name]}" \
+            $(($(<"$DEMO_LOGS/$name.end") - DEMO_JOB_START[$name]))
         unset "DEMO_JOB_PID[$name]"
         DEMO_STEP=''
     done
 }
 
-demo_on_exit()
+# A dpkg that is killed leaves the machine with half an installation: wait until it has ended.
+demo_end_jobs()
 {
-    local status=$? pid log
-    [[ $BASHPID == "$$" ]] || return 0
+    local pid end=$((SECONDS + 120))
     for pid in "${DEMO_JOB_PID[@]}"; do
+        while grep -qs "^[0-9]* (dpkg) . [0-9]* $pid " /proc/[0-9]*/stat && ((SECONDS < end)); do
+            sleep 0.2
+        done
         kill -- "-$pid" 2>/dev/null || true
     done
+}
+
+demo_on_exit()
+{
+    local status=$? log
+    [[ $BASHPID == "$$" ]] || return 0
+    demo_end_jobs
     rm -f "$DEMO_DIR/pid"
     [[ $status != 0 && -n $DEMO_STEP ]] || return 0
     demo_erase

@@ -1,11 +1,14 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # names are shared with the other files
 # demo_drs.sh - imbalance, plan, live migrations, result.  Sourced, never run.
 
 readonly DRS_DATA_LIMIT_S=90
 readonly DRS_MOVES_LIMIT_S=90
 readonly DRS_MIN_MOVES=3
-# As long as the controller's window: until then load from the boot of the guests is in it.
-readonly DRS_SETTLE_S=30
+readonly DRS_BOOT_LIMIT_S=40
+# All but one sample of the controller's window: that one the percentile passes over.
+readonly DRS_SETTLE_S=21
+readonly DRS_IDLE_PERCENT=10 # of a CPU; a guest that boots takes a whole one
 
 # --- where things stand -----------------------------------------------------------------------
 
@@ -38,12 +41,29 @@ drs_measure()
     [[ $(jq -r .decided <<<"$BALANCE") == true ]]
 }
 
+# True when no idle guest boots any more: what booting costs must not count as load.
+drs_is_booted()
+{
+    local mhz
+    mhz=$(api_ask '.hosts[0].cpuMHz' GET "$SITE/hosts")
+    [[ $(api GET "$SITE/vms?limit=100&detail=0" | jq --argjson limit $((mhz * DRS_IDLE_PERCENT / 100)) '
+        [.vms[] | select(.name | startswith("idle"))
+         | select(.params.sampleAgeMs == null or (.params.usedMHz | tonumber) > $limit)] | length') == 0 ]]
+}
+
+drs_figure()
+{
+    LC_ALL=C printf '%.3f' "$(jq -r .currentStdev <<<"$BALANCE")"
+}
+
 drs_wait_for_data()
 {
-    local end=$((SECONDS + DRS_SETTLE_S))
+    local i
     DEMO_STEP=balance
-    while ((SECONDS < end)); do
-        demo_transient "  ...  load is measured for $((end - SECONDS)) s more: what booting cost must not count"
+    demo_transient "  ...  the guests boot"
+    demo_wait_for "$DRS_BOOT_LIMIT_S" drs_is_booted || true # then what was measured counts
+    for ((i = DRS_SETTLE_S; i > 0; i--)); do
+        demo_transient "  ...  load is measured, $i s more"
         sleep 1
     done
     demo_wait_for "$DRS_DATA_LIMIT_S" drs_measure ||
@@ -55,25 +75,25 @@ drs_wait_for_data()
 
 drs_show_plan()
 {
-    local n=0 vm from to reason overload balance ms mb text
-    while IFS=$'\t' read -r vm from to reason overload balance ms mb text; do
+    local n=0 vm from to reason gain cost text
+    while IFS=$'\t' read -r vm from to reason gain cost text; do
         n=$((n + 1))
-        demo_say "$(printf '  %d. %s%s%s: %s -> %s   %s   gain: imbalance -%s permille%s   cost: %s ms, %s MB' \
-            "$n" "$BOLD" "$vm" "$PLAIN" "$from" "$to" "$reason" "$balance" \
-            "$([[ $overload == 0 ]] || echo ", overload -$overload MHz")" "$ms" "$mb")"
-        demo_say "     $DIM$text$PLAIN"
-    done < <(api_ask '.recommendations[] | [.vmRecommendation.vmName, .vmRecommendation.sourceHostName,
-        .vmRecommendation.destinationHostName, .reason, .gain.overloadMHz, .gain.imbalancePermille,
-        .cost.durationMs, .cost.copyMB, .reasonText] | map(tostring) | join("\t")' \
+        demo_say "  $n. $BOLD$vm$PLAIN $from -> $to  $reason: $text"
+        demo_say "     ${DIM}gain: $gain; cost: $cost$PLAIN"
+    done < <(api_ask '.recommendations[]
+        | [.vmRecommendation.vmName, .vmRecommendation.sourceHostName,
+           .vmRecommendation.destinationHostName, .reason,
+           "imbalance -\(.gain.imbalancePermille / 1000)"
+           + (if .gain.overloadMHz > 0 then ", overload -\(.gain.overloadMHz) MHz" else "" end),
+           "\(.cost.durationMs / 1000) s, \(.cost.copyMB) MB to copy", .reasonText] | join("\t")' \
         GET "$CLUSTER/drsrecommendations?limit=100")
-    ((n > 0)) || demo_say "  none: $(jq -r .verdict <<<"$BALANCE")"
 }
 
 drs_plan()
 {
     demo_title "3  The imbalance, and what DRS would do about it"
     drs_wait_for_data
-    BEFORE=$(jq -r .currentStdev <<<"$BALANCE")
+    BEFORE=$(drs_figure)
     drs_show_hosts
     demo_say "  imbalance $BOLD$BEFORE$PLAIN (standard deviation of the hosts' load; 0 is even)"
     demo_say ""
@@ -86,7 +106,7 @@ drs_plan()
 drs_migrations()
 {
     api_ask '.tasks | sort_by(.taskId | tonumber)[] | [.taskId, .entityName, .params.sourceHost,
-        .params.destinationHost, .status, .progress,
+        .params.destinationHost, .status,
         (.localFinishTime - .localStartTime), .reasonDes] | map(tostring) | join("\t")' \
         GET "$SITE/tasks?type=MigrateVmTask&limit=100"
 }
@@ -105,25 +125,33 @@ drs_show_end()
     fi
 }
 
+# The list tells which migrations there are; how far one is, the task itself says.
+drs_show_running() # ID VM FROM TO
+{
+    local progress
+    progress=$(api_ask .progress GET "$SITE/tasks/$1")
+    N_RUNNING=$((N_RUNNING + 1))
+    DRS_NOW+="  $2 $3->$4 $progress %"
+    # Without a line that can be rewritten, one for each quarter is enough.
+    if [[ -z $DEMO_TTY && ${DRS_SEEN[$1]-} != $((progress / 25)) ]]; then
+        demo_say "  ...  $2 $3 -> $4  $progress %"
+    fi
+    DRS_SEEN[$1]=$((progress / 25))
+}
+
 # drs_watch_once - shows what is new; sets N_RUNNING.
 drs_watch_once()
 {
-    local id vm from to status progress ms reason now=''
+    local id vm from to status ms reason
     N_RUNNING=0
-    while IFS=$'\t' read -r id vm from to status progress ms reason; do
+    DRS_NOW=''
+    while IFS=$'\t' read -r id vm from to status ms reason; do
         case $status in
         success | failed) drs_show_end "$id" "$vm" "$from" "$to" "$status" "$ms" "$reason" ;;
-        *)
-            N_RUNNING=$((N_RUNNING + 1))
-            now+="  $vm $from->$to $progress %"
-            if [[ -z $DEMO_TTY && ${DRS_SEEN[$id]-} != "$progress" ]]; then
-                demo_say "  ...  $vm $from -> $to  $progress %"
-            fi
-            DRS_SEEN[$id]=$progress
-            ;;
+        *) drs_show_running "$id" "$vm" "$from" "$to" ;;
         esac
     done < <(drs_migrations)
-    [[ -z $now ]] || demo_transient "  ...$now"
+    [[ -z $DRS_NOW ]] || demo_transient "  ...$DRS_NOW"
 }
 
 drs_is_even()
@@ -132,7 +160,7 @@ drs_is_even()
     ((N_RUNNING == 0 && N_MOVES > 0)) || return 1
     BALANCE=$(api GET "$CLUSTER/drsBalance")
     [[ $(jq -r '.decided and .recommendationQuantity == 0' <<<"$BALANCE") == true &&
-        -z $(api_ask '.tasks[].taskId' GET "$SITE/tasks?type=ApplyDrsTask&status=running&limit=1") ]]
+        -z $(api_ask '.tasks[].taskId' GET "$SITE/tasks?type=ApplyDrsRecommendationTask&status=running&limit=1") ]]
 }
 
 drs_automatic()
@@ -140,6 +168,7 @@ drs_automatic()
     demo_title "4  DRS on automatic"
     DEMO_STEP=automatic
     declare -gA DRS_SHOWN=() DRS_SEEN=()
+    demo_say "  it plans anew from the newest load, so its moves may differ from those above"
     N_MOVES=0
     api PUT "$CLUSTER" '{"drsSetting":{"drsLevel":3}}' >>"$DEMO_LOGS/automatic.log"
     if ! demo_wait_for "$DRS_MOVES_LIMIT_S" drs_is_even; then
@@ -190,7 +219,7 @@ drs_result()
     DEMO_STEP=result
     demo_title "5  The balance afterwards"
     demo_wait_for "$DRS_DATA_LIMIT_S" drs_measure || demo_die "DRS cannot judge: $BALANCE"
-    AFTER=$(jq -r .currentStdev <<<"$BALANCE")
+    AFTER=$(drs_figure)
     n_down=$(drs_count_down 2>>"$DEMO_LOGS/result.log")
     drs_show_hosts
     demo_say "  imbalance $BEFORE before, $BOLD$AFTER$PLAIN now; took $SECONDS s in all"

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # names are shared with the other files
 # demo_setup.sh - from packages to a running controller, for deploy/demo.  Sourced, never run.
 #
 # What can be done beside each other is: while the compiler works, packages come over the network.
@@ -56,7 +57,7 @@ setup_build()
     setup_copy_source
     (cd "$DEMO_DIR/src" && ./autogen.sh)
     mkdir -p "$DEMO_BUILD"
-    cd "$DEMO_BUILD"
+    cd "$DEMO_BUILD" || return
     "$DEMO_DIR/src/configure" --disable-dependency-tracking CC="$compiler" CFLAGS='-O1'
     make -j"$(nproc)" vrmd vrm-agent
 }
@@ -114,7 +115,8 @@ key_file = $certs/controller-key.pem
 
 [drs]
 interval_s = 5
-window_s = 30
+window_s = 25
+max_age_s = 20
 min_samples = 4
 END_OF_CONF
 }
@@ -131,7 +133,7 @@ setup_controller()
     (umask 077 && setup_write_conf >"$DEMO_DIR/vrmd.conf")
     "$DEMO_BUILD/vrmd" --config "$DEMO_DIR/vrmd.conf" --check-config
     (
-        cd "$DEMO_DIR"
+        cd "$DEMO_DIR" || exit
         exec setsid "$DEMO_BUILD/vrmd" --config "$DEMO_DIR/vrmd.conf" \
             </dev/null >>"$DEMO_LOGS/vrmd.log" 2>&1
     ) &
