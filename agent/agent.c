@@ -56,6 +56,7 @@ struct Agent {
     char *boot_id;
     unsigned max_commands;
     guint beat_timer, ask_timer;
+    unsigned n_running; /* workers' jobs whose result has not come back */
     bool stopped;
 };
 
@@ -270,6 +271,7 @@ static void run_done(void *data, bool ran)
 {
     struct run *run = data;
 
+    run->agent->n_running--;
     if (ran && is_open(run))
         ask_later(run->agent, run->job);
     else if (ran)
@@ -317,6 +319,7 @@ static void dispatch(Agent *agent, const char *uuid)
         g_free(run);
         return;
     }
+    agent->n_running++;
     job->report.state = COMMAND_RUNNING;
     tell_command(agent, job);
 }
@@ -826,10 +829,9 @@ void agent_stop(Agent *agent)
     watch_hub_end_all(agent->hub);
 }
 
-bool agent_is_idle(Agent *agent)
+bool agent_is_idle(const Agent *agent)
 {
-    return work_pool_depth(agent->workers) == 0 && work_pool_depth(agent->waiting) == 0 &&
-           disk_is_idle(agent->disk);
+    return agent->n_running == 0 && disk_is_idle(agent->disk);
 }
 
 bool agent_free(Agent *agent)

@@ -25,6 +25,9 @@ agent_libagent_a_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
 # What a program with libagent links before BASE_LIBS.
 AGENT_LIBS = agent/libagent.a agentproto/libagentproto.a common/libmodel.a $(MHD_LIBS) $(GNUTLS_LIBS)
 
+check_LIBRARIES += agent/libhvfake.a
+agent_libhvfake_a_SOURCES = agent/hv_fake.c agent/hv_fake.h
+
 sbin_PROGRAMS += vrm-agent
 vrm_agent_SOURCES = \
 	agent/hv_libvirt.c agent/hv_libvirt.h \

@@ -15,6 +15,7 @@ struct Disk {
     size_t size;      /* about; of the journal, as far as writes were done */
     size_t last_size; /* after the last rewriting */
     bool rewriting;
+    unsigned n_waiting; /* tasks whose done has not run */
 };
 
 struct task {
@@ -60,6 +61,7 @@ static void finish(struct task *task)
             log_error("cannot rewrite the journal", "ERROR", task->error->message, NULL);
     }
     task->disk->size = task->size;
+    task->disk->n_waiting--;
     if (task->write.done)
         task->write.done(&task->write, task->error);
     g_free(task->write.line);
@@ -81,6 +83,7 @@ static void submit(Disk *disk, struct task *task)
 {
     task->disk = disk;
     task->size = disk->size;
+    disk->n_waiting++;
     if (work_pool_submit(disk->pool, "journal", run, done, task))
         return;
     err_set(&task->error, VRM_ERR_UNAVAILABLE, "the agent is ending");
@@ -109,9 +112,9 @@ bool disk_wants_rewrite(const Disk *disk, size_t least)
     return !disk->rewriting && disk->size > least && disk->size / 2 > disk->last_size;
 }
 
-bool disk_is_idle(Disk *disk)
+bool disk_is_idle(const Disk *disk)
 {
-    return work_pool_depth(disk->pool) == 0;
+    return disk->n_waiting == 0;
 }
 
 void disk_free(Disk *disk)

@@ -28,7 +28,7 @@ void disk_rewrite(Disk *disk, char *lines);
 /* The journal is longer than least, twice as long as when it was last written anew, and no
  * rewriting is under way. */
 bool disk_wants_rewrite(const Disk *disk, size_t least);
-bool disk_is_idle(Disk *disk);
+bool disk_is_idle(const Disk *disk);
 void disk_free(Disk *disk);
 
 #endif /* VRM_AGENT_DISK_H */

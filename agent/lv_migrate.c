@@ -293,6 +293,26 @@ static bool watch_job(struct watch *watch)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* What libvirt says when the other host's libvirtd dies, hangs or loses its network. */
+static bool is_lost_target(const virError *saved)
+{
+    return saved && (saved->domain == VIR_FROM_RPC || saved->domain == VIR_FROM_REMOTE ||
+                     (saved->message && strstr(saved->message, "client socket is closed")));
+}
+
+static void set_libvirt_reason(const struct watch *watch, GError **error)
+{
+    const char *target = watch->migration->args->target_name;
+    const virError *saved = watch->transfer->error;
+    g_autofree char *what = g_strdup_printf("migration to %s", target);
+
+    if (is_lost_target(saved))
+        err_set(error, VRM_ERR_UNAVAILABLE, "%s: the connection to its libvirtd broke: %s", what,
+                saved->message);
+    else
+        lv_set_saved_error(error, saved, what, false);
+}
+
 /* Why it failed: our own will first, then libvirt's words. */
 static void set_reason(const struct watch *watch, GError **error)
 {
@@ -308,11 +328,10 @@ static void set_reason(const struct watch *watch, GError **error)
                 target, watch->migration->args->timeout_ms / MS_PER_S, report->progress,
                 report->remaining_mb, report->dirty_mbps);
     } else if (!watch->transfer) {
-        err_set(error, VRM_ERR_CONFLICT, "migration to %s ended without success", target);
+        err_set(error, VRM_ERR_CONFLICT, "migration to %s was interrupted and did not succeed",
+                target);
     } else {
-        g_autofree char *what = g_strdup_printf("migration to %s", target);
-
-        lv_set_saved_error(error, watch->transfer->error, what, false);
+        set_libvirt_reason(watch, error);
     }
 }
 
@@ -328,7 +347,7 @@ static void take_figures(struct watch *watch, struct command_report *ret_result)
             break;
         lv_wait_ms(QUICK_MS);
     }
-    ret_result->elapsed_ms = clock_now_ms() - watch->begun_ms;
+    ret_result->elapsed_ms = MAX(clock_now_ms() - watch->begun_ms, trace.elapsed_ms);
     ret_result->dirty_mbps = watch->report.dirty_mbps;
     ret_result->downtime_ms = trace.downtime_ms;
     ret_result->transferred_mb = MAX(trace.transferred_mb, watch->report.transferred_mb);

@@ -206,6 +206,12 @@ tests_it_leader_SOURCES = tests/it_leader.c tests/etcdlab.c tests/etcdlab.h test
 tests_it_leader_LDADD = $(LEADER_TEST_LIBS)
 
 # --- agent -------------------------------------------------------------------------------------
+AGENT_TEST_LIBS = agent/libhvfake.a $(AGENT_LIBS) $(TEST_LIBS)
+
+UNIT_TESTS += tests/test_agent_core
+
+tests_test_agent_core_SOURCES = tests/test_agent_core.c tests/suite.h tests/tempdir.h
+tests_test_agent_core_LDADD = $(AGENT_TEST_LIBS)
 
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
