@@ -157,7 +157,8 @@ int64_t hostinfo_parse_name_mhz(const char *cpu_name)
     value = g_ascii_strtod(at + 1, &unit);
     if (value <= 0 || value > 1e6)
         return 0;
-    unit = g_strchug(unit);
+    while (g_ascii_isspace(*unit))
+        unit++;
     if (g_str_has_prefix(unit, "GHz"))
         return (int64_t)(value * MHZ_PER_GHZ + 0.5);
     return g_str_has_prefix(unit, "MHz") ? (int64_t)(value + 0.5) : 0;

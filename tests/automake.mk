@@ -208,10 +208,31 @@ tests_it_leader_LDADD = $(LEADER_TEST_LIBS)
 # --- agent -------------------------------------------------------------------------------------
 AGENT_TEST_LIBS = agent/libhvfake.a $(AGENT_LIBS) $(TEST_LIBS)
 
-UNIT_TESTS += tests/test_agent_core
+UNIT_TESTS += tests/test_agent_core \
+	tests/test_agent_domxml \
+	tests/test_agent_hostinfo \
+	tests/test_agent_journal \
+	tests/test_agent_server \
+	tests/test_agent_stats \
+	tests/test_agent_volume
+EXTRA_DIST += tests/golden/agent-small-qemu.xml tests/golden/agent-big-kvm.xml \
+	tests/golden/agent-big-qemu.xml
 
 tests_test_agent_core_SOURCES = tests/test_agent_core.c tests/suite.h tests/tempdir.h
 tests_test_agent_core_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_domxml_SOURCES = tests/test_agent_domxml.c tests/suite.h
+tests_test_agent_domxml_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_hostinfo_SOURCES = tests/test_agent_hostinfo.c tests/suite.h tests/tempdir.h
+tests_test_agent_hostinfo_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_journal_SOURCES = tests/test_agent_journal.c tests/suite.h tests/tempdir.h
+tests_test_agent_journal_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_server_SOURCES = tests/test_agent_server.c tests/suite.h tests/tempdir.h \
+	tests/testcerts.c tests/testcerts.h
+tests_test_agent_server_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_stats_SOURCES = tests/test_agent_stats.c tests/suite.h
+tests_test_agent_stats_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_volume_SOURCES = tests/test_agent_volume.c tests/suite.h tests/tempdir.h
+tests_test_agent_volume_LDADD = $(AGENT_TEST_LIBS)
 
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
