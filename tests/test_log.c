@@ -52,7 +52,10 @@ END_TEST
 static void nasty(void)
 {
     log_info("two\nlines", "VM", "a b", "NOTE", "say \"hi\"\\", "EMPTY", "", "ESC", "\x1b[31m\n",
-             "UTF", "\xc3\xa9", NULL);
+             "UTF", "\xc3\xa9", "CSI",
+             "\xc2\x9b"
+             "2J",
+             NULL);
 }
 
 START_TEST(a_value_cannot_forge_a_line_or_a_field)
@@ -60,7 +63,7 @@ START_TEST(a_value_cannot_forge_a_line_or_a_field)
     g_autofree char *text = capture(nasty);
 
     ck_assert_str_eq(text, "info  two\\x0alines VM=\"a b\" NOTE=\"say \\\"hi\\\"\\\\\" EMPTY=\"\" "
-                           "ESC=\\x1b[31m\\x0a UTF=\xc3\xa9\n");
+                           "ESC=\\x1b[31m\\x0a UTF=\xc3\xa9 CSI=\\xc2\\x9b2J\n");
 }
 END_TEST
 

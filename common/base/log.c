@@ -49,29 +49,56 @@ bool log_enabled(enum log_level level)
     return (int)level <= atomic_load_explicit(&sink.level, memory_order_relaxed);
 }
 
-static void append_escaped(GString *line, const char *text, gssize len, bool quoted)
+/* How many bytes here are a control character: C0 and DEL are one, C1 two (C2 80 .. C2 9F). */
+static size_t control_len(const unsigned char *at, size_t n_left)
 {
-    for (gssize i = 0; len < 0 ? text[i] != '\0' : i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
+    if (at[0] < 0x20 || at[0] == 0x7f)
+        return 1;
+    return n_left >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0 ? 2 : 0;
+}
 
-        if (c < 0x20 || c == 0x7f)
-            g_string_append_printf(line, "\\x%02x", (unsigned)c);
-        else if (quoted && (c == '"' || c == '\\'))
-            g_string_append_printf(line, "\\%c", (int)c);
-        else
-            g_string_append_c(line, (char)c);
+static void append_escaped(GString *line, const char *text, size_t len, bool quoted)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *end = at + len;
+
+    while (at < end) {
+        size_t n_control = control_len(at, (size_t)(end - at));
+
+        if (n_control > 0) {
+            for (; n_control > 0; n_control--)
+                g_string_append_printf(line, "\\x%02x", (unsigned)*at++);
+            continue;
+        }
+        if (quoted && (*at == '"' || *at == '\\'))
+            g_string_append_c(line, '\\');
+        g_string_append_c(line, (char)*at++);
     }
+}
+
+static size_t field_len(const GLogField *field)
+{
+    return field->length < 0 ? strlen(field->value) : (size_t)field->length;
+}
+
+static bool needs_quotes(const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (strchr(" \"\\=", value[i]))
+            return true;
+    }
+    return len == 0;
 }
 
 static void append_field(GString *line, const GLogField *field)
 {
-    const char *value = field->value;
-    bool quoted = field->length < 0 && (value[0] == '\0' || strpbrk(value, " \"\\=") != NULL);
+    size_t len = field_len(field);
+    bool quoted = needs_quotes(field->value, len);
 
     g_string_append_printf(line, " %s=", field->key);
     if (quoted)
         g_string_append_c(line, '"');
-    append_escaped(line, value, field->length, quoted);
+    append_escaped(line, field->value, len, quoted);
     if (quoted)
         g_string_append_c(line, '"');
 }
@@ -100,7 +127,7 @@ static void write_stderr(enum log_level level, const GLogField *fields, size_t n
     g_string_append_printf(line, "%s %-5s ", when, levels[level].name);
     for (size_t i = 0; i < n_fields; i++) {
         if (strcmp(fields[i].key, "MESSAGE") == 0)
-            append_escaped(line, fields[i].value, fields[i].length, false);
+            append_escaped(line, fields[i].value, field_len(&fields[i]), false);
     }
     for (size_t i = 0; i < n_fields; i++) {
         if (!is_implicit_field(fields[i].key))
