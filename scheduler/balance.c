@@ -17,6 +17,9 @@
 /* Search and prune feed each other; it settles in two or three rounds. */
 #define MAX_ROUNDS 8
 
+/* VMs that were in the way of an order and get a second chance. */
+#define MAX_SECOND_TRIES 8
+
 /* The hottest host may exceed the mean by this many thresholds before one hot host in a big, else
  * even cluster counts as imbalance. */
 #define SPREAD_PER_THRESHOLD 4
@@ -155,15 +158,17 @@ static bool is_worth_balancing(const Layout *l, const struct balance_level *leve
 
 static void search_layout(Search *search, const struct balance_level *level)
 {
-    bool even, changed = true;
+    bool even = false, changed = true;
 
     search_repair(search);
-    even = is_worth_balancing(search->layout, level);
     for (int round = 0; round < MAX_ROUNDS && changed; round++) {
+        even = even || is_worth_balancing(search->layout, level);
         changed = even && search_even(search);
         changed = search_prune(search) || changed;
         changed = search_repair(search) || changed;
     }
+    if (!even && is_worth_balancing(search->layout, level)) /* by the last repair */
+        search_even(search);
 }
 
 /* What each VM's move is worth, from what its undoing would cost. */
@@ -186,20 +191,81 @@ static struct order_rank *rank_moves(const Search *search)
     return rank;
 }
 
+/* An order of all moves of the layout; NULL and the VM that is in the way if there is none. */
+static Order *try_order(const Search *search, uint32_t *ret_dropped)
+{
+    g_autofree struct order_rank *rank = rank_moves(search);
+    g_autoptr(Order) order = order_new(search->layout, rank);
+
+    if (order->dropped.len == 0)
+        return g_steal_pointer(&order);
+    *ret_dropped = order->dropped.items[0];
+    return NULL;
+}
+
+/* Goes on from the present layout with one VM allowed again; back to where it was if that ends
+ * without an order. */
+static Order *try_again_with(Search *search, const struct balance_level *level, uint32_t vm)
+{
+    Layout *l = search->layout;
+    const uint32_t n_vms = l->problem->n_vms;
+    g_autofree uint32_t *at = g_memdup2(l->at, (n_vms + 1) * sizeof(*at));
+    Order *order;
+    uint32_t dropped;
+
+    search->banned[vm] = false;
+    search_layout(search, level);
+    order = try_order(search, &dropped);
+    if (order)
+        return order;
+    search->banned[vm] = true;
+    for (uint32_t v = 0; v < n_vms; v++)
+        layout_move(l, v, at[v]);
+    return NULL;
+}
+
+/* Now that an order is found: perhaps a VM that stood in the way of another layout has a place in
+ * this one.  Otherwise the next run would find the move that this one left out. */
+static Order *improve_order(Search *search, const struct balance_level *level, Order *order)
+{
+    int tries = MAX_SECOND_TRIES;
+
+    for (uint32_t v = 0; v < search->layout->problem->n_vms && tries > 0; v++) {
+        Order *better;
+
+        if (!search->banned[v])
+            continue;
+        tries--;
+        better = try_again_with(search, level, v);
+        if (better) {
+            order_free(order);
+            order = better;
+        }
+    }
+    return order;
+}
+
 /* Searches until every move has its place in an order. */
 static Order *find_order(Search *search, const struct balance_level *level)
 {
-    for (;;) {
-        g_autofree struct order_rank *rank = NULL;
-        g_autoptr(Order) order = NULL;
+    Order *order;
+    uint32_t dropped;
 
+    search_layout(search, level);
+    while ((order = try_order(search, &dropped)) == NULL) {
+        search_restart_without(search, dropped);
         search_layout(search, level);
-        rank = rank_moves(search);
-        order = order_new(search->layout, rank);
-        if (order->dropped.len == 0)
-            return g_steal_pointer(&order);
-        search_restart_without(search, order->dropped.items[0]);
     }
+    return improve_order(search, level, order);
+}
+
+static uint32_t count_banned(const Search *search)
+{
+    uint32_t n = 0;
+
+    for (uint32_t v = 0; v < search->layout->problem->n_vms; v++)
+        n += search->banned[v] ? 1 : 0;
+    return n;
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -221,6 +287,9 @@ static void say_moves(Plan *plan, const Search *search, const char *left_out)
         g_string_append_printf(text, ", VMs misplaced by rules %" PRId64 " -> %" PRId64,
                                a->must_broken + a->should_broken,
                                b->must_broken + b->should_broken);
+    if (plan->n_unordered > 0)
+        g_string_append_printf(text, "; %u more VMs wait for room that these moves make",
+                               plan->n_unordered);
     if (search->full)
         g_string_append_printf(text, "; more next time, one plan has at most %u moves",
                                search->max_moves);
@@ -286,6 +355,7 @@ static void fill_plan(Plan *plan, const Problem *p, int number)
     if (!can_decide(layout, plan))
         return;
     order = find_order(search, level);
+    plan->n_unordered = count_banned(search);
     compose_moves(plan, p, order, FILTER_USE_DRS);
     if (plan->moves.len > 0)
         say_moves(plan, search, left_out);

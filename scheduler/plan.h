@@ -73,7 +73,9 @@ typedef struct Plan {
     struct plan_measure before, after;
     struct plan_move_vec moves;
     struct plan_stay_vec stays;
-    int64_t makespan_ms; /* expected duration of the whole, with the caps */
+    uint32_t n_unordered; /* VMs left out because their moves had no safe order; the next plan, made
+                           * when this one is done, may find one */
+    int64_t makespan_ms;  /* expected duration of the whole, with the caps */
 } Plan;
 
 Plan *plan_new(int64_t cluster_id);
