@@ -257,36 +257,44 @@ static char *compare_host(const Layout *l, uint32_t vm, uint32_t host)
                            text, l->problem->vm_cost_ms[vm], l->problem->vm_cost_mb[vm]);
 }
 
+/* Both are in the cluster's problem or the VM is not placed. */
+static char *why_not_host(const Problem *problem, int64_t vm_id, int64_t host_id)
+{
+    const struct layout_price free_moves = { 0 };
+    g_autoptr(Layout) layout = layout_new(problem, &free_moves);
+    uint32_t v = problem_find_vm(problem, vm_id);
+    uint32_t h = problem_find_host(problem, host_id);
+    enum filter_id id;
+
+    if (v == NO_INDEX)
+        return g_strdup_printf("%s: the VM is on no host of this cluster", problem->host[h]->name);
+    if (layout->at[v] == h)
+        return g_strdup_printf("%s: the VM is there", problem->host[h]->name);
+    id = filter_first(layout, v, h, layout->at[v] != NO_INDEX ? FILTER_USE_USER : FILTER_USE_START);
+    if (id != FILTER_NONE)
+        return filter_text(layout, v, h, id);
+    return compare_host(layout, v, h);
+}
+
 char *explain_why_not(const Snapshot *snap, int64_t vm_id, int64_t host_id,
                       const struct sched_params *params, GError **error)
 {
-    const struct layout_price free_moves = { 0 };
     const Vm *vm = snapshot_vm(snap, vm_id);
     const Host *host = snapshot_host(snap, host_id);
     g_autoptr(Problem) problem = NULL;
-    g_autoptr(Layout) layout = NULL;
-    enum filter_id id;
-    uint32_t v, h;
 
-    if (!vm || !host) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, vm ? REASON_VM_HOST_MISSING : REASON_VM_MISSING,
-                       NULL, "there is no %s %" PRId64, vm ? "host" : "VM", vm ? host_id : vm_id);
+    if (!vm) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
+                       vm_id);
+        return NULL;
+    }
+    if (!host) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_HOST_MISSING, NULL,
+                       "there is no host %" PRId64, host_id);
         return NULL;
     }
     if (host->cluster_id == 0 || host->cluster_id != vm->cluster_id)
         return g_strdup_printf("%s: is not in the cluster of %s", host->name, vm->name);
     problem = problem_new(snap, host->cluster_id, params, vm_is_placed(vm) ? 0 : vm_id, error);
-    if (!problem)
-        return NULL;
-    layout = layout_new(problem, &free_moves);
-    v = problem_find_vm(problem, vm_id);
-    h = problem_find_host(problem, host_id);
-    if (v == NO_INDEX)
-        return g_strdup_printf("%s: the VM is on no host of this cluster", host->name);
-    if (layout->at[v] == h)
-        return g_strdup_printf("%s: the VM is there", host->name);
-    id = filter_first(layout, v, h, vm_is_placed(vm) ? FILTER_USE_USER : FILTER_USE_START);
-    if (id != FILTER_NONE)
-        return filter_text(layout, v, h, id);
-    return compare_host(layout, v, h);
+    return problem ? why_not_host(problem, vm_id, host_id) : NULL;
 }

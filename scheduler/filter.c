@@ -359,8 +359,8 @@ static char *must_not_text(const Layout *l, uint32_t vm, uint32_t host)
 
 struct filter {
     enum filter_id id;
-    const char *name;
     int uses;
+    const char *name;
     bool (*ok)(const Layout *l, uint32_t vm, uint32_t host);
     char *(*text)(const Layout *l, uint32_t vm, uint32_t host);
     int code, reason; /* when this is the answer to a person who named the host */
@@ -377,35 +377,35 @@ struct filter {
  * rules, and at last room. */
 // clang-format off
 static const struct filter filters[] = {
-    { FILTER_HOST_STATE, "host-state", ALL | STATIC, state_ok, state_text,
+    { FILTER_HOST_STATE, ALL | STATIC, "host-state", state_ok, state_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
-    { FILTER_HOST_MAINTENANCE, "host-maintenance", ALL | STATIC, maintenance_ok, maintenance_text,
+    { FILTER_HOST_MAINTENANCE, ALL | STATIC, "host-maintenance", maintenance_ok, maintenance_text,
       VRM_ERR_CONFLICT, REASON_HOST_MAINTAINING },
-    { FILTER_HOST_CLUSTER, "host-cluster", ALL | STATIC, cluster_ok, cluster_text,
+    { FILTER_HOST_CLUSTER, ALL | STATIC, "host-cluster", cluster_ok, cluster_text,
       VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER },
-    { FILTER_VM_BOUND, "vm-bound", START | USER, bound_ok, bound_text,
+    { FILTER_VM_BOUND, START | USER, "vm-bound", bound_ok, bound_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
-    { FILTER_LOCAL_DISK, "local-disk", START | USER, disk_ok, disk_text,
+    { FILTER_LOCAL_DISK, START | USER, "local-disk", disk_ok, disk_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
-    { FILTER_RULE_MUST_HOST, "rule-must-host", ALL | STATIC, must_host_ok, must_host_text,
+    { FILTER_RULE_MUST_HOST, ALL | STATIC, "rule-must-host", must_host_ok, must_host_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_MUST_NOT_HOST, "rule-must-not-host", ALL | STATIC, must_not_ok, must_not_text,
+    { FILTER_RULE_MUST_NOT_HOST, ALL | STATIC, "rule-must-not-host", must_not_ok, must_not_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_TOGETHER, "rule-together", ALL & ~FILTER_USE_BUNDLE, together_ok, together_text,
+    { FILTER_RULE_TOGETHER, ALL & ~FILTER_USE_BUNDLE, "rule-together", together_ok, together_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_APART, "rule-apart", ALL, apart_ok, apart_text,
+    { FILTER_RULE_APART, ALL, "rule-apart", apart_ok, apart_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_APART, "rule-apart", ALL | STATIC, left_ok, apart_text,
+    { FILTER_RULE_APART, ALL | STATIC, "rule-apart", left_ok, apart_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_MEMORY, "memory", ALL, memory_ok, memory_text,
+    { FILTER_MEMORY, ALL, "memory", memory_ok, memory_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
-    { FILTER_CPU_THREADS, "cpu-threads", ALL | STATIC, threads_ok, threads_text,
+    { FILTER_CPU_THREADS, ALL | STATIC, "cpu-threads", threads_ok, threads_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
-    { FILTER_CPU_RATIO, "cpu-ratio", ALL, ratio_ok, ratio_text,
+    { FILTER_CPU_RATIO, ALL, "cpu-ratio", ratio_ok, ratio_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
-    { FILTER_CPU_RESERVATION, "cpu-reservation", ALL, reservation_ok, reservation_text,
+    { FILTER_CPU_RESERVATION, ALL, "cpu-reservation", reservation_ok, reservation_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
-    { FILTER_CPU_OVERLOAD, "cpu-overload", DRS, overload_ok, overload_text,
+    { FILTER_CPU_OVERLOAD, DRS, "cpu-overload", overload_ok, overload_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
 };
 // clang-format on

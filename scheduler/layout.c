@@ -393,30 +393,42 @@ static int64_t away_price(const Problem *p, uint32_t vm, const struct layout_pri
            price->min_gain * LOAD_PER_PERMILLE * (p->params.horizon_ms / 1000);
 }
 
+/* VMs that stand wrong by one rule. */
+static int64_t count_misplaced(const Layout *l, uint32_t r)
+{
+    const Ruleset *set = l->problem->rules;
+    const struct ruleset_rule *rule = &set->rules[r];
+    const uint32_t *members = &set->members[rule->first];
+    int64_t wrong = 0;
+
+    switch (rule->rule->type) {
+    case RULE_TOGETHER:
+        return strays(l, r, members[0], l->at[members[0]]);
+    case RULE_APART:
+        for (uint32_t h = 0; h < l->problem->n_hosts; h++)
+            wrong += excess(l->count[(size_t)r * l->problem->n_hosts + h], 1);
+        break;
+    case RULE_VM_HOST:
+        for (uint32_t i = 0; i < rule->n; i++) {
+            uint32_t host = l->at[members[i]];
+
+            wrong += host != NO_INDEX && !ruleset_host_ok(set, rule, host) ? 1 : 0;
+        }
+        break;
+    }
+    return wrong;
+}
+
 /* Broken rules of the layout as it stands. */
 static void count_broken(Layout *l)
 {
-    const Problem *p = l->problem;
-    const Ruleset *set = p->rules;
+    const Ruleset *set = l->problem->rules;
 
     for (uint32_t r = 0; r < set->n_rules; r++) {
-        const struct ruleset_rule *rule = &set->rules[r];
-        int64_t wrong = 0;
-
-        if (rule->rule->type == RULE_TOGETHER)
-            wrong = strays(l, r, set->members[rule->first], l->at[set->members[rule->first]]);
-        for (uint32_t i = 0; i < rule->n && rule->rule->type == RULE_VM_HOST; i++) {
-            uint32_t host = l->at[set->members[rule->first + i]];
-
-            if (host != NO_INDEX && !ruleset_host_ok(set, rule, host))
-                wrong++;
-        }
-        for (uint32_t h = 0; h < p->n_hosts && rule->rule->type == RULE_APART; h++)
-            wrong += excess(l->count[(size_t)r * p->n_hosts + h], 1);
-        if (rule->must)
-            l->score.must += wrong;
+        if (set->rules[r].must)
+            l->score.must += count_misplaced(l, r);
         else
-            l->score.should += wrong;
+            l->score.should += count_misplaced(l, r);
     }
 }
 

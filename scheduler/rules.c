@@ -365,12 +365,13 @@ static bool check_host_left(struct universe *u, uint32_t root, GError **error)
 struct matching {
     struct universe *u;
     const struct fact *fact;
-    uint32_t *taken; /* host -> index in fact->nodes, NO_INDEX: free */
+    uint32_t *taken; /* host -> 1 + index in fact->nodes, 0: free */
     bool *seen;
 };
 
-/* Kuhn's augmenting path: a host for VM i, moving others on if need be. */
-static bool match_vm(struct matching *m, uint32_t i)
+/* Kuhn's augmenting path: a host for VM i, moving others on if need be.  Each level marks a host as
+ * seen, so it goes no deeper than there are hosts. */
+static bool match_vm(struct matching *m, uint32_t i) /* NOLINT(misc-no-recursion): bounded */
 {
     struct universe *u = m->u;
     uint32_t root = root_of(u, m->fact->nodes[i]);
@@ -381,8 +382,8 @@ static bool match_vm(struct matching *m, uint32_t i)
         if (!ok || m->seen[h])
             continue;
         m->seen[h] = true;
-        if (m->taken[h] == NO_INDEX || match_vm(m, m->taken[h])) {
-            m->taken[h] = i;
+        if (m->taken[h] == 0 || match_vm(m, m->taken[h] - 1)) {
+            m->taken[h] = i + 1;
             return true;
         }
     }
@@ -394,14 +395,12 @@ static bool match_vm(struct matching *m, uint32_t i)
 static bool check_matching(struct universe *u, const struct fact *fact, GError **error)
 {
     struct matching m = { .u = u, .fact = fact };
-    g_autofree uint32_t *taken = g_new(uint32_t, u->n_hosts + 1);
+    g_autofree uint32_t *taken = g_new0(uint32_t, u->n_hosts + 1);
     g_autofree bool *seen = g_new0(bool, u->n_hosts + 1);
     bool involved = fact->is_candidate;
 
     m.taken = taken;
     m.seen = seen;
-    for (uint32_t h = 0; h < u->n_hosts; h++)
-        taken[h] = NO_INDEX;
     for (size_t i = 0; i < fact->n_vms; i++)
         involved = involved || u->touched[root_of(u, fact->nodes[i])];
     for (uint32_t i = 0; i < fact->n_vms && involved; i++) {

@@ -8,10 +8,11 @@ void sched_params_init(struct sched_params *params)
     *params = (struct sched_params){
         .local_hour = 12,
         .seed = 1,
-        .max_age_ms = 30 * 1000, /* six reports of an agent missed */
-        .min_samples = 6,        /* half a minute */
-        .horizon_ms = 600 * 1000,
-        .cooldown_ms = 600 * 1000, /* as long as the horizon: the move must have repaid itself */
+        .max_age_ms = INT64_C(30000), /* six reports of an agent missed */
+        .min_samples = 6,             /* half a minute */
+        .horizon_ms = INT64_C(600000),
+        .cooldown_ms =
+            INT64_C(600000), /* as long as the horizon: the move must have repaid itself */
         .link_mbps = 10000,
         .move_fixed_ms = 2000,
         .move_load_permille = 200, /* a thread at each end of an eight-thread host, and the link */

@@ -123,6 +123,11 @@ tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c te
 	tests/suite.h
 tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm
 
+# Run by hand; built with the tests so that it does not rot.
+check_PROGRAMS += tests/bench/bench_balance
+tests_bench_bench_balance_SOURCES = tests/bench/bench_balance.c tests/sched_gen.c tests/sched_gen.h
+tests_bench_bench_balance_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+
 # --- ha ----------------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_leader_fsm tests/test_leader_sim
 EXTRA_DIST += tests/golden/leader.dot
