@@ -61,8 +61,8 @@ static void add_host(struct gen *g, bool trouble)
     set_name(&host->name, "h", host->id - FIRST_HOST + 1);
     host->cluster_id = GEN_CLUSTER;
     host->cpu_threads = 4 << below(g, 3);
-    host->cpu_mhz = 2000 + 500 * below(g, 3);
-    host->mem_mb = 8192 << below(g, 3);
+    host->cpu_mhz = 2000 + INT64_C(500) * below(g, 3);
+    host->mem_mb = INT64_C(8192) << below(g, 3);
     host->status = HOST_NORMAL;
     host->connected = true;
     host->seen_mono_ms = NOW_MONO_MS - 500;
@@ -98,7 +98,7 @@ static void odd_vm(struct gen *g, Vm *vm)
         vm->task_id = 7;
         break;
     case 2:
-        vm->moved_ms = NOW_WALL_MS - 1000 * below(g, 900);
+        vm->moved_ms = NOW_WALL_MS - INT64_C(1000) * below(g, 900);
         break;
     case 3:
         vm->drs_behavior = once_in(g, 2) ? DRS_BEHAVIOR_DISABLED : DRS_BEHAVIOR_MANUAL;
@@ -115,7 +115,7 @@ static void odd_vm(struct gen *g, Vm *vm)
         vm->task_id = 8;
         break;
     case 7:
-        vm->cpu.reservation_mhz = 200 * below(g, 8);
+        vm->cpu.reservation_mhz = INT64_C(200) * below(g, 8);
         break;
     case 8:
         vm->cpu.limit_mhz = 500;
@@ -251,7 +251,7 @@ static void park_host(struct gen *g)
     host = host_dup(snapshot_builder_get_host(g->builder, FIRST_HOST + g->n_hosts - 1));
     host->cpu_threads = 64;
     host->cpu_mhz = 2500;
-    host->mem_mb = 512 * 1024;
+    host->mem_mb = INT64_C(512) * 1024;
     snapshot_builder_put_host(g->builder, host);
 }
 

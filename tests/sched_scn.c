@@ -103,9 +103,8 @@ static void add_cluster(Scn *scn, const char *name)
     snapshot_builder_put_cluster(scn->builder, cluster);
 }
 
-static void policy_key(Cluster *cluster, const char *word)
+static bool drs_key(struct drs_policy *drs, const char *word)
 {
-    struct drs_policy *drs = &cluster->drs;
     const char *v;
 
     if (is_key(word, "factor", &v))
@@ -120,19 +119,28 @@ static void policy_key(Cluster *cluster, const char *word)
         drs->enabled = yes(v);
     else if (is_key(word, "overrides", &v))
         drs->vm_overrides_enabled = yes(v);
-    else if (is_key(word, "overcommit", &v))
-        cluster->mem_overcommit = yes(v);
     else if (is_key(word, "threshold_cpu", &v))
         drs->threshold_cpu = number(v);
     else if (is_key(word, "threshold_mem", &v))
         drs->threshold_mem = number(v);
-    else if (is_key(word, "strategy", &v))
-        set_string(&cluster->res_strategy, v);
     else if (is_key(word, "weekly", &v))
         drs->cycle = (struct cycle){ CYCLE_WEEKLY, 1U << number(v) };
     else if (is_key(word, "monthly", &v))
         drs->cycle = (struct cycle){ CYCLE_MONTHLY, 1U << number(v) };
     else
+        return false;
+    return true;
+}
+
+static void policy_key(Cluster *cluster, const char *word)
+{
+    const char *v;
+
+    if (is_key(word, "overcommit", &v))
+        cluster->mem_overcommit = yes(v);
+    else if (is_key(word, "strategy", &v))
+        set_string(&cluster->res_strategy, v);
+    else if (!drs_key(&cluster->drs, word))
         fail("unknown policy", word);
 }
 

@@ -130,28 +130,38 @@ static bool is_must(const Rule *rule)
     return rule->strength == RULE_MUST || rule->strength == RULE_MUST_NOT;
 }
 
-/* VMs in wrong places by one rule, where each VM's place is its future one. */
-static int64_t misplaced(const struct world *w, const Rule *rule)
+static int64_t future_place(const struct world *w, size_t v)
 {
-    int64_t counts[MAX_HOSTS] = { 0 }, wrong = 0, total = 0, most = 0;
+    return w->moving[v] != 0 ? w->moving[v] : w->at[v];
+}
+
+/* Members whose future place is this host. */
+static int64_t members_on(const struct world *w, const Rule *rule, int64_t host_id)
+{
+    int64_t n = 0;
 
     for (size_t v = 0; v < w->snap->n_vms; v++) {
-        int64_t place = w->moving[v] != 0 ? w->moving[v] : w->at[v];
-
-        if (w->at[v] == 0 || !has_member(w->snap, rule, w->snap->vms[v]->id))
-            continue;
-        for (size_t h = 0; h < w->snap->n_hosts; h++) {
-            if (w->snap->hosts[h]->id == place)
-                counts[h]++;
-        }
-        if (rule->type == RULE_VM_HOST && !allows_host(w->snap, rule, place))
-            wrong++;
+        if (w->at[v] != 0 && future_place(w, v) == host_id &&
+            has_member(w->snap, rule, w->snap->vms[v]->id))
+            n++;
     }
+    return n;
+}
+
+/* VMs in wrong places by one rule. */
+static int64_t misplaced(const struct world *w, const Rule *rule)
+{
+    int64_t wrong = 0, total = 0, most = 0;
+
     for (size_t h = 0; h < w->snap->n_hosts; h++) {
-        total += counts[h];
-        most = MAX(most, counts[h]);
+        int64_t id = w->snap->hosts[h]->id, n = members_on(w, rule, id);
+
+        total += n;
+        most = MAX(most, n);
         if (rule->type == RULE_APART)
-            wrong += MAX(counts[h] - 1, 0);
+            wrong += MAX(n - 1, 0);
+        else if (rule->type == RULE_VM_HOST && !allows_host(w->snap, rule, id))
+            wrong += n;
     }
     return rule->type == RULE_TOGETHER ? total - most : wrong;
 }
@@ -174,7 +184,8 @@ static int64_t demand(const Vm *vm, bool cpu)
 
 static double imbalance_of(const struct world *w, bool cpu, int64_t closed_id, int64_t *overload)
 {
-    double sum = 0, sum_sq = 0, max = 0, n = 0;
+    double sum = 0, sum_sq = 0, max = 0;
+    int n = 0;
 
     for (size_t h = 0; h < w->snap->n_hosts; h++) {
         const Host *host = w->snap->hosts[h];
@@ -185,7 +196,7 @@ static double imbalance_of(const struct world *w, bool cpu, int64_t closed_id, i
         if (!usable(host, closed_id))
             continue;
         for (size_t v = 0; v < w->snap->n_vms; v++) {
-            int64_t place = w->moving[v] != 0 ? w->moving[v] : w->at[v];
+            int64_t place = future_place(w, v);
 
             used += w->at[v] != 0 && place == host->id ? demand(w->snap->vms[v], cpu) : 0;
         }
@@ -198,8 +209,7 @@ static double imbalance_of(const struct world *w, bool cpu, int64_t closed_id, i
     }
     if (n < 1)
         return 0;
-    return 1000 * (sqrt(MAX(sum_sq / n - sum / n * sum / n, 0)) +
-                   (max - sum / n) / MAX((double)((int)n / 4), 4));
+    return 1000 * (sqrt(MAX(sum_sq / n - sum / n * sum / n, 0)) + (max - sum / n) / MAX(n / 4, 4));
 }
 
 static struct figures find_figures(const struct world *w, int64_t closed_id)
