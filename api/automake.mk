@@ -5,6 +5,7 @@ api_libapi_a_SOURCES = \
 	api/auth.c api/auth.h \
 	api/body.c api/body.h \
 	api/cert.c api/cert.h \
+	api/field.h \
 	api/h_audit.c \
 	api/h_cluster.c \
 	api/h_cluster_put.c \

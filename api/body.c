@@ -43,43 +43,49 @@ bool body_fail(const struct json_reader *reader, const char *key, int reason, co
     return false;
 }
 
-bool body_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max,
-              int reason, int64_t *ret_value, GError **error)
+bool body_int(const struct json_reader *reader, const struct int_field *field, GError **error)
 {
-    return json_read_int(reader, key, min, max, ret_value, error) || body_retag(reason, error);
+    return json_read_int(reader, field->key, field->min, field->max, field->ret_value, error) ||
+           body_retag(field->reason, error);
 }
 
-bool body_ints(const struct json_reader *reader, const struct body_int *table, size_t n,
+bool body_ints(const struct json_reader *reader, const struct int_field *table, size_t n,
                GError **error)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!body_int(reader, table[i].key, table[i].min, table[i].max, table[i].reason,
-                      table[i].ret_value, error))
+        if (!body_int(reader, &table[i], error))
             return false;
     }
     return true;
 }
 
-bool body_one_of(const struct json_reader *reader, const char *key, const int64_t *allowed,
-                 size_t n, int reason, int64_t *ret_value, GError **error)
+static char *list_values(uint32_t allowed)
 {
-    g_autoptr(GString) want = NULL;
-    int64_t value = allowed[0];
+    g_autoptr(GString) want = g_string_new("one of");
 
-    if (!json_has(reader, key) || json_is_null(json_get(reader, key)))
-        return true;
-    if (!body_int(reader, key, INT32_MIN, INT32_MAX, reason, &value, error))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (allowed[i] == value) {
+    for (unsigned value = 0; value < 32; value++) {
+        if (allowed & ONE_OF(value))
+            g_string_append_printf(want, "%s %u", want->len > strlen("one of") ? "," : "", value);
+    }
+    return g_string_free(g_steal_pointer(&want), FALSE);
+}
+
+bool body_one_of(const struct json_reader *reader, const char *key, uint32_t allowed, int reason,
+                 int64_t *ret_value, GError **error)
+{
+    int64_t value = -1;
+    g_autofree char *want = NULL;
+
+    if (json_read_int(reader, key, 0, 31, &value, NULL)) {
+        if (value < 0) /* absent */
+            return true;
+        if (allowed & ONE_OF(value)) {
             *ret_value = value;
             return true;
         }
     }
-    want = g_string_new("one of");
-    for (size_t i = 0; i < n; i++)
-        g_string_append_printf(want, "%s %" G_GINT64_FORMAT, i ? "," : "", allowed[i]);
-    return body_fail(reader, key, reason, want->str, error);
+    want = list_values(allowed);
+    return body_fail(reader, key, reason, want, error);
 }
 
 bool body_string(const struct json_reader *reader, const char *key, size_t max_len, int reason,
@@ -109,48 +115,43 @@ bool body_word(const struct json_reader *reader, const char *key, const char *co
     return body_fail(reader, key, reason, want, error);
 }
 
-bool body_name(const struct json_reader *reader, const char *key, size_t max_len,
-               const char *forbidden, int reason, char **ret_value, GError **error)
+bool body_name(const struct json_reader *reader, const char *key, int reason, char **ret_value,
+               GError **error)
 {
     g_autofree char *value = NULL;
-    g_autofree char *want = NULL;
 
-    if (!body_string(reader, key, max_len, reason, &value, error))
+    if (!body_string(reader, key, BODY_NAME_MAX, reason, &value, error))
         return false;
     if (!value)
         return true;
-    if (value[strspn(value, " ")] && !strpbrk(value, forbidden)) {
-        g_free(*ret_value);
-        *ret_value = g_steal_pointer(&value);
-        return true;
-    }
-    want = forbidden[0]
-               ? g_strdup_printf("a name of 1..%zu characters without %s", max_len, forbidden)
-               : g_strdup_printf("a name of 1..%zu characters", max_len);
-    return body_fail(reader, key, reason, want, error);
+    if (!value[strspn(value, " ")])
+        return body_fail(reader, key, reason, "a name of 1..256 characters", error);
+    g_free(*ret_value);
+    *ret_value = g_steal_pointer(&value);
+    return true;
 }
 
-static bool fail_urn(const struct json_reader *reader, const char *key, const char *site,
-                     enum object_kind kind, int reason, GError **error)
+static bool fail_urn(const struct json_reader *reader, const struct urn_field *field,
+                     GError **error)
 {
-    g_autofree char *example = urn_format(site, kind, 1);
+    g_autofree char *example = urn_format(field->site, field->kind, 1);
     g_autofree char *want = g_strdup_printf("a URN such as %s", example);
 
-    return body_fail(reader, key, reason, want, error);
+    return body_fail(reader, field->key, field->reason, want, error);
 }
 
-bool body_urn(const struct json_reader *reader, const char *key, const char *site,
-              enum object_kind kind, int reason, int64_t *ret_id, GError **error)
+bool body_urn(const struct json_reader *reader, const struct urn_field *field, int64_t *ret_id,
+              GError **error)
 {
     g_autofree char *text = NULL;
     int64_t id;
 
-    if (!body_string(reader, key, URN_MAX, reason, &text, error))
+    if (!body_string(reader, field->key, URN_MAX, field->reason, &text, error))
         return false;
     if (!text || !text[0])
         return true;
-    if (!urn_parse(text, site, kind, &id))
-        return fail_urn(reader, key, site, kind, reason, error);
+    if (!urn_parse(text, field->site, field->kind, &id))
+        return fail_urn(reader, field, error);
     *ret_id = id;
     return true;
 }
@@ -190,33 +191,39 @@ static bool element_urn(const struct json_reader *reader, const char *key, const
            json_read_string(&element, "urn", URN_MAX, ret_text, error);
 }
 
-bool body_urns(const struct json_reader *reader, const char *key, const char *site,
-               enum object_kind kind, int reason, bool *ret_given, int64_t **ret_ids, size_t *ret_n,
-               GError **error)
+/* ids has room for all. */
+static bool read_ids(const struct json_reader *reader, const struct urn_field *field,
+                     const json_t *array, int64_t *ids, GError **error)
 {
-    const json_t *array = NULL;
-    g_autofree int64_t *ids = NULL;
-    size_t n;
-
-    *ret_given = false;
-    if (!json_read_array(reader, key, BODY_LIST_MAX, &array, error))
-        return body_retag(reason, error);
-    if (!array)
-        return true;
-    n = json_array_size(array);
-    ids = g_new(int64_t, n + 1);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < json_array_size(array); i++) {
         g_autofree char *text = NULL;
 
-        if (!element_urn(reader, key, array, i, &text, error))
-            return body_retag(reason, error);
-        if (!text || !urn_parse(text, site, kind, &ids[i]))
-            return fail_urn(reader, key, site, kind, reason, error);
+        if (!element_urn(reader, field->key, array, i, &text, error))
+            return body_retag(field->reason, error);
+        if (!text || !urn_parse(text, field->site, field->kind, &ids[i]))
+            return fail_urn(reader, field, error);
     }
-    *ret_given = true;
+    return true;
+}
+
+bool body_urns(const struct json_reader *reader, const struct urn_field *field, int64_t **ret_ids,
+               size_t *ret_n, GError **error)
+{
+    const json_t *array = NULL;
+    int64_t *ids;
+
+    if (!json_read_array(reader, field->key, BODY_LIST_MAX, &array, error))
+        return body_retag(field->reason, error);
+    if (!array)
+        return true;
+    ids = g_new(int64_t, json_array_size(array) + 1);
+    if (!read_ids(reader, field, array, ids, error)) {
+        g_free(ids);
+        return false;
+    }
     g_free(*ret_ids);
-    *ret_n = sort_unique(ids, n);
-    *ret_ids = g_steal_pointer(&ids);
+    *ret_n = sort_unique(ids, json_array_size(array));
+    *ret_ids = ids;
     return true;
 }
 

@@ -15,8 +15,8 @@ struct op *h_audit_list(struct request *req, GError **error)
     struct read_scope object;
 
     if (!read_page(req, &page, error) || !read_scope(req, NULL, &object, error) ||
-        !target_int(&req->target, "from", 0, INT64_MAX / 2, 0, &query->from_ms, error) ||
-        !target_int(&req->target, "to", 0, INT64_MAX / 2, 0, &query->to_ms, error))
+        !target_int(&req->target, INT_FIELD("from", 0, INT64_MAX / 2, 0, &query->from_ms), error) ||
+        !target_int(&req->target, INT_FIELD("to", 0, INT64_MAX / 2, 0, &query->to_ms), error))
         return NULL;
     g_free(query->user);
     query->user = g_strdup(user ? user : "");

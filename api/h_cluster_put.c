@@ -32,9 +32,11 @@ static bool read_limen(const struct json_reader *reader, const char *key,
         int64_t hour = -1, value = DEFAULT_LIMEN;
 
         if (!json_read_element(reader, key, array, i, &entry, error) ||
-            !body_int(&entry, "fragmentTime", 0, HOURS_PER_DAY - 1, REASON_DRS_SLOT, &hour,
+            !body_int(&entry,
+                      INT_FIELD("fragmentTime", 0, HOURS_PER_DAY - 1, REASON_DRS_SLOT, &hour),
                       error) ||
-            !body_int(&entry, "limen", 0, MAX_LIMEN, REASON_DRS_THRESHOLD, &value, error))
+            !body_int(&entry, INT_FIELD("limen", 0, MAX_LIMEN, REASON_DRS_THRESHOLD, &value),
+                      error))
             return false;
         if (hour < 0)
             return body_fail(&entry, "fragmentTime", REASON_DRS_SLOT, "an hour, 0..23", error);
@@ -71,7 +73,8 @@ static bool read_cycle(const struct json_reader *parent, const char *key, struct
     const json_t *days = NULL;
 
     if (!json_read_object(parent, key, &reader, error) ||
-        !body_int(&reader, "cycleType", CYCLE_ALWAYS, CYCLE_MONTHLY, REASON_DRS_SLOT, &type,
+        !body_int(&reader,
+                  INT_FIELD("cycleType", CYCLE_ALWAYS, CYCLE_MONTHLY, REASON_DRS_SLOT, &type),
                   error) ||
         !json_read_array(&reader, "cycleSpec", 31, &days, error))
         return body_retag(REASON_DRS_SLOT, error);
@@ -87,30 +90,31 @@ static bool read_cycle(const struct json_reader *parent, const char *key, struct
 
 static bool read_dpm(const struct json_reader *reader, struct dpm_policy *dpm, GError **error)
 {
-    static const int64_t strategies[] = { 1, 3 };
-
-    return body_int(reader, "powerLevel", 0, 2, REASON_DRS_LEVEL, &dpm->power_level, error) &&
+    return body_int(reader, INT_FIELD("powerLevel", 0, 2, REASON_DRS_LEVEL, &dpm->power_level),
+                    error) &&
            read_limen(reader, "powerFragmentLimen", dpm->limen, error) &&
            read_cycle(reader, "dpmCycle", &dpm->cycle, error) &&
-           body_one_of(reader, "electricStrategy", strategies, G_N_ELEMENTS(strategies),
-                       REASON_DRS_LEVEL, &dpm->electric_strategy, error);
+           body_one_of(reader, "electricStrategy", ONE_OF(1) | ONE_OF(3), REASON_DRS_LEVEL,
+                       &dpm->electric_strategy, error);
 }
 
 static bool read_drs(const struct request *req, Cluster *cluster, struct op *op, GError **error)
 {
-    static const int64_t levels[] = { DRS_MANUAL, DRS_AUTOMATIC };
     struct drs_policy *drs = &cluster->drs;
     int64_t level = drs->level, factor = drs->factor;
     struct json_reader reader, threshold;
 
     if (!json_read_object(&req->json, "drsSetting", &reader, error) ||
         !json_read_object(&reader, "drsThreshold", &threshold, error) ||
-        !body_one_of(&reader, "drsLevel", levels, G_N_ELEMENTS(levels), REASON_DRS_LEVEL, &level,
-                     error) ||
-        !body_int(&reader, "factor", DRS_FACTOR_CPU, DRS_FACTOR_BOTH, REASON_DRS_FACTOR, &factor,
+        !body_one_of(&reader, "drsLevel", ONE_OF(DRS_MANUAL) | ONE_OF(DRS_AUTOMATIC),
+                     REASON_DRS_LEVEL, &level, error) ||
+        !body_int(&reader,
+                  INT_FIELD("factor", DRS_FACTOR_CPU, DRS_FACTOR_BOTH, REASON_DRS_FACTOR, &factor),
                   error) ||
-        !body_int(&threshold, "cpu", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_cpu, error) ||
-        !body_int(&threshold, "memory", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_mem, error) ||
+        !body_int(&threshold, INT_FIELD("cpu", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_cpu),
+                  error) ||
+        !body_int(&threshold,
+                  INT_FIELD("memory", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_mem), error) ||
         !read_limen(&reader, "drsFragmentLimen", drs->limen, error) ||
         !read_cycle(&reader, "drsCycle", &drs->cycle, error) ||
         !read_dpm(&reader, &cluster->dpm, error) || !h_cluster_rules_read(req, &reader, op, error))
@@ -136,7 +140,7 @@ static bool check_failover_hosts(const struct request *req, const struct json_re
 static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
 {
     struct ha_policy *ha = &cluster->ha;
-    const struct body_int ints[] = {
+    const struct int_field ints[] = {
         { "controlPolicy", 0, 2, REASON_HA_POLICY, &ha->control_policy },
         { "cpuReservation", 0, 50, REASON_HA_POLICY, &ha->cpu_reservation },
         { "memoryReservation", 0, 50, REASON_HA_POLICY, &ha->mem_reservation },
@@ -145,15 +149,16 @@ static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
         { "slotmeminmb", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_mem_mb },
     };
     struct json_reader reader;
-    bool given;
 
     return json_read_object(&req->json, "haResSetting", &reader, error) &&
            body_ints(&reader, ints, G_N_ELEMENTS(ints), error) &&
            json_read_bool(&reader, "isControlPolicy", &ha->control_policy_on, error) &&
            json_read_bool(&reader, "isCustomisedSlot", &ha->custom_slot, error) &&
-           body_urns(&reader, "failoverHosts", req->site, OBJECT_HOST, REASON_HOST_NOT_IN_CLUSTER,
-                     &given, &ha->failover_hosts, &ha->n_failover_hosts, error) &&
-           (!given || check_failover_hosts(req, &reader, cluster, error));
+           body_urns(&reader,
+                     URN_FIELD("failoverHosts", req->site, OBJECT_HOST, REASON_HOST_NOT_IN_CLUSTER),
+                     &ha->failover_hosts, &ha->n_failover_hosts, error) &&
+           (!json_has(&reader, "failoverHosts") ||
+            check_failover_hosts(req, &reader, cluster, error));
 }
 
 static bool read_flags(const struct json_reader *json, Cluster *cluster, GError **error)
@@ -184,7 +189,7 @@ static bool read_cluster(const struct request *req, Cluster *cluster, struct op 
     static const char *const strategies[] = { "loadBalance", "random", NULL };
     const struct json_reader *json = &req->json;
 
-    return body_name(json, "name", BODY_NAME_MAX, "", REASON_BAD_NAME, &cluster->name, error) &&
+    return body_name(json, "name", REASON_BAD_NAME, &cluster->name, error) &&
            body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                        &cluster->description, error) &&
            body_string(json, "tag", BODY_TAG_MAX, 0, &cluster->tag, error) &&
@@ -192,7 +197,8 @@ static bool read_cluster(const struct request *req, Cluster *cluster, struct op 
            body_string(json, "imcSetting", BODY_TAG_MAX, REASON_IMC_MODE, &cluster->imc_setting,
                        error) &&
            body_word(json, "resStrategy", strategies, 0, &cluster->res_strategy, error) &&
-           body_int(json, "dsFaultStrategy", 0, 1, 0, &cluster->ds_fault_strategy, error) &&
+           body_int(json, INT_FIELD("dsFaultStrategy", 0, 1, 0, &cluster->ds_fault_strategy),
+                    error) &&
            read_ha(req, cluster, error) && read_drs(req, cluster, op, error) &&
            h_cluster_overrides_read(req, op, error);
 }

@@ -18,6 +18,9 @@
 #define RULE_NAME_MAX 255
 #define RULES_MAX     1000
 #define OVERRIDES_MAX 10000
+#define BEHAVIORS                                                                                  \
+    (ONE_OF(DRS_BEHAVIOR_CLUSTER) | ONE_OF(DRS_BEHAVIOR_MANUAL) | ONE_OF(DRS_BEHAVIOR_AUTOMATIC) | \
+     ONE_OF(DRS_BEHAVIOR_DISABLED))
 
 /* ruleType and vm2HostRuleType count from 1 in the order of our lists. */
 #define WIRE_TYPE(type) ((int64_t)(type) + 1)
@@ -76,13 +79,17 @@ static bool read_type(const struct json_reader *reader, Rule *rule, GError **err
     int64_t type = WIRE_TYPE(rule->type), strength = WIRE_TYPE(rule->strength);
     g_autofree char *word = NULL;
 
-    if (!body_int(reader, "ruleType", WIRE_TYPE(RULE_TOGETHER), WIRE_TYPE(RULE_VM_HOST),
-                  REASON_RULE_TYPE, &type, error))
+    if (!body_int(reader,
+                  INT_FIELD("ruleType", WIRE_TYPE(RULE_TOGETHER), WIRE_TYPE(RULE_VM_HOST),
+                            REASON_RULE_TYPE, &type),
+                  error))
         return false;
     rule->type = (enum rule_type)(type - 1);
     if (rule->type == RULE_VM_HOST) {
-        if (!body_int(reader, "vm2HostRuleType", WIRE_TYPE(RULE_MUST), WIRE_TYPE(RULE_SHOULD_NOT),
-                      REASON_RULE_TYPE, &strength, error))
+        if (!body_int(reader,
+                      INT_FIELD("vm2HostRuleType", WIRE_TYPE(RULE_MUST), WIRE_TYPE(RULE_SHOULD_NOT),
+                                REASON_RULE_TYPE, &strength),
+                      error))
             return false;
         rule->strength = (enum rule_strength)(strength - 1);
         return true;
@@ -115,42 +122,44 @@ static bool check_vms(const struct request *req, const struct json_reader *reade
     return true;
 }
 
-static bool read_group(const struct request *req, const struct json_reader *reader, const char *key,
-                       enum group_type type, int64_t cluster_id, int64_t *ret_id, GError **error)
+static bool read_group(const struct request *req, const struct json_reader *reader,
+                       enum group_type type, Rule *rule, GError **error)
 {
+    const char *key = type == GROUP_VM ? "vmGroupUrn" : "hostGroupUrn";
+    int64_t *ret_id = type == GROUP_VM ? &rule->vm_group_id : &rule->host_group_id;
     int64_t id = 0;
     const Group *group;
 
-    if (!body_urn(reader, key, req->site, OBJECT_GROUP, 0, &id, error))
+    if (!body_urn(reader, URN_FIELD(key, req->site, OBJECT_GROUP, 0), &id, error))
         return false;
     if (!id)
         return true;
     group = snapshot_group(req->snap, id);
-    if (!group || group->cluster_id != cluster_id || group->type != type) {
-        g_autofree char *want =
-            g_strdup_printf("a %s group of this cluster", group_type_name(type));
-
-        return body_fail(reader, key, REASON_OBJECT_MISSING, want, error);
-    }
+    if (!group || group->cluster_id != rule->cluster_id || group->type != type)
+        return body_fail(reader, key, REASON_OBJECT_MISSING,
+                         type == GROUP_VM ? "a VM group of this cluster"
+                                          : "a host group of this cluster",
+                         error);
     *ret_id = id;
     return true;
+}
+
+static bool read_rule_name(const struct json_reader *reader, Rule *rule, GError **error)
+{
+    if (!body_name(reader, "ruleName", REASON_RULE_NAME, &rule->name, error))
+        return false;
+    return (!strchr(rule->name, ':') && g_utf8_strlen(rule->name, -1) <= RULE_NAME_MAX) ||
+           body_fail(reader, "ruleName", REASON_RULE_NAME, "1..255 characters without ':'", error);
 }
 
 static bool read_rule(const struct request *req, const struct json_reader *reader, Rule *rule,
                       GError **error)
 {
-    bool given;
-
-    return body_name(reader, "ruleName", RULE_NAME_MAX, ":", REASON_RULE_NAME, &rule->name,
-                     error) &&
-           read_type(reader, rule, error) &&
-           body_urns(reader, "vms", req->site, OBJECT_VM, REASON_RULE_VM_NOT_IN_CLUSTER, &given,
+    return read_rule_name(reader, rule, error) && read_type(reader, rule, error) &&
+           body_urns(reader, URN_FIELD("vms", req->site, OBJECT_VM, REASON_RULE_VM_NOT_IN_CLUSTER),
                      &rule->vms, &rule->n_vms, error) &&
-           check_vms(req, reader, rule, error) &&
-           read_group(req, reader, "vmGroupUrn", GROUP_VM, rule->cluster_id, &rule->vm_group_id,
-                      error) &&
-           read_group(req, reader, "hostGroupUrn", GROUP_HOST, rule->cluster_id,
-                      &rule->host_group_id, error);
+           check_vms(req, reader, rule, error) && read_group(req, reader, GROUP_VM, rule, error) &&
+           read_group(req, reader, GROUP_HOST, rule, error);
 }
 
 static const Rule *known_rule(const struct request *req, int64_t cluster_id, int64_t index)
@@ -168,9 +177,11 @@ static bool read_change(const struct request *req, const struct json_reader *rea
     const Rule *old;
     g_autoptr(Rule) rule = NULL;
 
-    if (!body_int(reader, "operationType", RULE_DELETE, RULE_CREATE, REASON_RULE_OPERATION,
-                  &operation, error) ||
-        !body_int(reader, "ruleIndex", 0, INT64_MAX, REASON_RULE_MISSING, &index, error))
+    if (!body_int(
+            reader,
+            INT_FIELD("operationType", RULE_DELETE, RULE_CREATE, REASON_RULE_OPERATION, &operation),
+            error) ||
+        !body_int(reader, INT_FIELD("ruleIndex", 0, INT64_MAX, REASON_RULE_MISSING, &index), error))
         return false;
     old = known_rule(req, cluster_id, index);
     if (operation < 0)
@@ -215,15 +226,12 @@ bool h_cluster_rules_read(const struct request *req, const struct json_reader *r
 static bool read_override(const struct request *req, const struct json_reader *reader,
                           int64_t cluster_id, struct vm_override *ret_override, GError **error)
 {
-    static const int64_t behaviors[] = { DRS_BEHAVIOR_CLUSTER, DRS_BEHAVIOR_MANUAL,
-                                         DRS_BEHAVIOR_AUTOMATIC, DRS_BEHAVIOR_DISABLED };
     int64_t behavior = DRS_BEHAVIOR_CLUSTER;
     const Vm *vm;
 
-    if (!body_urn(reader, "vmUrn", req->site, OBJECT_VM, REASON_VM_MISSING, &ret_override->vm_id,
-                  error) ||
-        !body_one_of(reader, "behavior", behaviors, G_N_ELEMENTS(behaviors), REASON_DRS_LEVEL,
-                     &behavior, error))
+    if (!body_urn(reader, URN_FIELD("vmUrn", req->site, OBJECT_VM, REASON_VM_MISSING),
+                  &ret_override->vm_id, error) ||
+        !body_one_of(reader, "behavior", BEHAVIORS, REASON_DRS_LEVEL, &behavior, error))
         return false;
     vm = snapshot_vm(req->snap, ret_override->vm_id);
     if (!vm || vm->cluster_id != cluster_id)

@@ -13,8 +13,7 @@
 #define PATH_MAX_LENGTH 1024
 #define CAPACITY_MAX_GB 1000000000
 
-/* ---- out
- * ----------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void put_datastore(struct request *req, const Datastore *datastore)
 {
@@ -85,8 +84,7 @@ bool h_datastore_list(struct request *req, GError **error)
     return true;
 }
 
-/* ---- in
- * ------------------------------------------------------------------------------------------ */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static bool path_valid(const char *path)
 {
@@ -102,12 +100,13 @@ struct op *h_datastore_create(struct request *req, GError **error)
     op->datastore = datastore_new();
     g_free(op->datastore->storage_type);
     op->datastore->storage_type = g_strdup(types[0]);
-    if (!body_name(json, "name", BODY_NAME_MAX, "", REASON_BAD_NAME, &op->datastore->name, error) ||
+    if (!body_name(json, "name", REASON_BAD_NAME, &op->datastore->name, error) ||
         !body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                      &op->datastore->description, error) ||
         !body_word(json, "storageType", types, 0, &op->datastore->storage_type, error) ||
         !body_string(json, "path", PATH_MAX_LENGTH, 0, &op->datastore->path, error) ||
-        !body_int(json, "capacityGB", 0, CAPACITY_MAX_GB, 0, &op->datastore->capacity_gb, error))
+        !body_int(json, INT_FIELD("capacityGB", 0, CAPACITY_MAX_GB, 0, &op->datastore->capacity_gb),
+                  error))
         return NULL;
     if (!op->datastore->name[0]) {
         body_fail(json, "name", REASON_BAD_NAME, "a name of 1..256 characters", error);

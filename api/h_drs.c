@@ -82,8 +82,7 @@ bool h_drs_refreshed(struct request *req, struct op_result *result, GError **err
     return h_drs_balance(req, error);
 }
 
-/* ---- recommendations
- * ----------------------------------------------------------------------------- */
+/* ---- recommendations ------------------------------------------------------------------------- */
 
 static void put_place(struct request *req, const char *prefix, int64_t host_id, const char *name)
 {
@@ -154,17 +153,17 @@ static void put_recommendation(struct request *req, const Recommendation *rec)
 bool h_drs_list(struct request *req, GError **error)
 {
     const DrsReport *report = snapshot_drs_report(req->snap, req->ids[OBJECT_CLUSTER]);
-    size_t n = report ? report->n_recommendations : 0;
     struct read_page page;
-    size_t from, to;
+    size_t from = 0, to = 0;
 
     if (!read_page(req, &page, error))
         return false;
-    read_page_bounds(&page, n, &from, &to);
+    if (report)
+        read_page_bounds(&page, report->n_recommendations, &from, &to);
     jw_object(&req->out, NULL);
-    jw_int(&req->out, "total", (int64_t)n);
+    jw_int(&req->out, "total", report ? (int64_t)report->n_recommendations : 0);
     jw_array(&req->out, "recommendations");
-    for (size_t i = from; i < to; i++)
+    for (size_t i = from; report && i < to; i++)
         put_recommendation(req, report->recommendations[i]);
     jw_array_end(&req->out);
     jw_object_end(&req->out);
@@ -197,20 +196,18 @@ bool h_drs_history_answer(struct request *req, struct op_result *result, GError 
     return true;
 }
 
-/* ---- applying
- * ------------------------------------------------------------------------------------ */
+/* ---- applying -------------------------------------------------------------------------------- */
 
 /* No list in the body: all open ones. */
 struct op *h_drs_apply(struct request *req, GError **error)
 {
     g_autoptr(op_auto) op = op_new(OP_DRS_APPLY);
-    bool given;
 
     op->id = req->ids[OBJECT_CLUSTER];
-    if (!body_urns(&req->json, "recommendations", req->site, OBJECT_RECOMMENDATION, 0, &given,
+    if (!body_urns(&req->json, URN_FIELD("recommendations", req->site, OBJECT_RECOMMENDATION, 0),
                    &op->recommendations, &op->n_recommendations, error))
         return NULL;
-    if (given && op->n_recommendations == 0) {
+    if (json_is_array(json_get(&req->json, "recommendations")) && op->n_recommendations == 0) {
         body_fail(&req->json, "recommendations", 0,
                   "at least one, or no list at all to apply every open one", error);
         return NULL;
@@ -230,13 +227,14 @@ struct op *h_drs_apply_one(struct request *req, GError **error)
     return op;
 }
 
-/* ---- overrides
- * ----------------------------------------------------------------------------------- */
+/* ---- overrides ------------------------------------------------------------------------------- */
 
 static bool read_behavior(const struct request *req, int64_t *ret_behavior, GError **error)
 {
-    return target_int(&req->target, "behavior", 0, DRS_BEHAVIOR_DISABLED, 0, ret_behavior, error) &&
-           body_int(&req->json, "behavior", 0, DRS_BEHAVIOR_DISABLED, 0, ret_behavior, error);
+    return target_int(&req->target,
+                      INT_FIELD("behavior", 0, DRS_BEHAVIOR_DISABLED, 0, ret_behavior), error) &&
+           body_int(&req->json, INT_FIELD("behavior", 0, DRS_BEHAVIOR_DISABLED, 0, ret_behavior),
+                    error);
 }
 
 bool h_drs_overrides(struct request *req, GError **error)

@@ -44,8 +44,8 @@ struct op *h_event_list(struct request *req, GError **error)
     struct read_scope scope;
 
     if (!read_page(req, &page, error) || !read_scope(req, NULL, &scope, error) ||
-        !target_int(&req->target, "from", 0, INT64_MAX / 2, 0, &query->from_ms, error) ||
-        !target_int(&req->target, "to", 0, INT64_MAX / 2, 0, &query->to_ms, error))
+        !target_int(&req->target, INT_FIELD("from", 0, INT64_MAX / 2, 0, &query->from_ms), error) ||
+        !target_int(&req->target, INT_FIELD("to", 0, INT64_MAX / 2, 0, &query->to_ms), error))
         return NULL;
     if (severity && !event_severity_parse(severity, &known)) {
         err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, "severity",

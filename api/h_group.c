@@ -66,8 +66,8 @@ bool h_group_list(struct request *req, GError **error)
     size_t from, to;
 
     if (!read_page(req, &page, error) ||
-        !target_int(&req->target, "type", 0, 1, 0, &filter.type, error) ||
-        !target_int(&req->target, "useType", 0, INT32_MAX, 0, &filter.use_type, error))
+        !target_int(&req->target, INT_FIELD("type", 0, 1, 0, &filter.type), error) ||
+        !target_int(&req->target, INT_FIELD("useType", 0, INT32_MAX, 0, &filter.use_type), error))
         return false;
     for (size_t i = 0; i < req->snap->n_groups; i++) {
         if (fits(req->snap->groups[i], req->ids[OBJECT_CLUSTER], &filter))
@@ -137,8 +137,9 @@ static bool read_member(const struct request *req, const struct json_reader *rea
 {
     int64_t id = 0, operation = MEMBER_ADD;
 
-    if (!body_urn(reader, "urn", req->site, member_kind(group->type), 0, &id, error) ||
-        !body_int(reader, "operationType", MEMBER_REMOVE, MEMBER_ADD, 0, &operation, error))
+    if (!body_urn(reader, URN_FIELD("urn", req->site, member_kind(group->type), 0), &id, error) ||
+        !body_int(reader, INT_FIELD("operationType", MEMBER_REMOVE, MEMBER_ADD, 0, &operation),
+                  error))
         return false;
     if (operation == MEMBER_ADD && !member_fits(req, group, id))
         return body_fail(
@@ -182,12 +183,11 @@ struct op *h_group_create(struct request *req, GError **error)
         body_fail(&req->json, "name", REASON_BAD_NAME, "a name of 1..256 characters", error);
         return NULL;
     }
-    if (!body_int(&req->json, "type", 0, 1, 0, &type, error))
+    if (!body_int(&req->json, INT_FIELD("type", 0, 1, 0, &type), error))
         return NULL;
     op->group->type = type ? GROUP_HOST : GROUP_VM;
-    if (!body_int(&req->json, "useType", 0, INT32_MAX, 0, &op->group->use_type, error) ||
-        !body_name(&req->json, "name", BODY_NAME_MAX, "", REASON_BAD_NAME, &op->group->name,
-                   error) ||
+    if (!body_int(&req->json, INT_FIELD("useType", 0, INT32_MAX, 0, &op->group->use_type), error) ||
+        !body_name(&req->json, "name", REASON_BAD_NAME, &op->group->name, error) ||
         !read_members(req, op->group, error))
         return NULL;
     return g_steal_pointer(&op);
@@ -199,8 +199,7 @@ struct op *h_group_update(struct request *req, GError **error)
 
     op->id = req->ids[OBJECT_GROUP];
     op->group = group_dup(snapshot_group(req->snap, op->id));
-    if (!body_name(&req->json, "name", BODY_NAME_MAX, "", REASON_BAD_NAME, &op->group->name,
-                   error) ||
+    if (!body_name(&req->json, "name", REASON_BAD_NAME, &op->group->name, error) ||
         !read_members(req, op->group, error))
         return NULL;
     return g_steal_pointer(&op);

@@ -198,8 +198,8 @@ static bool read_filter(const struct request *req, struct filter *filter, GError
     filter->real_name = target_param(target, "hostRealName");
     filter->status = target_param(target, "status");
     if (!read_scope(req, "default", &filter->scope, error) ||
-        !target_int(target, "resourceGroupFlag", 0, 3, 0, &flag, error) ||
-        !target_int(target, "drsRuleIndex", 0, INT64_MAX, 0, &index, error))
+        !target_int(target, INT_FIELD("resourceGroupFlag", 0, 3, 0, &flag), error) ||
+        !target_int(target, INT_FIELD("drsRuleIndex", 0, INT64_MAX, 0, &index), error))
         return false;
     filter->ungrouped = flag == 1;
     filter->by_rule = index != 0;

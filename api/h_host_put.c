@@ -39,7 +39,8 @@ static bool read_cluster(const struct request *req, Host *host, GError **error)
 {
     int64_t id = 0;
 
-    if (!body_urn(&req->json, "clusterUrn", req->site, OBJECT_CLUSTER, REASON_HOST_CLUSTER_MISSING,
+    if (!body_urn(&req->json,
+                  URN_FIELD("clusterUrn", req->site, OBJECT_CLUSTER, REASON_HOST_CLUSTER_MISSING),
                   &id, error))
         return false;
     if (id && !snapshot_cluster(req->snap, id))
@@ -55,7 +56,7 @@ static bool read_host(const struct request *req, Host *host, GError **error)
 {
     const struct json_reader *json = &req->json;
 
-    return body_name(json, "name", BODY_NAME_MAX, "", REASON_HOST_BAD_NAME, &host->name, error) &&
+    return body_name(json, "name", REASON_HOST_BAD_NAME, &host->name, error) &&
            body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                        &host->description, error) &&
            read_ip(json, "bmcIp", true, &host->bmc_ip, error) &&
@@ -78,7 +79,7 @@ struct op *h_host_add(struct request *req, GError **error)
         return NULL;
     }
     if (!read_host(req, op->host, error) || !read_ip(json, "ip", false, &op->host->ip, error) ||
-        !body_int(json, "port", 1, 65535, 0, &op->host->port, error) ||
+        !body_int(json, INT_FIELD("port", 1, 65535, 0, &op->host->port), error) ||
         !read_cluster(req, op->host, error))
         return NULL;
     return g_steal_pointer(&op);

@@ -115,7 +115,7 @@ struct op *h_user_password(struct request *req, GError **error)
     op->id = req->who.user_id;
     op->old_key = g_strdup("");
     op->new_key = g_strdup("");
-    if (!body_int(json, "userId", 1, INT64_MAX, 0, &op->id, error) ||
+    if (!body_int(json, INT_FIELD("userId", 1, INT64_MAX, 0, &op->id), error) ||
         !body_string(json, "oldPassword", KEY_MAX, 0, &op->old_key, error) ||
         !body_string(json, "password", KEY_MAX, 0, &op->new_key, error))
         return NULL;
@@ -138,7 +138,7 @@ bool h_user_password_answer(struct request *req, struct op_result *result, GErro
     int64_t id = req->who.user_id;
 
     /* the body was checked when the operation was built */
-    body_int(&req->json, "userId", 1, INT64_MAX, 0, &id, NULL);
+    body_int(&req->json, INT_FIELD("userId", 1, INT64_MAX, 0, &id), NULL);
     auth_close_user(req->core->auth, id, request_token(req));
     return answer_empty(req, result, error);
 }

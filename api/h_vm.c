@@ -239,8 +239,7 @@ bool h_vm_get(struct request *req, GError **error)
     return true;
 }
 
-/* ---- lists
- * --------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* Texts that must be equal, and texts that must contain the parameter. */
 enum text_filter {
@@ -413,8 +412,10 @@ static bool read_filter(const struct request *req, struct filter *filter, GError
            read_flag(req, "isTemplate", &filter->is_template, error) &&
            read_flag(req, "isLinkClone", &filter->is_link_clone, error) &&
            read_flag(req, "isBindingHost", &filter->is_bound, error) &&
-           target_int(target, "resourceGroupFlag", 0, 3, 0, &filter->group_flag, error) &&
-           target_int(target, "drsRuleIndex", 0, INT64_MAX, 0, &filter->rule_index, error) &&
+           target_int(target, INT_FIELD("resourceGroupFlag", 0, 3, 0, &filter->group_flag),
+                      error) &&
+           target_int(target, INT_FIELD("drsRuleIndex", 0, INT64_MAX, 0, &filter->rule_index),
+                      error) &&
            read_ids(req, "vmurns", OBJECT_VM, &filter->ids, &filter->n_ids, error);
 }
 
@@ -427,7 +428,8 @@ bool h_vm_list(struct request *req, GError **error)
     size_t from, to;
 
     if (!read_page(req, &page, error) || !read_filter(req, &filter, error) ||
-        !target_int(&req->target, "detail", DETAIL_BASIC, DETAIL_FULL, 0, &detail, error)) {
+        !target_int(&req->target, INT_FIELD("detail", DETAIL_BASIC, DETAIL_FULL, 0, &detail),
+                    error)) {
         g_free(filter.ids);
         return false;
     }
@@ -474,8 +476,7 @@ bool h_vm_statistics(struct request *req, GError **error)
     return true;
 }
 
-/* ---- operating systems
- * ---------------------------------------------------------------------------- */
+/* ---- operating systems ----------------------------------------------------------------------- */
 
 /* Any number is taken for osVersion; these are what a client may offer its user. */
 static const struct {

@@ -25,12 +25,11 @@
 #define URN_MAX            256
 #define MAC_LENGTH         17
 
-/* ---- hardware
- * ------------------------------------------------------------------------------------ */
+/* ---- hardware -------------------------------------------------------------------------------- */
 
 static bool read_cpu(const struct json_reader *parent, struct vm_cpu *cpu, GError **error)
 {
-    const struct body_int ints[] = {
+    const struct int_field ints[] = {
         { "quantity", 1, VCPUS_MAX, REASON_VM_BAD_CPU, &cpu->quantity },
         { "coresPerSocket", 1, VCPUS_MAX, REASON_VM_BAD_CPU, &cpu->cores_per_socket },
         { "reservation", 0, INT32_MAX, REASON_VM_BAD_CPU_RESERVATION, &cpu->reservation_mhz },
@@ -60,7 +59,7 @@ static bool read_cpu(const struct json_reader *parent, struct vm_cpu *cpu, GErro
 
 static bool read_memory(const struct json_reader *parent, struct vm_memory *memory, GError **error)
 {
-    const struct body_int ints[] = {
+    const struct int_field ints[] = {
         { "quantityMB", MEMORY_MIN_MB, MEMORY_MAX_MB, REASON_VM_BAD_MEMORY, &memory->size_mb },
         { "reservation", 0, MEMORY_MAX_MB, REASON_VM_BAD_MEM_RESERVATION, &memory->reservation_mb },
         { "weight", 0, WEIGHT_MAX, 0, &memory->weight },
@@ -116,11 +115,13 @@ static bool read_disk(const struct request *req, const struct json_reader *reade
     disk->persistent = true;
     g_free(disk->bus);
     disk->bus = g_strdup(buses[0]);
-    if (!body_int(reader, "sequenceNum", 1, DISKS_MAX, 0, &disk->sequence, error) ||
-        !body_int(reader, "quantityGB", 0, DISK_MAX_GB, 0, &disk->size_gb, error) ||
-        !body_urn(reader, "datastoreUrn", req->site, OBJECT_DATASTORE, REASON_DATASTORE_MISSING,
+    if (!body_int(reader, INT_FIELD("sequenceNum", 1, DISKS_MAX, 0, &disk->sequence), error) ||
+        !body_int(reader, INT_FIELD("quantityGB", 0, DISK_MAX_GB, 0, &disk->size_gb), error) ||
+        !body_urn(reader,
+                  URN_FIELD("datastoreUrn", req->site, OBJECT_DATASTORE, REASON_DATASTORE_MISSING),
                   &disk->datastore_id, error) ||
-        !body_urn(reader, "volumeUrn", req->site, OBJECT_VOLUME, 0, &disk->volume_id, error) ||
+        !body_urn(reader, URN_FIELD("volumeUrn", req->site, OBJECT_VOLUME, 0), &disk->volume_id,
+                  error) ||
         !body_string(reader, "diskName", BODY_NAME_MAX, 0, &disk->name, error) ||
         !body_string(reader, "volumeUrl", BODY_NAME_MAX, 0, &disk->path, error) ||
         !json_read_bool(reader, "isThin", &disk->thin, error) ||
@@ -193,7 +194,7 @@ static bool read_nic(const struct json_reader *reader, Vm *vm, size_t index, GEr
     nic->virtio = true;
     g_free(nic->name);
     nic->name = g_strdup_printf("Network Adapter %zu", index);
-    return body_int(reader, "sequenceNum", 0, 1000, 0, &nic->sequence, error) &&
+    return body_int(reader, INT_FIELD("sequenceNum", 0, 1000, 0, &nic->sequence), error) &&
            body_string(reader, "name", BODY_NAME_MAX, 0, &nic->name, error) &&
            body_string(reader, "portGroupUrn", URN_MAX, 0, &nic->port_group, error) &&
            json_read_bool(reader, "virtIo", &nic->virtio, error) && read_mac(reader, nic, error);
@@ -215,8 +216,7 @@ static bool read_nics(const struct json_reader *config, Vm *vm, GError **error)
     return true;
 }
 
-/* ---- identity and place
- * ---------------------------------------------------------------------------- */
+/* ---- identity and place ---------------------------------------------------------------------- */
 
 static bool read_os(const struct json_reader *json, Vm *vm, GError **error)
 {
@@ -225,7 +225,7 @@ static bool read_os(const struct json_reader *json, Vm *vm, GError **error)
 
     return json_read_object(json, "osOptions", &reader, error) &&
            body_word(&reader, "osType", types, 0, &vm->os_type, error) &&
-           body_int(&reader, "osVersion", 0, INT32_MAX, 0, &vm->os_version, error) &&
+           body_int(&reader, INT_FIELD("osVersion", 0, INT32_MAX, 0, &vm->os_version), error) &&
            body_string(&reader, "guestOSName", BODY_NAME_MAX, 0, &vm->guest_os_name, error) &&
            body_string(&reader, "hostname", BODY_NAME_MAX, 0, &vm->os_hostname, error);
 }
@@ -265,7 +265,7 @@ static bool read_location(const struct request *req, Vm *vm, GError **error)
 
 static bool read_identity(const struct json_reader *json, Vm *vm, GError **error)
 {
-    return body_name(json, "name", BODY_NAME_MAX, "", REASON_BAD_NAME, &vm->name, error) &&
+    return body_name(json, "name", REASON_BAD_NAME, &vm->name, error) &&
            body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                        &vm->description, error) &&
            body_string(json, "group", BODY_DESCRIPTION_MAX, 0, &vm->group, error) &&
@@ -290,8 +290,7 @@ static bool read_uuid(const struct json_reader *json, Vm *vm, GError **error)
     return true;
 }
 
-/* ---- operations
- * -------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static bool check_required(const struct json_reader *json, const struct json_reader *config,
                            GError **error)

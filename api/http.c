@@ -106,16 +106,15 @@ void api_options_init(struct api_options *options)
         .max_sessions_per_user = 1024,
         .max_connections = 1024,
         .max_connections_per_address = 256,
-        .body_max = 1024 * 1024,
-        .header_max = 32 * 1024,
+        .body_max = 1048576,
+        .header_max = 32768,
         .idle_timeout_s = 60,
         .request_timeout_s = 60,
         .stop_timeout_ms = 2000,
     };
 }
 
-/* ---- connections
- * ----------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void set_phase(struct conn *conn, enum phase phase)
 {
@@ -199,8 +198,7 @@ static gboolean on_sweep(void *data)
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- tickets
- * ---------------------------------------------------------------------------------------- */
+/* ---- tickets --------------------------------------------------------------------------------- */
 
 static void gate_unref_unlock(struct gate *gate)
 {
@@ -276,15 +274,16 @@ static void abort_all(struct gate *gate)
 
         ticket_unlink(ticket);
         ticket->next = ticket->prev = NULL;
-        ticket->call->aborted = true;
-        MHD_resume_connection(ticket->call->connection);
+        if (ticket->call) {
+            ticket->call->aborted = true;
+            MHD_resume_connection(ticket->call->connection);
+        }
         ticket->call = NULL;
     }
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* The request line as it came, before libmicrohttpd takes it apart. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
@@ -459,6 +458,7 @@ static bool announced_too_long(const struct call *call)
     return text && g_ascii_strtoull(text, NULL, 10) > call->api->core.body_max;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
 static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
                                  const char *method, const char *version, const char *upload_data,
                                  size_t *upload_data_size, void **con_cls)
@@ -488,10 +488,10 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     return work(call);
 }
 
-/* ---- TLS
- * -------------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
-/* libmicrohttpd keeps its connection as the session's pointer. */
+/* libmicrohttpd keeps its connection as the session's pointer.
+ * NOLINTNEXTLINE(readability-function-size): GnuTLS's signature */
 static int on_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca_dn, int nreqs,
                           const gnutls_pk_algorithm_t *pk_algos, int pk_algos_length,
                           gnutls_pcert_st **pcert, unsigned *pcert_length, gnutls_privkey_t *key)
@@ -513,8 +513,7 @@ bool api_reload_tls(Api *api, GError **error)
     return tls_store_load(api->tls, api->cert_file, api->key_file, clock_now_ms(), error);
 }
 
-/* ---- start and stop
- * ----------------------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 G_GNUC_PRINTF(2, 0)
 static void on_mhd_log(void *cls, const char *format, va_list args)

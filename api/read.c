@@ -156,8 +156,10 @@ bool read_page(const struct request *req, struct read_page *ret_page, GError **e
 {
     struct read_page page = { 0, 0 };
 
-    if (!target_int(&req->target, "limit", 0, INT32_MAX, REASON_BAD_LIMIT, &page.limit, error) ||
-        !target_int(&req->target, "offset", 0, INT32_MAX, REASON_BAD_OFFSET, &page.offset, error))
+    if (!target_int(&req->target, INT_FIELD("limit", 0, INT32_MAX, REASON_BAD_LIMIT, &page.limit),
+                    error) ||
+        !target_int(&req->target,
+                    INT_FIELD("offset", 0, INT32_MAX, REASON_BAD_OFFSET, &page.offset), error))
         return false;
     if (page.limit == 0)
         page.limit = -1;

@@ -75,14 +75,14 @@ struct request {
     const struct api_core *core;
     /* as received */
     enum method method;
+    bool management; /* it came in at the management address */
+    bool body_too_big;
     struct target target;
     GError *bad_target;
     char *headers[N_REQUEST_HEADERS]; /* NULL: not sent */
     GString *body;
-    bool body_too_big;
     char *address; /* the client's */
     char *id;      /* request id */
-    bool management;
     /* worked out */
     const struct route *route;
     Snapshot *snap;
@@ -94,10 +94,10 @@ struct request {
     int64_t wait_ms;         /* Prefer: wait */
     /* under way */
     bool begun;
-    struct op *op;
-    enum op_kind op_kind; /* of the last one built by the route */
-    request_answer_fn answer;
+    enum op_kind op_kind; /* of the last operation built by the route */
     unsigned attempts;
+    struct op *op;
+    request_answer_fn answer;
     struct op_result result;
     int64_t task_id, object_id; /* of a done operation, while its task is waited for */
     /* the answer */

@@ -8,10 +8,9 @@
 #include "base/err.h"
 #include "model/reason.h"
 
-/* Decodes text[0..len); NULL if an escape is broken, or gives a NUL or broken UTF-8. */
-static char *decode(const char *text, size_t len, bool plus_is_blank)
+/* out has room for len + 1 bytes. */
+static bool decode_to(const char *text, size_t len, bool plus_is_blank, char *out)
 {
-    g_autofree char *out = g_malloc(len + 1);
     size_t n = 0;
 
     for (size_t i = 0; i < len; i++) {
@@ -19,10 +18,10 @@ static char *decode(const char *text, size_t len, bool plus_is_blank)
 
         if (c == '%') {
             if (len - i < 3 || !g_ascii_isxdigit(text[i + 1]) || !g_ascii_isxdigit(text[i + 2]))
-                return NULL;
+                return false;
             c = (char)(g_ascii_xdigit_value(text[i + 1]) * 16 + g_ascii_xdigit_value(text[i + 2]));
             if (!c)
-                return NULL;
+                return false;
             i += 2;
         } else if (c == '+' && plus_is_blank) {
             c = ' ';
@@ -30,9 +29,18 @@ static char *decode(const char *text, size_t len, bool plus_is_blank)
         out[n++] = c;
     }
     out[n] = '\0';
-    if (!g_utf8_validate(out, (gssize)n, NULL))
-        return NULL;
-    return g_steal_pointer(&out);
+    return g_utf8_validate(out, (gssize)n, NULL);
+}
+
+/* Decodes text[0..len); NULL if an escape is broken, or gives a NUL or broken UTF-8. */
+static char *decode(const char *text, size_t len, bool plus_is_blank)
+{
+    char *out = g_malloc(len + 1);
+
+    if (decode_to(text, len, plus_is_blank, out))
+        return out;
+    g_free(out);
+    return NULL;
 }
 
 static bool fail(GError **error, const char *what)
@@ -57,49 +65,66 @@ static const char *skip_authority(const char *text)
     return text;
 }
 
+/* One segment of the path; the last one may end with blanks. */
+static bool parse_segment(const char *text, size_t len, bool last, struct target *target,
+                          GError **error)
+{
+    char *segment = decode(text, len, false);
+
+    if (!segment)
+        return fail(error, "holds a broken escape or is not UTF-8");
+    if (last)
+        g_strchomp(segment);
+    if (segment[0] && target->n_segments < TARGET_MAX_SEGMENTS) {
+        target->segments[target->n_segments++] = segment;
+        return true;
+    }
+    if (!segment[0]) {
+        g_free(segment);
+        return true;
+    }
+    g_free(segment);
+    return fail(error, "has too many path segments");
+}
+
 static bool parse_path(const char *text, size_t len, struct target *target, GError **error)
 {
     for (size_t at = 0; at < len;) {
         const char *slash = memchr(text + at, '/', len - at);
         size_t end = slash ? (size_t)(slash - text) : len;
-        g_autofree char *segment = NULL;
 
-        if (end > at) {
-            segment = decode(text + at, end - at, false);
-            if (!segment)
-                return fail(error, "holds a broken escape or is not UTF-8");
-            if (end == len)
-                g_strchomp(segment);
-        }
-        if (segment && segment[0]) {
-            if (target->n_segments == TARGET_MAX_SEGMENTS)
-                return fail(error, "has too many path segments");
-            target->segments[target->n_segments++] = g_steal_pointer(&segment);
-        }
+        if (!parse_segment(text + at, end - at, end == len, target, error))
+            return false;
         at = end + 1;
     }
     return true;
+}
+
+/* Takes both; keeps them if there is something to keep. */
+static bool add_param(struct target *target, char *name, char *value, GError **error)
+{
+    bool ok = name && value;
+    bool full = target->n_params == TARGET_MAX_PARAMS;
+
+    if (ok && name[0] && g_strstrip(value)[0] && !full) {
+        target->params = g_renew(struct target_param, target->params, target->n_params + 1);
+        target->params[target->n_params++] = (struct target_param){ name, value };
+        return true;
+    }
+    g_free(name);
+    g_free(value);
+    if (!ok)
+        return fail(error, "holds a parameter with a broken escape or not in UTF-8");
+    return !full || fail(error, "has too many parameters");
 }
 
 static bool parse_param(const char *text, size_t len, struct target *target, GError **error)
 {
     const char *equals = memchr(text, '=', len);
     size_t name_len = equals ? (size_t)(equals - text) : len;
-    g_autofree char *name = decode(text, name_len, true);
-    g_autofree char *value = equals ? decode(equals + 1, len - name_len - 1, true) : g_strdup("");
 
-    if (!name || !value)
-        return fail(error, "holds a parameter with a broken escape or not in UTF-8");
-    g_strstrip(value);
-    if (!name[0] || !value[0])
-        return true;
-    if (target->n_params == TARGET_MAX_PARAMS)
-        return fail(error, "has too many parameters");
-    target->params = g_renew(struct target_param, target->params, target->n_params + 1);
-    target->params[target->n_params].name = g_steal_pointer(&name);
-    target->params[target->n_params].value = g_steal_pointer(&value);
-    target->n_params++;
-    return true;
+    return add_param(target, decode(text, name_len, true),
+                     equals ? decode(equals + 1, len - name_len - 1, true) : g_strdup(""), error);
 }
 
 bool target_parse(const char *text, struct target *ret_target, GError **error)
@@ -145,21 +170,21 @@ const char *target_param(const struct target *target, const char *name)
     return NULL;
 }
 
-bool target_int(const struct target *target, const char *name, int64_t min, int64_t max, int reason,
-                int64_t *ret_value, GError **error)
+bool target_int(const struct target *target, const struct int_field *field, GError **error)
 {
-    const char *text = target_param(target, name);
+    const char *text = target_param(target, field->key);
     gint64 value;
 
     if (!text)
         return true;
-    if (!g_ascii_string_to_signed(text, 10, min, max, &value, NULL)) {
-        err_set_reason(error, VRM_ERR_INVALID, reason ? reason : REASON_MALFORMED, name,
+    if (!g_ascii_string_to_signed(text, 10, field->min, field->max, &value, NULL)) {
+        err_set_reason(error, VRM_ERR_INVALID, field->reason ? field->reason : REASON_MALFORMED,
+                       field->key,
                        "%s = %.64s: want an integer in %" G_GINT64_FORMAT "..%" G_GINT64_FORMAT,
-                       name, text, min, max);
+                       field->key, text, field->min, field->max);
         return false;
     }
-    *ret_value = value;
+    *field->ret_value = value;
     return true;
 }
 

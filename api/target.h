@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/field.h"
+
 #define TARGET_MAX_LENGTH   16384
 #define TARGET_MAX_SEGMENTS 16
 #define TARGET_MAX_PARAMS   256
@@ -33,9 +35,9 @@ void target_clear(struct target *target);
 
 /* First non-empty value or NULL; borrowed. */
 const char *target_param(const struct target *target, const char *name);
-/* Absent: *ret_value untouched.  reason: number for clients, 0 for the general one. */
-bool target_int(const struct target *target, const char *name, int64_t min, int64_t max, int reason,
-                int64_t *ret_value, GError **error);
+/* target_int(target, INT_FIELD("limit", 0, 100, REASON_BAD_LIMIT, &limit), error); absent: the
+ * value is untouched. */
+bool target_int(const struct target *target, const struct int_field *field, GError **error);
 /* true/false in any case, 1/0. */
 bool target_bool(const struct target *target, const char *name, bool *ret_value, GError **error);
 

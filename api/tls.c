@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 #define CHAIN_MAX 16
-#define KEEP_MS   (10 * 60 * 1000) /* far longer than a handshake may take */
+#define KEEP_MS   INT64_C(600000) /* far longer than a handshake may take */
 
 struct pair {
     gnutls_pcert_st chain[CHAIN_MAX];

@@ -225,8 +225,7 @@ static void fill(struct fake *fake)
     put_report(fake);
 }
 
-/* ---- the controller
- * ------------------------------------------------------------------------------- */
+/* ---- the controller -------------------------------------------------------------------------- */
 
 static Snapshot *ops_snapshot(void *ctx)
 {
@@ -346,8 +345,7 @@ char *fake_token(struct fake *fake, const char *roles)
     return auth_open(fake->core.auth, 7, "ops", roles, FAKE_NOW_MS);
 }
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void on_done(struct op_result *result, void *user)
 {

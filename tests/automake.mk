@@ -183,6 +183,13 @@ tests_test_api_read_LDADD = $(API_TEST_LIBS)
 tests_test_api_request_SOURCES = tests/test_api_request.c $(API_FAKE)
 tests_test_api_request_LDADD = $(API_TEST_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_http_body
+
+tests_fuzz_fuzz_http_body_SOURCES = tests/fuzz/fuzz_http_body.c tests/api_fake.c tests/api_fake.h \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_http_body_LDADD = $(API_TEST_LIBS)
+tests_fuzz_fuzz_http_body_LDFLAGS = $(FUZZ_LINK)
+
 # --- controller --------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_forget
 

@@ -1,8 +1,8 @@
 /* test_api_put.c - from request bodies to operations: what is taken, what is refused and how. */
 #include "config.h"
 
-#include "tests/api_fake.h"
 #include "base/err.h"
+#include "tests/api_fake.h"
 #include "tests/suite.h"
 
 #define C117     FAKE_S "/clusters/117"
@@ -15,8 +15,7 @@
 #define VM_BODY(more)                                                                              \
     "{\"name\":\"new\",\"location\":\"" U("clusters:117") "\",\"vmConfig\":{" HARDWARE more "}}"
 
-/* ---- what is taken
- * ------------------------------------------------------------------------------------- */
+/* ---- what is taken --------------------------------------------------------------------------- */
 
 static const struct {
     const char *method, *url, *body;
@@ -105,8 +104,7 @@ START_TEST(a_good_body_becomes_its_operation)
 }
 END_TEST
 
-/* ---- what is refused
- * ----------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 #define RULE(text) "{\"drsSetting\":{\"drsRules\":[{" text "}]}}"
 #define DRS(text)  "{\"drsSetting\":{" text "}}"
@@ -269,8 +267,7 @@ START_TEST(a_bad_field_is_named_and_nothing_reaches_the_controller)
 }
 END_TEST
 
-/* ---- details of operations
- * ------------------------------------------------------------------------------- */
+/* ---- details of operations ------------------------------------------------------------------- */
 
 START_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest)
 {
@@ -324,13 +321,27 @@ START_TEST(rules_are_created_modified_and_deleted_by_one_put)
                                                          "{\"operationType\":1,\"ruleIndex\":3,"
                                                          "\"vms\":[{\"urn\":\"" U("vms:i-00000037") "\"},{\"urn\":\"" U(
                                                              "vms:i-00000035") "\",\"name\":\"x\"},"
-                                                                               "{\"urn\":\"" U("vms"
-                                                                                               ":i-"
-                                                                                               "000"
-                                                                                               "000"
-                                                                                               "35") "\"}]},"
-                                                                                                     "{\"operationType\":0,\"ruleIndex\":3},"
-                                                                                                     "{\"ruleIndex\":3,\"ruleName\":\"echoed\",\"strength\":\"should\"}]}}");
+                                                                               "{\"urn\":\"" U(
+                                                                                   "vms"
+                                                                                   ":i-"
+                                                                                   "000"
+                                                                                   "000"
+                                                                                   "35") "\"}]},"
+                                                                                         "{\"operat"
+                                                                                         "ionType\""
+                                                                                         ":0,"
+                                                                                         "\"ruleInd"
+                                                                                         "ex\":3},"
+                                                                                         "{\"ruleIn"
+                                                                                         "dex\":3,"
+                                                                                         "\"ruleNam"
+                                                                                         "e\":"
+                                                                                         "\"echoed"
+                                                                                         "\","
+                                                                                         "\"strengt"
+                                                                                         "h\":"
+                                                                                         "\"should"
+                                                                                         "\"}]}}");
     ck_assert_uint_eq(fake.last->n_rules, 4);
     r = fake.last->rules;
     ck_assert_int_eq(r[0].operation, RULE_CREATE);
@@ -496,22 +507,21 @@ START_TEST(group_members_are_added_and_removed)
     struct fake_reply reply;
 
     fake_init(&fake);
-    reply = fake_ok(
-        &fake, "PUT", C117 "/resourcegroups/3",
-        "{\"groupMembers\":[{\"urn\":\"" U("vms:i-00000037") "\",\"operationType\":1},{\"urn\":"
-                                                             "\"" U(
-                                                                 "vms:i-00000036") "\"},{\"urn\":"
-                                                                                   "\"" U("vms:i-"
-                                                                                          "0000003"
-                                                                                          "5") "\","
-                                                                                               "\"o"
-                                                                                               "per"
-                                                                                               "ati"
-                                                                                               "onT"
-                                                                                               "ype"
-                                                                                               "\":"
-                                                                                               "0}]"
-                                                                                               "}");
+    reply = fake_ok(&fake, "PUT", C117 "/resourcegroups/3",
+                    "{\"groupMembers\":[{\"urn\":\"" U(
+                        "vms:i-00000037") "\",\"operationType\":1},{\"urn\":"
+                                          "\"" U("vms:i-00000036") "\"},{\"urn\":"
+                                                                   "\"" U("vms:i-"
+                                                                          "0000003"
+                                                                          "5") "\","
+                                                                               "\"o"
+                                                                               "per"
+                                                                               "ati"
+                                                                               "onT"
+                                                                               "ype"
+                                                                               "\":"
+                                                                               "0}]"
+                                                                               "}");
     ck_assert_uint_eq(fake.last->group->n_members, 2);
     ck_assert_int_eq(fake.last->group->members[0], 0x36);
     ck_assert_int_eq(fake.last->group->members[1], 0x37);

@@ -1,8 +1,8 @@
 /* test_api_read.c - what clients read: fields, types, filters, pages. */
 #include "config.h"
 
-#include "tests/api_fake.h"
 #include "base/err.h"
+#include "tests/api_fake.h"
 #include "tests/suite.h"
 
 #define U(kind) FAKE_URN ":" kind

@@ -1,9 +1,9 @@
 /* test_api_request.c - what holds for every call: log-in, conflicts, waiting, refusals. */
 #include "config.h"
 
-#include "tests/api_fake.h"
 #include "base/err.h"
 #include "model/reason.h"
+#include "tests/api_fake.h"
 #include "tests/suite.h"
 
 #define C117  FAKE_S "/clusters/117"

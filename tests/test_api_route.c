@@ -3,8 +3,8 @@
 
 #include "api/route.h"
 
-#include "tests/api_fake.h"
 #include "base/err.h"
+#include "tests/api_fake.h"
 #include "tests/suite.h"
 
 /* Values for the placeholders, of objects that exist. */

@@ -63,13 +63,13 @@ START_TEST(numbers_outside_their_range_name_the_parameter)
     bool flag = false;
 
     ck_assert(target_parse("/x?limit=-1&name=a&b=TRUE&c=maybe", &target, NULL));
-    ck_assert(!target_int(&target, "limit", 0, 10, 10000013, &value, &error));
+    ck_assert(!target_int(&target, INT_FIELD("limit", 0, 10, 10000013, &value), &error));
     ck_assert_int_eq(err_reason(error), 10000013);
     ck_assert_str_eq(err_field(error), "limit");
     suite_take_error(&error, VRM_ERR_INVALID, "limit = -1: want an integer in 0..10");
     ck_assert_int_eq(value, 3);
-    ck_assert(target_int(&target, "absent", 0, 10, 0, &value, &error));
-    ck_assert(!target_int(&target, "name", 0, 10, 0, &value, &error));
+    ck_assert(target_int(&target, INT_FIELD("absent", 0, 10, 0, &value), &error));
+    ck_assert(!target_int(&target, INT_FIELD("name", 0, 10, 0, &value), &error));
     g_clear_error(&error);
     ck_assert(target_bool(&target, "b", &flag, &error) && flag);
     ck_assert(!target_bool(&target, "c", &flag, &error));
