@@ -158,6 +158,15 @@ static bool is_news(const struct app *app, const DrsReport *report)
            !g_str_equal(last->verdict, report->verdict);
 }
 
+/* Fresh figures under the last stored verdict; takes report. */
+static void refresh_report(struct app *app, DrsReport *report)
+{
+    const DrsReport *last = snapshot_drs_report(inventory_peek(app->inv), report->cluster_id);
+
+    report->plan_id = last->plan_id;
+    snapshot_builder_put_drs_report(inventory_edit(app->inv), report);
+}
+
 static void planned(void *data, bool ran)
 {
     struct plan_job *job = data;
@@ -177,7 +186,7 @@ static void planned(void *data, bool ran)
     report = report_of(job->plan);
     log_info("DRS verdict", "VERDICT", report->verdict, NULL);
     if (!is_news(app, report)) {
-        drs_report_unref(report);
+        refresh_report(app, report);
         finish_job(job, NULL);
         return;
     }

@@ -38,7 +38,7 @@ static void queried(const GError *error, void *data)
     if (error)
         result.error = g_error_copy(error);
     else
-        job->show(&result, job->list);
+        job->show(job->call->app, &result, job->list);
     call_result(job->call, &result);
     g_clear_pointer(&job->list, g_ptr_array_unref);
 }

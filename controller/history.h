@@ -9,7 +9,7 @@
 typedef bool (*history_read_fn)(Db *db, const struct db_query *query, GPtrArray **ret_list,
                                 int64_t *ret_total, GError **error);
 /* Moves the list into the answer; the list is freed afterwards. */
-typedef void (*history_show_fn)(struct op_result *result, GPtrArray *list);
+typedef void (*history_show_fn)(struct app *app, struct op_result *result, GPtrArray *list);
 
 /* Runs the call's query on a DB worker and answers the call. */
 void history_query(struct call *call, history_read_fn read, history_show_fn show);

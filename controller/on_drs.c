@@ -50,8 +50,9 @@ void on_drs_apply(struct call *call)
               applied, call);
 }
 
-static void show_history(struct op_result *result, GPtrArray *list)
+static void show_history(struct app *app, struct op_result *result, GPtrArray *list)
 {
+    (void)app;
     result->recommendations = g_new0(Recommendation *, list->len);
     result->n_recommendations = list->len;
     for (guint i = 0; i < list->len; i++)

@@ -97,12 +97,23 @@ void on_task_get(struct call *call)
     dbq_submit(call->app->dbq, NULL, run_task_get, task_read, job);
 }
 
-static void show_tasks(struct op_result *result, GPtrArray *list)
+/* Progress is not stored: an unfinished task is shown as the inventory has it. */
+static const Task *newest(struct app *app, const Task *stored)
+{
+    const Task *current;
+
+    if (task_is_final(stored))
+        return stored;
+    current = snapshot_builder_get_task(inventory_edit(app->inv), stored->id);
+    return current ? current : stored;
+}
+
+static void show_tasks(struct app *app, struct op_result *result, GPtrArray *list)
 {
     result->tasks = g_new0(Task *, list->len);
     result->n_tasks = list->len;
     for (guint i = 0; i < list->len; i++)
-        result->tasks[i] = task_ref(list->pdata[i]);
+        result->tasks[i] = task_ref(newest(app, list->pdata[i]));
 }
 
 void on_task_list(struct call *call)
@@ -113,8 +124,9 @@ void on_task_list(struct call *call)
 /* ---- events and audit -------------------------------------------------------------------------
  */
 
-static void show_events(struct op_result *result, GPtrArray *list)
+static void show_events(struct app *app, struct op_result *result, GPtrArray *list)
 {
+    (void)app;
     result->events = g_new0(struct op_event, list->len);
     result->n_events = list->len;
     for (guint i = 0; i < list->len; i++) {
@@ -137,8 +149,9 @@ void on_event_list(struct call *call)
     history_query(call, store_event_query, show_events);
 }
 
-static void show_audit(struct op_result *result, GPtrArray *list)
+static void show_audit(struct app *app, struct op_result *result, GPtrArray *list)
 {
+    (void)app;
     result->audits = g_new0(struct op_audit, list->len);
     result->n_audits = list->len;
     for (guint i = 0; i < list->len; i++) {
