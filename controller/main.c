@@ -27,6 +27,7 @@
 
 #define STOP_LIMIT_MS   4000
 #define TRIM_INTERVAL_S 3600
+#define LAST_ANSWERS_MS 500
 
 struct daemon {
     const char *config_path;
@@ -218,14 +219,28 @@ static gboolean on_trim(void *data)
     return G_SOURCE_CONTINUE;
 }
 
+static gboolean quit_later(void *data)
+{
+    struct daemon *d = data;
+
+    g_main_loop_quit(d->loop);
+    return G_SOURCE_REMOVE;
+}
+
+/* Requests that waited while we stood still get their 503 before this process goes. */
+static void given_up(void *user)
+{
+    (void)g_timeout_add(LAST_ANSWERS_MS, quit_later, user);
+}
+
 /* Nothing of the old life may stay: the program starts anew, as a standby. */
 static void on_deposed(const char *why)
 {
-    if (!daemon_.again)
-        log_warning("no longer the active controller; starting anew as standby", "REASON", why,
-                    NULL);
+    if (daemon_.again)
+        return;
     daemon_.again = true;
-    g_main_loop_quit(daemon_.loop);
+    log_warning("no longer the active controller; starting anew as standby", "REASON", why, NULL);
+    role_resign(daemon_.app.role, given_up, &daemon_);
 }
 
 static void add_sources(struct daemon *d)

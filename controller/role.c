@@ -35,6 +35,7 @@ struct Role {
     int64_t epoch;
     guint retry;  /* timer of the step that waits */
     bool loading; /* a load job is on its way */
+    bool ready;   /* there is a user who can log in */
     void (*on_deposed)(const char *why);
 
     pthread_mutex_t lock; /* guards what API threads read */
@@ -51,7 +52,7 @@ static void migrate(Role *role);
 static void show(Role *role, const char *trouble)
 {
     pthread_mutex_lock(&role->lock);
-    role->shown.active = role->state == ROLE_ACTIVE;
+    role->shown.active = role->state == ROLE_ACTIVE && role->ready;
     role->shown.epoch = role->epoch;
     role->shown.database_ok = dbq_up(role->app->dbq);
     role->shown.etcd_ok = leader_etcd_ok(role->leader);
@@ -228,10 +229,13 @@ static Site *make_site(const struct settings *settings)
 
 static void admin_ready(const GError *error, void *user)
 {
-    (void)user;
+    Role *role = user;
+
     if (error)
         log_error("the first user could not be made; nobody can log in", "REASON", error->message,
                   NULL);
+    role->ready = !error;
+    show(role, error ? error->message : "");
 }
 
 static void show_loaded(Role *role, const struct loaded *loaded)
@@ -255,7 +259,6 @@ static void become_active(Role *role)
     g_autofree char *counts = g_strdup_printf("%zu hosts, %zu VMs", snap->n_hosts, snap->n_vms);
 
     role->state = ROLE_ACTIVE;
-    show(role, "");
     log_info("active", "EPOCH", epoch, "INVENTORY", counts, NULL);
     for (size_t i = 0; i < snap->n_hosts; i++) {
         const Host *host = snap->hosts[i];
@@ -264,7 +267,7 @@ static void become_active(Role *role)
         agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
     }
     tasks_resume(app->tasks);
-    users_ensure_admin(app->users, admin_ready, NULL);
+    users_ensure_admin(app->users, admin_ready, role);
 }
 
 static void loaded_all(const GError *error, void *data)
