@@ -282,3 +282,6 @@ AM_TESTS_ENVIRONMENT = \
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
+
+# --- the whole system on real hosts: run by hand or by deploy/test, as root ---------------------
+EXTRA_DIST += tests/it_system.sh tests/system/lib.sh

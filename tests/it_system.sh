@@ -1,0 +1,255 @@
+#!/bin/bash
+# it_system.sh - the whole system on real hosts: vrmd, agents, libvirt, PostgreSQL, etcd.
+#
+# usage: tests/it_system.sh [CASE...]     (from a build folder; as root; all cases by default)
+#
+# Each case starts from a healthy cluster of three hosts and leaves one.  The oracle is outside of
+# the system: virsh on every host says where a VM really runs.
+# Exit: 0 all passed, 1 some failed, 77 something needed is missing (an error with VRM_REQUIRE_ALL).
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/system/lib.sh"
+
+case_migrate_by_hand()
+{
+    local uri
+    uri=$(migrate a cna2) && task_ok "$uri" && vm_is_on a cna2 && runs_once a || return
+    uri=$(migrate a cna1) && task_ok "$uri" && vm_is_on a cna1 && runs_once a || return
+    [[ $(code POST "$(vm_uri a)/action/migrate" "{\"location\":\"$(urn "$(host_uri cna1)")\"}") == 400 ]] ||
+        fail "a migration to its own host was not refused"
+}
+
+case_life_cycle()
+{
+    local vm
+    vm=$(vm_uri a)
+    task POST "$vm/action/pause" && vm_is a pause || return
+    task POST "$vm/action/resume" && vm_is a running || return
+    task POST "$vm/action/reboot" '{"mode":"force"}' && vm_is a running || return
+    sleep 8 # the guest must have booted to hear its power button
+    task POST "$vm/action/stop" '{"mode":"safe"}' && vm_is a stopped || return
+    [[ -z $(places "$(basename "$vm")") ]] || fail "a still runs" || return
+    task POST "$vm/action/start" && runs_once a
+}
+
+balance() { api GET "$CLUSTER/drsBalance" | jq -r .currentStdev; }
+is_balanced() { [[ $(api GET "$CLUSTER/drsBalance" | jq '.decided and .currentStdev < 0.06') == true ]]; }
+open_moves() { (($(api GET "$CLUSTER/drsrecommendations" | jq .total) > 0)); }
+plan() { api POST "$CLUSTER/drsBalance/action/refresh" >/dev/null && open_moves; }
+
+# Three busy VMs on one host: manual DRS only recommends, automatic DRS moves.
+case_balance()
+{
+    local name
+    for name in b1 b2 b3; do
+        new_vm $name cna3 22 || return
+    done
+    api PUT "$CLUSTER" '{"isEnableDrs":true,"drsSetting":{"drsLevel":1,"drsFragmentLimen":[]}}' >/dev/null
+    wait_for 60 "a plan" plan || return
+    say "before: $(balance); $(api GET "$CLUSTER/drsrecommendations" | jq -r '.recommendations[0].reasonText')"
+    vm_is_on b1 cna3 && vm_is_on b2 cna3 && vm_is_on b3 cna3 || fail "manual DRS moved a VM" || return
+    api PUT "$CLUSTER" '{"drsSetting":{"drsLevel":3}}' >/dev/null
+    wait_for 90 "balance" is_balanced || return
+    say "after: $(balance)"
+    api PUT "$CLUSTER" '{"isEnableDrs":false}' >/dev/null
+    all_run_once
+}
+
+host_is_empty() { [[ -z $(lab exec "$1" virsh list --name | tr -d '\n') ]]; }
+
+case_drain()
+{
+    local host
+    host=$(host_uri cna1)
+    [[ $(code POST "$host/action/MigrateAllVms") == 400 ]] || fail "drained without maintenance" || return
+    [[ $(code POST "$host/action/enterMaintenanceMode") == 200 ]] || return
+    task POST "$host/action/MigrateAllVms" || return
+    host_is_empty cna1 || fail "cna1 is not empty" || return
+    all_run_once || return
+    [[ $(code POST "$host/action/exitMaintenanceMode") == 200 ]]
+}
+
+# A VM that dirties memory fast enough that its migration takes some seconds.
+slow_migration()
+{
+    lab busy "$1" 5 60 >/dev/null
+    sleep 3
+    migrate "$1" "$2"
+}
+has_progress() { (($(api GET "$1" | jq .progress) > 0)); }
+
+case_target_dies_half_way()
+{
+    local uri from to name
+    from=$(vm_field c hostName)
+    to=$(other_host c)
+    uri=$(slow_migration c "$to") || return
+    wait_for 20 "progress" has_progress "$uri" || return
+    lab kill "$to" >/dev/null
+    task_failed "$uri" 60 || return
+    say "reason: $(api GET "$uri" | jq -r .reasonDes)"
+    wait_for 10 "c runs where it was" vm_is_on c "$from" && runs_once c || return
+    lab heal "$to" >/dev/null
+    wait_for 30 "$to is back" host_is "$to" normal || return
+    lab busy c 5 0 >/dev/null
+    # what ran on the dead host is stopped, and starts again
+    for name in $(api GET "$SITE/vms" | jq -r '.vms[] | select(.status == "stopped").name'); do
+        task POST "$(vm_uri "$name")/action/start" || return
+    done
+}
+
+case_target_is_full()
+{
+    local answer
+    task POST "$(vm_uri a)/action/stop" '{"mode":"force"}' || return
+    task PUT "$(vm_uri a)" '{"memory":{"quantityMB":4000000}}' || return
+    answer=$(api POST "$(vm_uri a)/action/start")
+    jq -e '.errorDes | test("MB|MiB|memory")' <<<"$answer" >/dev/null || fail "a start beyond all memory said: $answer" || return
+    task PUT "$(vm_uri a)" '{"memory":{"quantityMB":128}}' && task POST "$(vm_uri a)/action/start"
+}
+
+case_cancel_migration()
+{
+    local uri from
+    from=$(vm_field c hostName)
+    uri=$(slow_migration c "$(other_host c)") || return
+    wait_for 20 "progress" has_progress "$uri" || return
+    [[ $(code POST "$uri/cancel") == 200 ]] || fail "cancel was refused" || return
+    task_failed "$uri" 30 || return
+    wait_for 10 "c runs where it was" vm_is_on c "$from" && runs_once c
+    lab busy c 5 0 >/dev/null
+}
+
+# crash HOST PROGRAM - kill -9 inside the host.
+crash()
+{
+    local pid
+    pid=$(lab exec "$1" pidof "$2") && lab exec "$1" kill -9 "$pid"
+}
+
+case_agent_dies_half_way()
+{
+    local uri from
+    from=$(vm_field c hostName)
+    uri=$(slow_migration c "$(other_host c)") || return
+    wait_for 20 "progress" has_progress "$uri" || return
+    crash "$from" vrm-agent
+    wait_for 60 "the task's end" task_is_over "$uri" || return
+    say "task: $(api GET "$uri" | jq -c '[.status,.reasonDes]')"
+    lab busy c 5 0 >/dev/null
+    wait_for 30 "$from is back" host_is "$from" normal || return
+    wait_for 20 "c is running" vm_is c running && runs_once c
+}
+
+case_daemons_restart()
+{
+    local before after
+    before=$(lab exec cna1 pidof qemu-system-x86_64 | wc -w)
+    crash cna1 libvirtd
+    crash cna1 vrm-agent
+    sleep 2
+    wait_for 30 "cna1 is back" host_is cna1 normal || return
+    after=$(lab exec cna1 pidof qemu-system-x86_64 | wc -w)
+    [[ $before == "$after" ]] || fail "$before guests before, $after after" || return
+    all_run_once
+}
+
+case_controller_dies_half_way()
+{
+    local uri
+    uri=$(slow_migration c "$(other_host c)") || return
+    vrmd_start 2
+    wait_for 20 "progress" has_progress "$uri" || return
+    vrmd_signal 1 9
+    use 2
+    wait_for 15 "controller 2 active" is_active && login || return
+    task_ok "$uri" 90 && all_run_once || return
+    vrmd_start 1
+    lab busy c 5 0 >/dev/null
+}
+
+# The active controller stands still for 30 s with writes waiting in it.
+case_deposed_controller()
+{
+    local i active=2 other=1
+    use 2
+    is_active || { active=1 other=2; }
+    vrmd_alive $other || vrmd_start $other
+    use $active && login || return
+    vrmd_signal $active STOP
+    for i in 1 2 3; do
+        curl -sk -m 60 -X POST "$URL$SITE/clusters" -H "X-Auth-Token: $TOKEN" -d "{\"name\":\"late$i\"}" >"$WORK/late$i" &
+    done
+    use $other
+    wait_for 15 "the other takes over" is_active && login || return
+    task POST "$(vm_uri a)/action/stop" '{"mode":"force"}' && task POST "$(vm_uri a)/action/start" || return
+    sleep 27
+    vrmd_signal $active CONT
+    wait
+    sleep 2
+    [[ $(api GET "$SITE/clusters" | jq '.clusters | length') == 1 ]] || fail "a late write came through" || return
+    use $active
+    [[ $(curl -sk -o /dev/null -w '%{http_code}' "$URL/healthz") == 200 ]] && ! is_active || fail "the deposed one is not a standby" || return
+    use $other
+    all_run_once
+}
+
+database_is() { [[ $(curl -sk "$URL/healthz" | jq .database) == "$1" ]]; }
+
+case_database_dies()
+{
+    local uri made
+    made=$(api POST "$SITE/clusters" '{"name":"kept"}' | jq -r .uri)
+    uri=$(slow_migration c "$(other_host c)") || return
+    "$TOP/deploy/services" kill pg >/dev/null
+    wait_for 20 "vrmd sees it" database_is false || return
+    [[ $(code GET "$SITE/vms") == 200 ]] || fail "reads do not work without the database" || return
+    [[ $(code POST "$SITE/clusters" '{"name":"refused"}') == 503 ]] || fail "a write was not refused" || return
+    sleep 5
+    "$TOP/deploy/services" restart pg >/dev/null
+    wait_for 20 "vrmd sees the database again" database_is true || return
+    task_ok "$uri" 90 || return
+    [[ $(code GET "$made") == 200 ]] || fail "an acknowledged write is lost" || return
+    [[ $(code DELETE "$made") == 200 ]] || return
+    lab busy c 5 0 >/dev/null
+    all_run_once
+}
+
+CASES="migrate_by_hand life_cycle balance drain target_dies_half_way target_is_full cancel_migration
+agent_dies_half_way daemons_restart controller_dies_half_way deposed_controller database_dies"
+
+need()
+{
+    local program
+    for program in curl jq virsh libvirtd qemu-system-x86_64 etcd tini; do
+        command -v "$program" >/dev/null || { echo "missing: $program"; return 1; }
+    done
+    [[ $(id -u) == 0 ]] || { echo "must be root"; return 1; }
+}
+
+main()
+{
+    local name passed=0 failed=0 cases=("$@")
+    (($# > 0)) || read -ra cases <<<"${CASES//$'\n'/ }"
+    need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
+    cluster_down
+    rm -rf "$WORK"
+    trap 'cluster_down' EXIT
+    if ! { cluster_up 3 && new_vm a cna1 && new_vm c cna1 5; }; then
+        echo "0 passed, 1 failed"
+        exit 1
+    fi
+    for name in "${cases[@]}"; do
+        say "case $name"
+        if "case_$name"; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            say "FAILED case $name; logs in $WORK"
+        fi
+    done
+    echo "$passed passed, $failed failed"
+    ((failed == 0))
+}
+
+main "$@"
