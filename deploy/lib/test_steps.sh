@@ -1,0 +1,242 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2317 # called by name
+# test_steps.sh - what each step of deploy/test does: step_NAME.  Sourced, never run.
+#
+# A step runs in the clone's folder, in a process of its own; its exit status is the verdict.
+
+readonly STEPS_C_FOLDERS=(common agentproto scheduler ha db api controller agent tests)
+
+step_packages()
+{
+    deploy/install-deps all
+}
+
+# --- sources ----------------------------------------------------------------------------------
+
+steps_c_files() # FIND_EXPRESSION...
+{
+    find "${STEPS_C_FOLDERS[@]}" deploy/guest "$@" | LC_ALL=C sort
+}
+
+step_format()
+{
+    steps_c_files -name '*.[ch]' | xargs clang-format-14 --dry-run -Werror
+}
+
+# Scripts are known by their first line; parts that are sourced say which shell they are for.
+steps_shell_files()
+{
+    find autogen.sh .ci deploy db tests -type f -not -path '*/corpus/*' -exec \
+        awk 'FNR <= 2 && /^#!.*sh$|^# shellcheck shell=/ { print FILENAME; nextfile }' {} + |
+        LC_ALL=C sort -u
+}
+
+step_shell()
+{
+    steps_shell_files | xargs shellcheck -x
+}
+
+# Names, and words as FusionCompute spells them on the wire.
+readonly STEPS_WORDS=cna,nd,unknow,statics
+
+step_spelling()
+{
+    find . -maxdepth 1 -type f -not -name 'config*' -not -name '*.in' -not -name '*.m4' \
+        -not -name LICENSE -print0 | xargs -0 codespell -L "$STEPS_WORDS"
+    codespell -L "$STEPS_WORDS" --skip '*/corpus/*' .ci deploy docs "${STEPS_C_FOLDERS[@]}"
+}
+
+step_layers()
+{
+    tests/check-layers.sh
+}
+
+step_banned()
+{
+    tests/check-banned.sh
+}
+
+step_units()
+{
+    local units
+    mapfile -t units < <(find deploy -name '*.service' -o -name '*.target' -o -name '*.socket')
+    ((${#units[@]} > 0)) || { echo "no units"; return; }
+    command -v systemd-analyze >/dev/null || { echo "no systemd-analyze"; return 1; }
+    steps_verify_units "${units[@]}"
+}
+
+# The programs are not installed here, so stand-ins take their places.
+steps_verify_units() # UNIT...
+{
+    local work unit output status=0
+    work=$(mktemp -d)
+    for unit; do
+        sed -E 's,^(Exec[A-Za-z]*=[-+!@:]*)/[^ ]*,\1/bin/true,' "$unit" >"$work/${unit##*/}"
+    done
+    output=$(systemd-analyze verify --man=no "$work"/* 2>&1) || status=$?
+    rm -rf "$work"
+    printf '%s\n' "$output"
+    [[ $status == 0 ]] && ! grep -q "$work" <<<"$output"
+}
+
+# --- builds -----------------------------------------------------------------------------------
+
+step_generate()
+{
+    ./autogen.sh
+}
+
+# steps_build TREE COMPILER CFLAGS OPTION... - configures once, builds everything.
+steps_build()
+{
+    local tree=$TEST_DIR/$1 compiler=$2 flags=$3
+    shift 3
+    mkdir -p "$tree"
+    cd "$tree" || return
+    ! command -v ccache >/dev/null || compiler="ccache $compiler"
+    [[ -e config.status && config.status -nt "$TEST_TOP/configure" ]] ||
+        "$TEST_TOP/configure" --enable-werror CC="$compiler" CFLAGS="$flags" "$@"
+    make -j"$(nproc)"
+    make -j"$(nproc)" check TESTS= # the test programs, without running them
+}
+
+# steps_check TREE - two at a time: the tests wait more than they compute.
+steps_check()
+{
+    local status=0
+    cd "$TEST_DIR/$1" || return
+    make -j2 -k check || status=$?
+    # What a test that failed has said stands in its own log.
+    ((status == 0)) || grep -lE '^:test-result: (FAIL|ERROR)' -r tests --include='*.trs' |
+        sed 's/trs$/log/' | xargs -r tail -n 40
+    return "$status"
+}
+
+step_gcc_build()
+{
+    steps_build gcc gcc '-O2 -g'
+}
+
+step_gcc_check()
+{
+    steps_check gcc
+}
+
+step_asan_build()
+{
+    steps_build asan clang-14 '-O1 -g' --enable-sanitize=address,undefined
+}
+
+step_asan_check()
+{
+    steps_check asan
+}
+
+step_tsan_build()
+{
+    steps_build tsan clang-14 '-O1 -g' --enable-sanitize=thread
+}
+
+step_tsan_check()
+{
+    steps_check tsan
+}
+
+step_distcheck()
+{
+    cd "$TEST_DIR/gcc" || return
+    make -j"$(nproc)" distcheck DISTCHECK_CONFIGURE_FLAGS="CC='ccache gcc' CFLAGS=-O1"
+    rm -f vrm-*.tar.gz
+}
+
+# --- clang-tidy -------------------------------------------------------------------------------
+#
+# It takes seconds a file, so what was found clean is remembered: by the checks and by everything
+# that the compiler would see, comments too (they can hold exceptions).
+
+step_tidy()
+{
+    local flags
+    mapfile -t flags < <(make -s -C "$TEST_DIR/gcc" tidy-flags)
+    ((${#flags[@]} > 0)) || { echo "make tidy-flags says nothing"; return 1; }
+    mkdir -p "$TEST_DIR/tidy"
+    steps_c_files -name '*.c' -not -path 'deploy/*' | # guests are no part of the product
+        xargs -P "$(nproc)" -I '{}' bash -c "$(declare -f steps_tidy_file)"'
+            steps_tidy_file "$@"' _ "$TEST_DIR/tidy" '{}' "${flags[@]}"
+}
+
+steps_tidy_file() # CACHE FILE FLAG...
+{
+    local cache=$1 file=$2 key
+    shift 2
+    key=$( (clang-tidy-14 --version; cat .clang-tidy; clang-14 -E -C "$@" "$file") | sha256sum)
+    key=${key%% *}
+    [[ ! -e $cache/$key ]] || return 0
+    echo "$file"
+    clang-tidy-14 --quiet "$file" -- "$@" && : >"$cache/$key"
+}
+
+# --- real hosts -------------------------------------------------------------------------------
+
+# Tests with the name of system tests that make check does not run itself: they need root and a lab.
+steps_system_tests()
+{
+    local script
+    for script in tests/it_*.sh; do
+        grep -qE "COMPONENT_CHECKS.*\b${script//./\\.}" tests/automake.mk || echo "$script"
+    done
+}
+
+step_system()
+{
+    local script failed=0
+    for script in $(steps_system_tests); do
+        (
+            cd "$TEST_DIR/gcc" || exit
+            BUILD=$PWD srcdir=$TEST_TOP builddir=$PWD VRM_LAB=$TEST_SYSTEM_LAB "$TEST_TOP/$script"
+        ) || failed=1
+    done
+    VRM_LAB=$TEST_SYSTEM_LAB deploy/lab down
+    return "$failed"
+}
+
+steps_demo() # ARGUMENT...
+{
+    VRM_DEMO_DIR=$TEST_DEMO_DIR VRM_LAB=$TEST_DEMO_LAB VRM_DEMO_PORT=17643 VRM_PG_PORT=17632 \
+        VRM_ETCD_PORT=17679 deploy/demo "$@"
+}
+
+step_demo()
+{
+    steps_demo
+}
+
+step_demo_down()
+{
+    steps_demo --down
+}
+
+# steps_left PATTERN TEXT - fails when the text on standard input has lines with the pattern.
+steps_left()
+{
+    local found
+    found=$(grep -E "$1") || return 0
+    printf '%s is left:\n%s\n' "$2" "$found"
+    return 1
+}
+
+step_left_overs()
+{
+    local lab="vrm($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)" status=0
+    local paths="$TEST_DEMO_DIR|vrm-lab-($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)\\b|vrm-system-$TEST_SYSTEM_LAB\\b"
+    ip netns list | steps_left "^$lab-" "network namespace" || status=1
+    ip -o link show | steps_left "^[0-9]+: $lab(br|ha|[mh][0-9])" "network link" || status=1
+    ip route show table all | steps_left "10\\.9[01]\\.($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)\\." route || status=1
+    steps_left "$paths" mount </proc/self/mounts || status=1
+    find /sys/fs/cgroup -maxdepth 3 -type d -name 'vrm-lab-*' |
+        steps_left "$paths" "control group" || status=1
+    # shellcheck disable=SC2009 # pgrep prints no arguments
+    ps -eo pid,args | grep -v grep | steps_left "$paths" process || status=1
+    find /var/tmp /tmp /run -maxdepth 1 | steps_left "$paths" file || status=1
+    return "$status"
+}
