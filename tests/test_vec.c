@@ -16,7 +16,7 @@ START_TEST(a_vector_keeps_what_is_pushed)
         int_vec_push(&vec, i * 3);
     ck_assert_uint_eq(vec.len, 1000);
     for (size_t i = 0; i < vec.len; i++)
-        ck_assert_int_eq(vec.items[i], (int)i * 3);
+        ck_assert_int_eq(vec.items[i], (intmax_t)i * 3);
     int_vec_clear(&vec);
     ck_assert_uint_eq(vec.len, 0);
     ck_assert_ptr_null(vec.items);
