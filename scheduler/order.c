@@ -203,48 +203,58 @@ static bool has_must_together(const Problem *p, uint32_t vm)
     return false;
 }
 
-static uint32_t spare_host(const struct serial *s, const struct task *task,
-                           struct order_vm_vec *deps)
+struct detour {
+    const struct task *task; /* NULL: none */
+    uint32_t host;
+    bool hot; /* the spare host is overloaded meanwhile */
+};
+
+static bool is_better_detour(const struct serial *s, const struct detour *a, const struct detour *b)
+{
+    const int64_t *cost_ms = s->problem->vm_cost_ms;
+
+    if (!b->task || a->hot != b->hot)
+        return !b->task || b->hot;
+    return cost_ms[a->task->vm] < cost_ms[b->task->vm];
+}
+
+/* Looks for a spare host for one VM. */
+static void consider_detour(const struct serial *s, const struct task *task,
+                            struct order_vm_vec *deps, struct detour *best)
 {
     const Problem *p = s->problem;
 
     for (uint32_t h = 0; h < p->n_hosts; h++) {
-        if (h == s->now[task->vm] || h == task->to || !problem_usable(p, h))
+        int64_t used = s->target->used[RES_CPU][h] + p->vm_use[RES_CPU][task->vm];
+        struct detour detour = { .task = task, .host = h, .hot = used > p->host_cap[RES_CPU][h] };
+
+        if (h == s->now[task->vm] || h == task->to || !problem_usable(p, h) ||
+            (detour.hot && s->rank[task->vm].urgency < ORDER_PRESSING))
             continue;
-        if (filter_first(s->target, task->vm, h, FILTER_USE_STATIC) == FILTER_NONE &&
+        if (is_better_detour(s, &detour, best) &&
+            filter_first(s->target, task->vm, h, FILTER_USE_STATIC) == FILTER_NONE &&
             can_go(s, task->vm, h, deps))
-            return h;
+            *best = detour;
     }
-    return NO_INDEX;
 }
 
 /* Stuck in a circle: the VM that is cheapest to copy makes room by way of a third host. */
 static bool go_detour(struct serial *s, struct order_vm_vec *deps)
 {
-    const struct task *best = NULL;
-    uint32_t best_host = NO_INDEX;
+    struct detour best = { 0 };
 
     for (size_t i = 0; i < s->tasks.len; i++) {
         const struct task *task = &s->tasks.items[i];
-        uint32_t host;
 
         if (task->done || s->legs[task->vm][0] != NO_INDEX ||
-            has_must_together(s->problem, task->vm))
+            has_must_together(s->problem, task->vm) || !is_wanted(s, s->now[task->vm]))
             continue;
-        if (best && s->problem->vm_cost_ms[task->vm] >= s->problem->vm_cost_ms[best->vm])
-            continue;
-        if (!is_wanted(s, s->now[task->vm]))
-            continue;
-        host = spare_host(s, task, deps);
-        if (host != NO_INDEX) {
-            best = task;
-            best_host = host;
-        }
+        consider_detour(s, task, deps, &best);
     }
-    if (!best)
+    if (!best.task)
         return false;
-    (void)can_go(s, best->vm, best_host, deps);
-    go(s, best->vm, best_host, deps);
+    (void)can_go(s, best.task->vm, best.host, deps);
+    go(s, best.task->vm, best.host, deps);
     return true;
 }
 

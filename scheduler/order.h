@@ -34,7 +34,8 @@ typedef struct Order {
 } Order;
 
 /* How a VM's move ranks: urgent ones first; when something must be dropped, the least urgent and
- * least valuable. */
+ * least valuable.  From ORDER_PRESSING on, a detour may overload the spare host for a while. */
+#define ORDER_PRESSING 2
 struct order_rank {
     int urgency;
     int64_t value;

@@ -101,7 +101,9 @@ tests_fuzz_fuzz_watch_LDFLAGS = $(FUZZ_LINK)
 PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 
 # --- scheduler ---------------------------------------------------------------------------------
-UNIT_TESTS += tests/test_sched_golden tests/test_sched_random
+UNIT_TESTS += tests/test_sched_balance tests/test_sched_filter tests/test_sched_golden
+UNIT_TESTS += tests/test_sched_layout tests/test_sched_place tests/test_sched_random
+UNIT_TESTS += tests/test_sched_rules
 EXTRA_DIST += $(SCHED_GOLDEN)
 
 SCHED_GOLDEN = \
@@ -116,9 +118,20 @@ SCHED_GOLDEN = \
 	tests/golden/sched-rules.scn tests/golden/sched-rules.plan
 
 SCHED_TEST_LIBS = $(SCHED_LIBS) $(TEST_LIBS)
-tests_test_sched_golden_SOURCES = tests/test_sched_golden.c tests/sched_scn.c tests/sched_scn.h \
-	tests/suite.h
+SCHED_TEST_SOURCES = tests/sched_scn.c tests/sched_scn.h tests/suite.h
+tests_test_sched_balance_SOURCES = tests/test_sched_balance.c $(SCHED_TEST_SOURCES)
+tests_test_sched_balance_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_filter_SOURCES = tests/test_sched_filter.c $(SCHED_TEST_SOURCES)
+tests_test_sched_filter_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_golden_SOURCES = tests/test_sched_golden.c $(SCHED_TEST_SOURCES)
 tests_test_sched_golden_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_layout_SOURCES = tests/test_sched_layout.c tests/sched_gen.c tests/sched_gen.h \
+	$(SCHED_TEST_SOURCES)
+tests_test_sched_layout_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_place_SOURCES = tests/test_sched_place.c $(SCHED_TEST_SOURCES)
+tests_test_sched_place_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_rules_SOURCES = tests/test_sched_rules.c $(SCHED_TEST_SOURCES)
+tests_test_sched_rules_LDADD = $(SCHED_TEST_LIBS)
 tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c tests/sched_gen.h \
 	tests/suite.h
 tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm

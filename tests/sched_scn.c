@@ -3,6 +3,7 @@
 
 #include "tests/sched_scn.h"
 
+#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct Scn {
     GPtrArray *clusters, *vms, *hosts, *groups, *rules; /* names; index + first = id */
 };
 
-G_NORETURN static void fail(const char *what, const char *word)
+G_NORETURN static void bad_line(const char *what, const char *word)
 {
     g_printerr("scenario: %s: '%s'\n", what, word);
     abort();
@@ -45,7 +46,7 @@ static int64_t need_name(const GPtrArray *names, const char *name, int64_t first
     int64_t id = find_name(names, name, first);
 
     if (id == 0)
-        fail("unknown name", name);
+        bad_line("unknown name", name);
     return id;
 }
 
@@ -67,7 +68,7 @@ static int64_t number(const char *text)
     int64_t value = g_ascii_strtoll(text, &end, 10);
 
     if (end == text || *end != '\0')
-        fail("not a number", text);
+        bad_line("not a number", text);
     return value;
 }
 
@@ -103,33 +104,78 @@ static void add_cluster(Scn *scn, const char *name)
     snapshot_builder_put_cluster(scn->builder, cluster);
 }
 
+static void set_factor(struct drs_policy *drs, const char *v)
+{
+    drs->factor = strcmp(v, "cpu") == 0   ? DRS_FACTOR_CPU
+                  : strcmp(v, "mem") == 0 ? DRS_FACTOR_MEM
+                                          : DRS_FACTOR_BOTH;
+}
+
+static void set_level(struct drs_policy *drs, const char *v)
+{
+    drs->level = strcmp(v, "manual") == 0 ? DRS_MANUAL : DRS_AUTOMATIC;
+}
+
+static void set_limen(struct drs_policy *drs, const char *v)
+{
+    memset(drs->limen, (int)number(v), sizeof(drs->limen));
+}
+
+static void set_enabled(struct drs_policy *drs, const char *v)
+{
+    drs->enabled = yes(v);
+}
+
+static void set_overrides(struct drs_policy *drs, const char *v)
+{
+    drs->vm_overrides_enabled = yes(v);
+}
+
+static void set_threshold_cpu(struct drs_policy *drs, const char *v)
+{
+    drs->threshold_cpu = number(v);
+}
+
+static void set_threshold_mem(struct drs_policy *drs, const char *v)
+{
+    drs->threshold_mem = number(v);
+}
+
+static void set_weekly(struct drs_policy *drs, const char *v)
+{
+    drs->cycle = (struct cycle){ CYCLE_WEEKLY, 1U << number(v) };
+}
+
+static void set_monthly(struct drs_policy *drs, const char *v)
+{
+    drs->cycle = (struct cycle){ CYCLE_MONTHLY, 1U << number(v) };
+}
+
 static bool drs_key(struct drs_policy *drs, const char *word)
 {
+    static const struct {
+        const char *key;
+        void (*set)(struct drs_policy *drs, const char *value);
+    } rows[] = {
+        { "factor", set_factor },
+        { "level", set_level },
+        { "limen", set_limen },
+        { "enabled", set_enabled },
+        { "overrides", set_overrides },
+        { "threshold_cpu", set_threshold_cpu },
+        { "threshold_mem", set_threshold_mem },
+        { "weekly", set_weekly },
+        { "monthly", set_monthly },
+    };
     const char *v;
 
-    if (is_key(word, "factor", &v))
-        drs->factor = strcmp(v, "cpu") == 0   ? DRS_FACTOR_CPU
-                      : strcmp(v, "mem") == 0 ? DRS_FACTOR_MEM
-                                              : DRS_FACTOR_BOTH;
-    else if (is_key(word, "level", &v))
-        drs->level = strcmp(v, "manual") == 0 ? DRS_MANUAL : DRS_AUTOMATIC;
-    else if (is_key(word, "limen", &v))
-        memset(drs->limen, (int)number(v), sizeof(drs->limen));
-    else if (is_key(word, "enabled", &v))
-        drs->enabled = yes(v);
-    else if (is_key(word, "overrides", &v))
-        drs->vm_overrides_enabled = yes(v);
-    else if (is_key(word, "threshold_cpu", &v))
-        drs->threshold_cpu = number(v);
-    else if (is_key(word, "threshold_mem", &v))
-        drs->threshold_mem = number(v);
-    else if (is_key(word, "weekly", &v))
-        drs->cycle = (struct cycle){ CYCLE_WEEKLY, 1U << number(v) };
-    else if (is_key(word, "monthly", &v))
-        drs->cycle = (struct cycle){ CYCLE_MONTHLY, 1U << number(v) };
-    else
-        return false;
-    return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (is_key(word, rows[i].key, &v)) {
+            rows[i].set(drs, v);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void policy_key(Cluster *cluster, const char *word)
@@ -141,7 +187,7 @@ static void policy_key(Cluster *cluster, const char *word)
     else if (is_key(word, "strategy", &v))
         set_string(&cluster->res_strategy, v);
     else if (!drs_key(&cluster->drs, word))
-        fail("unknown policy", word);
+        bad_line("unknown policy", word);
 }
 
 static void read_policy(Scn *scn, char **words)
@@ -183,7 +229,7 @@ static void read_params(Scn *scn, char **words)
         else if (is_key(words[i], "vcpus_per_thread", &v))
             p->vcpus_per_thread = number(v);
         else
-            fail("unknown parameter", words[i]);
+            bad_line("unknown parameter", words[i]);
     }
 }
 
@@ -194,7 +240,7 @@ static void host_state(Host *host, const char *state)
     else if (strcmp(state, "maintaining") == 0)
         host->maintaining = true;
     else if (!host_status_parse(state, &host->status))
-        fail("unknown host state", state);
+        bad_line("unknown host state", state);
 }
 
 /* mem is what is left after the host's own reserve, so that scenarios have round figures. */
@@ -225,7 +271,7 @@ static void read_host(Scn *scn, char **words)
         else if (is_key(words[i], "age_s", &v))
             host->seen_mono_ms = SCN_NOW_MONO_MS - number(v) * 1000;
         else
-            fail("unknown host key", words[i]);
+            bad_line("unknown host key", words[i]);
     }
     snapshot_builder_put_host(scn->builder, host);
 }
@@ -247,7 +293,7 @@ static void vm_word(Scn *scn, Vm *vm, const char *word)
         set_string(&store->storage_type, "LOCAL");
         snapshot_builder_put_datastore(scn->builder, store);
     } else {
-        fail("unknown VM key", word);
+        bad_line("unknown VM key", word);
     }
 }
 
@@ -315,7 +361,7 @@ static void read_vm(Scn *scn, char **words)
 
         if (is_key(words[i], "status", &v)) {
             if (!vm_status_parse(v, &vm->status))
-                fail("unknown VM status", v);
+                bad_line("unknown VM status", v);
         } else if (!vm_place_key(scn, vm, words[i]) && !vm_size_key(vm, words[i])) {
             vm_word(scn, vm, words[i]);
         }
@@ -371,7 +417,7 @@ static Rule *make_rule(Scn *scn, char **words)
                  : strcmp(words[2], "apart") == 0  ? RULE_APART
                                                    : RULE_VM_HOST;
     if (!rule_strength_parse(words[3], &rule->strength))
-        fail("unknown strength", words[3]);
+        bad_line("unknown strength", words[3]);
     if (rule->type == RULE_VM_HOST) {
         rule->vm_group_id = words[4] ? need_name(scn->groups, words[4], FIRST_GROUP) : 0;
         rule->host_group_id =
@@ -529,7 +575,7 @@ static void act(Scn *scn, char **words, GString *out)
     else if (strcmp(words[1], "measure") == 0)
         do_measure(scn, snap, out);
     else
-        fail("unknown action", words[1]);
+        bad_line("unknown action", words[1]);
 }
 
 /* ---- entries -------------------------------------------------------------------------------- */
@@ -585,7 +631,7 @@ static void run_line(Scn *scn, char **words, GString *out)
     else if (strcmp(words[0], "do") == 0)
         act(scn, words, out);
     else
-        fail("unknown line", words[0]);
+        bad_line("unknown line", words[0]);
 }
 
 void scn_run(Scn *scn, const char *text, GString *out)
@@ -639,6 +685,21 @@ int64_t scn_host(const Scn *scn, const char *name)
 int64_t scn_cluster(const Scn *scn)
 {
     return scn->clusters->len;
+}
+
+void scn_expect(const struct scn_row *row)
+{
+    g_autoptr(Scn) scn = scn_new();
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    scn_run(scn, row->text, out);
+    for (size_t i = 0; i < G_N_ELEMENTS(row->parts) && row->parts[i]; i++) {
+        const char *part = row->parts[i];
+        bool wanted = part[0] != '!';
+
+        ck_assert_msg((strstr(out->str, wanted ? part : part + 1) != NULL) == wanted,
+                      "%s: expected %s in:\n%s", row->name, part, out->str);
+    }
 }
 
 void scn_apply(Scn *scn, const Plan *plan)

@@ -46,4 +46,12 @@ int64_t scn_cluster(const Scn *scn); /* the last one */
 /* The cluster as it is once the plan has been carried out, all its VMs moved just now. */
 void scn_apply(Scn *scn, const Plan *plan);
 
+/* A row of a table-driven test: a scenario and what its output must hold; "!x": must not. */
+struct scn_row {
+    const char *name;
+    const char *text;
+    const char *parts[4];
+};
+void scn_expect(const struct scn_row *row);
+
 #endif /* VRM_TESTS_SCHED_SCN_H */

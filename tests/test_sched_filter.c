@@ -1,0 +1,131 @@
+/* test_sched_filter.c - each filter: when it excludes a host, its words and its error numbers. */
+#include "config.h"
+
+#include "scheduler/filter.h"
+#include "tests/sched_scn.h"
+#include "tests/suite.h"
+
+#define TWO_HOSTS "host h1 mem=8192\nhost h2 mem=8192 threads=4\n"
+
+// clang-format off
+static const struct scn_row rows[] = {
+    { "a host without room for the memory",
+      TWO_HOSTS "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2",
+      { "error no-capacity 10300095: a cannot go to h2: needs 4096 MB, 2048 MB free" } },
+    { "memory is enough to the last MB",
+      TWO_HOSTS "vm a on=h1 size=2048\nvm b on=h2 size=6144\ndo target a h2", { "ok" } },
+    { "overcommitted memory counts where the cluster allows it",
+      "policy overcommit=yes\nparams overcommit=1500\n" TWO_HOSTS
+      "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2", { "ok" } },
+    { "overcommitment is off in a cluster that does not allow it",
+      "params overcommit=1500\n" TWO_HOSTS
+      "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2", { "2048 MB free" } },
+    { "a migrating VM holds memory on both hosts",
+      TWO_HOSTS "host h3\nvm a on=h3 size=4096\nvm b on=h1 to=h2 size=6144 status=migrating\n"
+      "do target a h1\ndo target a h2", { "h1: needs 4096 MB, 2048 MB free",
+                                          "h2: needs 4096 MB, 2048 MB free" } },
+    { "a host that is not connected",
+      TWO_HOSTS "host h3 state=disconnected\nvm a on=h1\ndo target a h3",
+      { "error conflict 10300088: a cannot go to h3: its agent is not connected" } },
+    { "a host in a bad state", TWO_HOSTS "host h3 state=unknow\nvm a on=h1\ndo target a h3",
+      { "its status is unknow" } },
+    { "a host without facts", TWO_HOSTS "host h3 mem=0\nvm a on=h1\ndo target a h3",
+      { "its facts are not known yet (8 threads, 0 MB)" } },
+    { "a host in maintenance", TWO_HOSTS "host h3 state=maintaining\nvm a on=h1\ndo target a h3",
+      { "error conflict 10200130" } },
+    { "a host of another cluster",
+      TWO_HOSTS "vm a on=h1\ncluster c2\nhost x1\ndo target a x1",
+      { "error conflict 10300205" } },
+    { "the host it runs on", TWO_HOSTS "vm a on=h1\ndo target a h1", { "error invalid 10300024" } },
+    { "a VM bound to its host", TWO_HOSTS "vm a on=h1 bound\ndo target a h2",
+      { "the VM is bound to h1" } },
+    { "a bound VM starts on its own host", TWO_HOSTS "vm a on=h1 bound status=stopped\ndo target a h1",
+      { "ok" } },
+    { "a disk that only one host sees", TWO_HOSTS "vm a on=h1 local_disk\ndo target a h2",
+      { "a disk of the VM is on local storage of h1" } },
+    { "more vCPUs than the host has threads", TWO_HOSTS "vm a on=h1 vcpus=8\ndo target a h2",
+      { "needs 8 vCPUs, has 4 threads" } },
+    { "too many vCPUs for the threads",
+      "params vcpus_per_thread=2\n" TWO_HOSTS
+      "vm a on=h1 vcpus=4\nvm b on=h2 vcpus=4\nvm c on=h2 vcpus=2\ndo target a h2",
+      { "would have 10 vCPUs on 4 threads, at most 8" } },
+    { "no limit of vCPUs per thread",
+      "params vcpus_per_thread=0\n" TWO_HOSTS
+      "vm a on=h1 vcpus=4\nvm b on=h2 vcpus=4\nvm c on=h2 vcpus=2\ndo target a h2", { "ok" } },
+    { "reserved CPU",
+      TWO_HOSTS "vm a on=h1 reserve=3000\nvm b on=h2 reserve=3000\ndo target a h2",
+      { "error no-capacity 10300095: a cannot go to h2: needs 3000 MHz reserved, 2000 MHz not yet" } },
+    { "keep-together", TWO_HOSTS "vm a on=h1\nvm b on=h1\nrule t together must a b\ndo target a h2",
+      { "error conflict 10300226", "keep-together 't' wants it with b on h1" } },
+    { "keep-together by preference forbids nothing",
+      TWO_HOSTS "vm a on=h1\nvm b on=h1\nrule t together should a b\ndo target a h2", { "ok" } },
+    { "keep-together with a VM that is stopped",
+      TWO_HOSTS "vm a on=h1\nvm b on=h1 status=stopped\nrule t together must a b\ndo target a h2",
+      { "ok" } },
+    { "keep-apart", TWO_HOSTS "vm a on=h1\nvm b on=h2\nrule t apart must a b\ndo target a h2",
+      { "keep-apart 't': b is there" } },
+    { "keep-apart from a VM that is still leaving",
+      TWO_HOSTS "host h3\nvm a on=h1\nvm b on=h2 to=h3 status=migrating\nrule t apart must a b\n"
+      "do target a h2\ndo target a h3", { "b is still leaving it", "keep-apart 't': b is there" } },
+    { "a rule that allows only other hosts",
+      TWO_HOSTS "host h3\nvm a on=h1\ngroup g vm a\ngroup k host h1 h3\nrule t host must g k\n"
+      "do target a h2", { "rule 't' allows only h1, h3" } },
+    { "a rule that forbids the host",
+      TWO_HOSTS "vm a on=h1\ngroup g vm a\ngroup k host h2\nrule t host must-not g k\n"
+      "do target a h2", { "rule 't' forbids this host" } },
+    { "a rule whose host group is empty has no effect",
+      TWO_HOSTS "vm a on=h1\ngroup g vm a\ngroup k host\nrule t host must g k\ndo target a h2",
+      { "ok" } },
+    { "a rule of hosts that are elsewhere",
+      TWO_HOSTS "vm a on=h1\ngroup g vm a\ncluster c2\nhost x1\ngroup k host x1\ncluster c3\n",
+      { NULL } },
+    { "a VM on its way to the host already",
+      TWO_HOSTS "vm a on=h1 to=h2 status=migrating\ndo target a h2", { "ok" } },
+};
+// clang-format on
+
+START_TEST(a_filter_excludes_with_its_reason)
+{
+    scn_expect(&rows[_i]);
+}
+END_TEST
+
+START_TEST(every_filter_has_a_name_and_an_error)
+{
+    static const enum filter_id ids[] = {
+        FILTER_HOST_STATE,     FILTER_HOST_MAINTENANCE,   FILTER_HOST_CLUSTER,
+        FILTER_VM_BOUND,       FILTER_LOCAL_DISK,         FILTER_CPU_THREADS,
+        FILTER_CPU_RATIO,      FILTER_CPU_RESERVATION,    FILTER_CPU_OVERLOAD,
+        FILTER_MEMORY,         FILTER_RULE_TOGETHER,      FILTER_RULE_APART,
+        FILTER_RULE_MUST_HOST, FILTER_RULE_MUST_NOT_HOST,
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+        int code = -1, reason = 0;
+
+        ck_assert_ptr_nonnull(filter_name(ids[i]));
+        filter_error(ids[i], &code, &reason);
+        ck_assert(code == VRM_ERR_NO_CAPACITY || code == VRM_ERR_CONFLICT);
+        ck_assert_int_gt(reason, 10000000);
+    }
+    ck_assert_ptr_null(filter_name(FILTER_NONE));
+}
+END_TEST
+
+START_TEST(unknown_ids_are_not_found)
+{
+    g_autoptr(Scn) scn = scn_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Snapshot) snap = NULL;
+
+    scn_run(scn, TWO_HOSTS "vm a on=h1", NULL);
+    snap = scn_snapshot(scn);
+    ck_assert(!filter_check_target(snap, 99, 101, scn_params(scn), &error));
+    suite_take_error(&error, VRM_ERR_NOT_FOUND, "no VM 99");
+    ck_assert(!filter_check_target(snap, 1, 99, scn_params(scn), &error));
+    suite_take_error(&error, VRM_ERR_NOT_FOUND, "no host 99");
+}
+END_TEST
+
+SUITE_MAIN("sched_filter", SUITE_LOOP(a_filter_excludes_with_its_reason, rows),
+           SUITE_TEST(every_filter_has_a_name_and_an_error), SUITE_TEST(unknown_ids_are_not_found))
