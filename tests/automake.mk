@@ -196,6 +196,11 @@ tests_test_api_read_LDADD = $(API_TEST_LIBS)
 tests_test_api_request_SOURCES = tests/test_api_request.c $(API_FAKE)
 tests_test_api_request_LDADD = $(API_TEST_LIBS)
 
+# The fake controller behind a port, for tests of scripts.
+check_PROGRAMS += tests/api_serve
+tests_api_serve_SOURCES = tests/api_serve.c $(API_FAKE)
+tests_api_serve_LDADD = $(API_TEST_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_http_body
 
 tests_fuzz_fuzz_http_body_SOURCES = tests/fuzz/fuzz_http_body.c tests/api_fake.c tests/api_fake.h \
