@@ -8,3 +8,5 @@ EXTRA_DIST += deploy/demo deploy/test .ci/run \
 	deploy/lib/demo_api.sh deploy/lib/demo_cluster.sh deploy/lib/demo_common.sh \
 	deploy/lib/demo_down.sh deploy/lib/demo_drs.sh deploy/lib/demo_setup.sh \
 	deploy/lib/test_run.sh deploy/lib/test_steps.sh
+EXTRA_DIST += deploy/batch/README deploy/batch/lib.sh deploy/batch/drs deploy/batch/host-drain \
+	deploy/batch/report deploy/batch/vm-create deploy/batch/vm-power

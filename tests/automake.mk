@@ -200,6 +200,8 @@ tests_test_api_request_LDADD = $(API_TEST_LIBS)
 check_PROGRAMS += tests/api_serve
 tests_api_serve_SOURCES = tests/api_serve.c $(API_FAKE)
 tests_api_serve_LDADD = $(API_TEST_LIBS)
+COMPONENT_CHECKS += tests/test_batch.sh
+EXTRA_DIST += tests/test_batch.sh
 
 FUZZ_TARGETS += tests/fuzz/fuzz_http_body
 
