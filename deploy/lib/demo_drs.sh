@@ -7,8 +7,8 @@ readonly DRS_MOVES_LIMIT_S=90
 readonly DRS_MIN_MOVES=3
 readonly DRS_BOOT_LIMIT_S=40
 # All but one sample of the controller's window: that one the percentile passes over.
-readonly DRS_SETTLE_S=21
-readonly DRS_IDLE_PERCENT=10 # of a CPU; a guest that boots takes a whole one
+readonly DRS_SETTLE_S=23
+readonly DRS_IDLE_PERCENT=3 # of a CPU; a guest that boots takes a whole one
 
 # --- where things stand -----------------------------------------------------------------------
 
