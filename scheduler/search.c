@@ -515,13 +515,31 @@ static bool relieve_by_exchange(Search *s, uint32_t host)
     return accept(s, &best);
 }
 
+/* The most overloaded host that may still be relieved; NO_INDEX: none is left. */
+static uint32_t worst_host(const Layout *l, const bool *stuck)
+{
+    uint32_t worst = NO_INDEX;
+
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        if (stuck[h] || !is_in_trouble(l, h))
+            continue;
+        if (worst == NO_INDEX || l->load[RES_CPU][h] > l->load[RES_CPU][worst])
+            worst = h;
+    }
+    return worst;
+}
+
 static bool relieve_hosts(Search *s)
 {
+    g_autofree bool *stuck = g_new0(bool, s->layout->problem->n_hosts + 1);
     bool changed = false;
+    uint32_t worst;
 
-    for (uint32_t h = 0; h < s->layout->problem->n_hosts; h++) {
-        while (is_in_trouble(s->layout, h) && (relieve_host(s, h) || relieve_by_exchange(s, h)))
+    while ((worst = worst_host(s->layout, stuck)) != NO_INDEX) {
+        if (relieve_host(s, worst) || relieve_by_exchange(s, worst))
             changed = true;
+        else
+            stuck[worst] = true;
     }
     return changed;
 }
