@@ -217,7 +217,7 @@ static void put_vm(struct request *req, const Vm *vm, enum detail detail)
     jw_str(out, "description", vm->description);
     jw_str(out, "group", vm->group);
     put_place(req, vm);
-    jw_str(out, "status", vm_status_name(vm->status));
+    jw_str(out, "status", vm_status_name(vm_shown_status(vm)));
     if (vm->task_id)
         read_put_urn(req, "taskUrn", OBJECT_TASK, vm->task_id);
     put_fixed(out, vm);
@@ -277,7 +277,7 @@ static const struct {
 static bool texts_fit(const Vm *vm, const struct filter *filter)
 {
     const char *const texts[N_TEXT_FILTERS] = {
-        [TEXT_GROUP] = vm->group,  [TEXT_STATUS] = vm_status_name(vm->status),
+        [TEXT_GROUP] = vm->group,  [TEXT_STATUS] = vm_status_name(vm_shown_status(vm)),
         [TEXT_UUID] = vm->uuid,    [TEXT_EXTERNAL_UUID] = vm->external_uuid,
         [TEXT_NAME] = vm->name,    [TEXT_DESCRIPTION] = vm->description,
         [TEXT_IMC] = vm->cpu_seen,
@@ -464,7 +464,7 @@ bool h_vm_statistics(struct request *req, GError **error)
         if (vm->is_template || !in_scope(vm, &scope))
             continue;
         total++;
-        counts[vm->status]++;
+        counts[vm_shown_status(vm)]++;
     }
     jw_object(out, NULL);
     jw_int(out, "total", total);

@@ -79,6 +79,7 @@ static void put_vm(struct fake *fake, int64_t id, const char *name, int64_t host
     vm->cluster_id = 117;
     vm->host_id = host_id;
     vm->status = status;
+    vm->host_reported = true;
     set(&vm->name, name);
     set(&vm->uuid, "47f65284-2340-43e4-91c0-bf0c94764f3e");
     vm->cpu.quantity = 2;

@@ -158,6 +158,21 @@ START_TEST(a_vm_occupies_a_host_while_it_may_run_there)
 }
 END_TEST
 
+START_TEST(a_running_vm_of_a_silent_host_is_shown_as_unknown)
+{
+    g_autoptr(Vm) vm = vm_new();
+
+    vm->host_id = 1;
+    vm->status = VM_RUNNING;
+    vm->host_reported = true;
+    ck_assert_int_eq(vm_shown_status(vm), VM_RUNNING);
+    vm->host_reported = false;
+    ck_assert_int_eq(vm_shown_status(vm), VM_UNKNOWN);
+    vm->status = VM_STOPPED;
+    ck_assert_int_eq(vm_shown_status(vm), VM_STOPPED);
+}
+END_TEST
+
 START_TEST(success_and_failure_are_final)
 {
     g_autoptr(Task) task = task_new();
@@ -176,4 +191,5 @@ SUITE_MAIN("types", SUITE_TEST(new_objects_have_empty_strings),
            SUITE_TEST(the_last_reference_frees),
            SUITE_TEST(a_new_cluster_has_the_documented_defaults),
            SUITE_LOOP(a_vm_occupies_a_host_while_it_may_run_there, placements),
+           SUITE_TEST(a_running_vm_of_a_silent_host_is_shown_as_unknown),
            SUITE_TEST(success_and_failure_are_final))

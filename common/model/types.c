@@ -260,6 +260,13 @@ static const struct shape vm_shape = {
 };
 OBJECT_DEFINE(Vm, vm);
 
+enum vm_status vm_shown_status(const Vm *vm)
+{
+    if (!vm->host_reported && (vm->status == VM_RUNNING || vm->status == VM_PAUSED))
+        return VM_UNKNOWN;
+    return vm->status;
+}
+
 bool vm_is_placed(const Vm *vm)
 {
     switch (vm->status) {

@@ -247,6 +247,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_unref)
 struct vm_disk *vm_add_disk(Vm *vm);
 struct vm_nic *vm_add_nic(Vm *vm);
 
+/* What people are told: a VM that should run on a host that does not answer is "unknown". */
+enum vm_status vm_shown_status(const Vm *vm);
+
 /* True while the VM occupies a host (running, paused, starting, migrating, stopping ...). */
 bool vm_is_placed(const Vm *vm);
 
