@@ -166,9 +166,16 @@ static bool refuse_unless_active(const struct call *call, GError **error)
                        "this controller is not active");
         return false;
     }
-    if (op_kind_mutates(call->op->kind) && !dbq_up(app->dbq)) {
+    if (!op_kind_mutates(call->op->kind))
+        return true;
+    if (!dbq_up(app->dbq)) {
         err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_DATABASE, NULL,
                        "the database does not answer: nothing can be changed until it does");
+        return false;
+    }
+    if (role_epoch(app->role) == 0) {
+        err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                       "this controller is making sure that it still leads; try again");
         return false;
     }
     return true;

@@ -295,6 +295,16 @@ static bool child_under_way(const struct app *app, int64_t parent_id, int64_t vm
     return false;
 }
 
+/* After a take-over a move may be done already, with only its record missing. */
+static enum leg_state state_of_leg(const struct run *run, const Recommendation *rec)
+{
+    const Vm *vm = snapshot_builder_get_vm(inventory_edit(run->app->inv), rec->vm_id);
+
+    if (child_under_way(run->app, run->task_id, rec->vm_id))
+        return LEG_MOVING;
+    return vm && vm->host_id == rec->target_host_id ? LEG_DONE : LEG_WAITING;
+}
+
 static struct leg make_leg(const struct run *run, const Recommendation *rec, size_t place,
                            const Plan *plan)
 {
@@ -307,7 +317,7 @@ static struct leg make_leg(const struct run *run, const Recommendation *rec, siz
         .move = plan && place < plan->moves.len && plan->moves.items[place].vm_id == rec->vm_id
                     ? &plan->moves.items[place]
                     : NULL,
-        .state = child_under_way(run->app, run->task_id, rec->vm_id) ? LEG_MOVING : LEG_WAITING,
+        .state = state_of_leg(run, rec),
     };
 }
 
@@ -325,6 +335,10 @@ static void begin_apply(struct run *run)
 
         if (rec->state == REC_APPLYING && rec->task_id == run->task_id)
             apply->legs[apply->n_legs++] = make_leg(run, rec, i, plan);
+    }
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        if (apply->legs[i].state == LEG_DONE)
+            record_leg(run, &apply->legs[i], 0);
     }
     poke(run);
 }

@@ -24,8 +24,9 @@ enum role_state {
     ROLE_MIGRATING, /* bringing the schema up to date */
     ROLE_STANDBY,   /* campaigning */
     ROLE_TAKING,    /* elected: the epoch goes to the database */
-    ROLE_LOADING,   /* reading everything */
+    ROLE_LOADING,   /* reading everything for the first time */
     ROLE_ACTIVE,
+    ROLE_RELOADING, /* active, but in doubt: reads go on, writes wait for the database */
 };
 
 struct Role {
@@ -49,10 +50,15 @@ static void migrate(Role *role);
 /* ---- what others see --------------------------------------------------------------------------
  */
 
+bool role_is_active(const Role *role)
+{
+    return role->state == ROLE_ACTIVE || role->state == ROLE_RELOADING;
+}
+
 static void show(Role *role, const char *trouble)
 {
     pthread_mutex_lock(&role->lock);
-    role->shown.active = role->state == ROLE_ACTIVE && role->ready;
+    role->shown.active = role_is_active(role) && role->ready;
     role->shown.epoch = role->epoch;
     role->shown.database_ok = dbq_up(role->app->dbq);
     role->shown.etcd_ok = leader_etcd_ok(role->leader);
@@ -76,11 +82,6 @@ int64_t role_epoch(const Role *role)
     return role->state == ROLE_ACTIVE && leader_valid(role->leader) ? role->epoch : 0;
 }
 
-bool role_is_active(const Role *role)
-{
-    return role->state == ROLE_ACTIVE;
-}
-
 /* ---- steps ------------------------------------------------------------------------------------
  */
 
@@ -97,6 +98,7 @@ static gboolean on_retry(void *data)
         take_epoch(role);
         break;
     case ROLE_LOADING:
+    case ROLE_RELOADING:
         load(role);
         break;
     case ROLE_STANDBY:
@@ -243,6 +245,10 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     struct app *app = role->app;
     SnapshotBuilder *builder;
 
+    tasks_reset(app->tasks);
+    agents_reset(app->agents);
+    observe_reset(app->observe);
+    drs_reset(app->drs);
     inventory_reset(app->inv);
     builder = inventory_edit(app->inv);
     snapshot_builder_set_site(builder, site_ref(loaded->site));
@@ -276,7 +282,8 @@ static void loaded_all(const GError *error, void *data)
     Role *role = loading->role;
 
     role->loading = false;
-    if (role->state == ROLE_LOADING && loading->epoch == role->epoch) {
+    if ((role->state == ROLE_LOADING || role->state == ROLE_RELOADING) &&
+        loading->epoch == role->epoch) {
         if (error) {
             show(role, error->message);
             retry_later(role, RETRY_MS);
@@ -315,12 +322,8 @@ void role_reload(Role *role, const char *why)
     if (role->state != ROLE_ACTIVE)
         return;
     log_warning("reading everything again from the database", "REASON", why, NULL);
-    role->state = ROLE_LOADING;
+    role->state = ROLE_RELOADING;
     show(role, why);
-    tasks_reset(role->app->tasks);
-    agents_reset(role->app->agents);
-    observe_reset(role->app->observe);
-    drs_reset(role->app->drs);
     load(role);
 }
 

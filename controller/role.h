@@ -23,6 +23,7 @@ void role_start(Role *role);
 /* The epoch under which we may act right now; 0: we may not (not active, or the lease has run out,
  * or a reload is under way). */
 int64_t role_epoch(const Role *role);
+/* Active, or reading everything again: what is in memory may be shown. */
 bool role_is_active(const Role *role);
 
 /* Reads everything again once the database answers. */

@@ -13,7 +13,8 @@
 #include "model/reason.h"
 
 #define STATUS(status) (1u << (status))
-#define SECOND_MS      1000
+#define SECOND_MS      INT64_C(1000)
+#define INTENT_TRIES   5
 
 /* One row per task type. */
 struct vm_verb {
@@ -332,6 +333,7 @@ struct placing {
     Vm *vm; /* as committed; for the id of a new one */
     Task *task;
     bool auto_start;
+    unsigned tries;
     vm_order_fn done;
     void *user;
 };
@@ -367,6 +369,22 @@ static void finish_order(struct placing *placing, const GError *error)
     free_placing(placing);
 }
 
+/* Somebody renamed the VM, say, while the intent was written: look again and decide anew. */
+static bool was_overtaken(const struct placing *placing, const GError *error)
+{
+    return placing->vm_id && placing->tries < INTENT_TRIES && err_is(error, VRM_ERR_CONFLICT) &&
+           err_reason(error) == REASON_OBJECT_CONFLICT;
+}
+
+static void open_again(struct placing *placing)
+{
+    placing->tries++;
+    placing->target_host_id = 0;
+    g_clear_pointer(&placing->vm, vm_unref);
+    g_clear_pointer(&placing->task, task_unref);
+    g_queue_push_head(&placing->app->orders->waiting, placing);
+}
+
 static void intent_written(const GError *error, void *user)
 {
     struct placing *placing = user;
@@ -374,9 +392,13 @@ static void intent_written(const GError *error, void *user)
 
     app->orders->open = false;
     pump_soon(app);
+    if (error && placing->vm_id)
+        tasks_release_vm(app->tasks, placing->vm_id);
+    if (error && was_overtaken(placing, error)) {
+        open_again(placing);
+        return;
+    }
     if (error) {
-        if (placing->vm_id)
-            tasks_release_vm(app->tasks, placing->vm_id);
         finish_order(placing, error);
         return;
     }
