@@ -98,6 +98,28 @@ case_target_dies_half_way()
     done
 }
 
+# The host that runs the VM dies while it sends it away: nobody may start it elsewhere blindly.
+case_source_dies_half_way()
+{
+    local uri from name
+    from=$(vm_field c hostName)
+    uri=$(slow_migration c "$(other_host c)") || return
+    wait_for 20 "progress" has_progress "$uri" || return
+    lab kill "$from" >/dev/null
+    task_failed "$uri" 60 || return
+    say "reason: $(api GET "$uri" | jq -r .reasonDes)"
+    vm_is c unknown || fail "c is called $(vm_field c status)" || return
+    [[ $(code POST "$(vm_uri c)/action/start") == 400 ]] || fail "c could be started while its host is silent" || return
+    lab heal "$from" >/dev/null
+    wait_for 30 "$from is back" host_is "$from" normal || return
+    wait_for 20 "c is known to be stopped" vm_is c stopped || return
+    lab busy c 5 0 >/dev/null
+    for name in $(api GET "$SITE/vms" | jq -r '.vms[] | select(.status == "stopped").name'); do
+        task POST "$(vm_uri "$name")/action/start" || return
+    done
+    all_run_once
+}
+
 case_target_is_full()
 {
     local answer
@@ -215,8 +237,8 @@ case_database_dies()
     all_run_once
 }
 
-CASES="migrate_by_hand life_cycle balance drain target_dies_half_way target_is_full cancel_migration
-agent_dies_half_way daemons_restart controller_dies_half_way deposed_controller database_dies"
+CASES="migrate_by_hand life_cycle balance drain target_dies_half_way source_dies_half_way target_is_full
+cancel_migration agent_dies_half_way daemons_restart controller_dies_half_way deposed_controller database_dies"
 
 need()
 {
