@@ -5,7 +5,9 @@ api_libapi_a_SOURCES = \
 	api/auth.c api/auth.h \
 	api/body.c api/body.h \
 	api/cert.c api/cert.h \
+	api/conn.c api/conn.h \
 	api/field.h \
+	api/gate.c api/gate.h \
 	api/h_audit.c \
 	api/h_cluster.c \
 	api/h_cluster_put.c \

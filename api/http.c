@@ -1,8 +1,8 @@
 /* http.c - see http.h.
  *
  * One call's way: the request line (on_target), its headers and body (on_access), request_step; if
- * it needs the controller, a ticket goes with the operation and the connection is suspended; the
- * operation's answer resumes it (on_done, loop thread) and on_access is called again. */
+ * it needs the controller, the gate suspends the connection and asks; the answer resumes it and
+ * on_access is called again. */
 #include "config.h"
 
 #include "api/http.h"
@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/reply.h"
+#include "api/conn.h"
+#include "api/gate.h"
 #include "api/request.h"
 #include "api/tls.h"
 #include "base/clock.h"
@@ -30,44 +31,13 @@
 #define STATUS_CLASSES 6
 #define TLS_PRIORITIES "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"
 
-enum phase {
-    PHASE_READING, /* idle, or a request is coming in */
-    PHASE_WORKING, /* the controller is asked */
-    PHASE_WRITING,
-};
-
-/* A connection; in api->conns under api->lock. */
-struct conn {
-    Api *api;
-    int fd;
-    enum phase phase;
-    int64_t since_ms;
-    struct conn *next, *prev;
-};
-
-/* Outlives the Api while operations are under way; guards who may resume what. */
-struct gate {
-    pthread_mutex_t lock;
-    unsigned refs;
-    bool stopping;
-    struct ticket *tickets;
-};
-
-/* Goes with one operation; call is NULL once the call was aborted. */
-struct ticket {
-    struct gate *gate;
-    struct call *call;
-    struct ticket *next, *prev;
-};
-
 struct call {
+    struct gate_call gate; /* its req is NULL until the headers are there */
     Api *api;
-    struct MHD_Connection *connection;
     char *target;
-    struct request *req; /* NULL until the headers are there */
     size_t discarded;
-    bool aborted;
     int64_t begun_ms;
+    bool counted; /* in n_calls */
 };
 
 /* What a daemon's callbacks get. */
@@ -83,11 +53,11 @@ struct Api {
     TlsStore *tls;
     struct face faces[2];
     struct MHD_Daemon *daemon, *management;
-    struct gate *gate;
-    pthread_mutex_t lock;
+    Gate *gate;
+    ConnList *conns;
+    pthread_mutex_t lock; /* n_calls */
     pthread_cond_t calls_gone;
-    struct conn *conns;
-    unsigned n_conns, n_calls;
+    int n_calls;
     guint sweep_source;
     Metrics *metrics;
     Metric *by_status[STATUS_CLASSES];
@@ -116,171 +86,26 @@ void api_options_init(struct api_options *options)
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-static void set_phase(struct conn *conn, enum phase phase)
-{
-    pthread_mutex_lock(&conn->api->lock);
-    conn->phase = phase;
-    conn->since_ms = clock_now_ms();
-    pthread_mutex_unlock(&conn->api->lock);
-}
-
-static struct conn *conn_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-    return info ? info->socket_context : NULL;
-}
-
-static void conn_begin(Api *api, struct MHD_Connection *connection, void **socket_context)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct conn *conn = g_new0(struct conn, 1);
-
-    conn->api = api;
-    conn->fd = info ? info->connect_fd : -1;
-    conn->since_ms = clock_now_ms();
-    *socket_context = conn;
-    pthread_mutex_lock(&api->lock);
-    conn->next = api->conns;
-    if (conn->next)
-        conn->next->prev = conn;
-    api->conns = conn;
-    api->n_conns++;
-    pthread_mutex_unlock(&api->lock);
-}
-
-static void conn_end(Api *api, struct conn *conn)
-{
-    pthread_mutex_lock(&api->lock);
-    if (conn->next)
-        conn->next->prev = conn->prev;
-    if (conn->prev)
-        conn->prev->next = conn->next;
-    else
-        api->conns = conn->next;
-    api->n_conns--;
-    pthread_mutex_unlock(&api->lock);
-    g_free(conn);
-}
-
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
     const struct face *face = cls;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        conn_begin(face->api, connection, socket_context);
+        *socket_context = conn_open(face->api->conns, connection, clock_now_ms());
     } else if (*socket_context) {
-        conn_end(face->api, *socket_context);
+        conn_close(face->api->conns, *socket_context);
         *socket_context = NULL;
     }
 }
 
-/* libmicrohttpd ends connections without any traffic; this ends those that send or take a byte now
- * and then to keep a connection busy. */
 static gboolean on_sweep(void *data)
 {
     Api *api = data;
-    int64_t now_ms = clock_now_ms();
-    int64_t limit_ms =
-        (int64_t)(api->options.idle_timeout_s + api->options.request_timeout_s) * 1000;
 
-    pthread_mutex_lock(&api->lock);
-    for (struct conn *conn = api->conns; conn; conn = conn->next) {
-        if (conn->phase == PHASE_WORKING || conn->fd < 0)
-            continue;
-        if (now_ms - conn->since_ms > (conn->phase == PHASE_WRITING ? limit_ms * 5 : limit_ms))
-            shutdown(conn->fd, SHUT_RDWR);
-    }
-    pthread_mutex_unlock(&api->lock);
+    conn_sweep(api->conns, clock_now_ms(),
+               (int64_t)(api->options.idle_timeout_s + api->options.request_timeout_s) * 1000);
     return G_SOURCE_CONTINUE;
-}
-
-/* ---- tickets --------------------------------------------------------------------------------- */
-
-static void gate_unref_unlock(struct gate *gate)
-{
-    bool last = --gate->refs == 0;
-
-    pthread_mutex_unlock(&gate->lock);
-    if (last) {
-        pthread_mutex_destroy(&gate->lock);
-        g_free(gate);
-    }
-}
-
-static void ticket_unlink(struct ticket *ticket)
-{
-    if (ticket->next)
-        ticket->next->prev = ticket->prev;
-    if (ticket->prev)
-        ticket->prev->next = ticket->next;
-    else
-        ticket->gate->tickets = ticket->next;
-}
-
-/* The controller has answered; loop thread. */
-static void on_done(struct op_result *result, void *user)
-{
-    struct ticket *ticket = user;
-    struct gate *gate = ticket->gate;
-
-    pthread_mutex_lock(&gate->lock);
-    if (ticket->call) {
-        request_set_result(ticket->call->req, result);
-        ticket_unlink(ticket);
-        MHD_resume_connection(ticket->call->connection);
-    }
-    g_free(ticket);
-    gate_unref_unlock(gate);
-}
-
-/* Suspends the call and asks the controller.  False: the server is stopping. */
-static bool ask(struct call *call)
-{
-    struct gate *gate = call->api->gate;
-    struct op *op = request_take_op(call->req);
-    struct ticket *ticket;
-
-    pthread_mutex_lock(&gate->lock);
-    if (gate->stopping) {
-        pthread_mutex_unlock(&gate->lock);
-        op_free(op);
-        return false;
-    }
-    ticket = g_new0(struct ticket, 1);
-    ticket->gate = gate;
-    ticket->call = call;
-    ticket->next = gate->tickets;
-    if (ticket->next)
-        ticket->next->prev = ticket;
-    gate->tickets = ticket;
-    gate->refs++;
-    MHD_suspend_connection(call->connection);
-    pthread_mutex_unlock(&gate->lock);
-    call->api->core.ops->submit(call->api->core.ctx, op, on_done, ticket);
-    return true;
-}
-
-/* Resumes everything that waits for the controller; its answers will find nobody. */
-static void abort_all(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    gate->stopping = true;
-    while (gate->tickets) {
-        struct ticket *ticket = gate->tickets;
-
-        ticket_unlink(ticket);
-        ticket->next = ticket->prev = NULL;
-        if (ticket->call) {
-            ticket->call->aborted = true;
-            MHD_resume_connection(ticket->call->connection);
-        }
-        ticket->call = NULL;
-    }
-    pthread_mutex_unlock(&gate->lock);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -292,13 +117,19 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     struct call *call = g_new0(struct call, 1);
 
     call->api = face->api;
-    call->connection = connection;
+    call->gate.connection = connection;
     call->target = g_strdup(target);
     call->begun_ms = clock_now_ms();
-    pthread_mutex_lock(&face->api->lock);
-    face->api->n_calls++;
-    pthread_mutex_unlock(&face->api->lock);
     return call;
+}
+
+/* Calls that were received in full and still lack their answer: api_stop lets these finish. */
+static void count_call(Api *api, int change)
+{
+    pthread_mutex_lock(&api->lock);
+    api->n_calls += change;
+    pthread_cond_signal(&api->calls_gone);
+    pthread_mutex_unlock(&api->lock);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
@@ -306,21 +137,17 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 {
     const struct face *face = cls;
     struct call *call = *con_cls;
-    struct conn *conn = conn_of(connection);
 
     (void)code;
-    if (conn)
-        set_phase(conn, PHASE_READING);
+    conn_set_phase(connection, CONN_READING, clock_now_ms());
     if (!call)
         return;
     *con_cls = NULL;
-    request_free(call->req);
+    if (call->counted)
+        count_call(face->api, -1);
+    request_free(call->gate.req);
     g_free(call->target);
     g_free(call);
-    pthread_mutex_lock(&face->api->lock);
-    face->api->n_calls--;
-    pthread_cond_signal(&face->api->calls_gone);
-    pthread_mutex_unlock(&face->api->lock);
 }
 
 static char *peer_address(struct MHD_Connection *connection)
@@ -392,7 +219,7 @@ static void add_headers(struct MHD_Response *response, const struct request *req
 
 static void count(Api *api, const struct call *call)
 {
-    int class = call->req->status / 100;
+    int class = call->gate.req->status / 100;
 
     if (class > 0 && class < STATUS_CLASSES)
         metric_add(api->by_status[class], 1);
@@ -401,9 +228,8 @@ static void count(Api *api, const struct call *call)
 
 static enum MHD_Result send_answer(struct call *call)
 {
-    struct request *req = call->req;
+    struct request *req = call->gate.req;
     size_t length = req->out.text->len;
-    struct conn *conn = conn_of(call->connection);
     struct MHD_Response *response;
     enum MHD_Result queued;
     char *text;
@@ -417,43 +243,42 @@ static enum MHD_Result send_answer(struct call *call)
         return MHD_NO;
     }
     add_headers(response, req);
-    if (conn)
-        set_phase(conn, PHASE_WRITING);
-    queued = MHD_queue_response(call->connection, (unsigned)req->status, response);
+    conn_set_phase(call->gate.connection, CONN_WRITING, clock_now_ms());
+    queued = MHD_queue_response(call->gate.connection, (unsigned)req->status, response);
     MHD_destroy_response(response);
     return queued;
 }
 
 static enum MHD_Result work(struct call *call)
 {
-    struct conn *conn = conn_of(call->connection);
-
-    if (conn)
-        set_phase(conn, PHASE_WORKING);
-    if (!call->aborted && request_step(call->req) == REQUEST_WAITS) {
-        if (ask(call))
+    if (!call->counted)
+        count_call(call->api, 1);
+    call->counted = true;
+    conn_set_phase(call->gate.connection, CONN_WORKING, clock_now_ms());
+    if (!call->gate.aborted && request_step(call->gate.req) == REQUEST_WAITS) {
+        if (gate_ask(call->api->gate, &call->gate))
             return MHD_YES;
-        call->aborted = true;
+        call->gate.aborted = true;
     }
-    if (call->aborted)
-        request_abort(call->req);
+    if (call->gate.aborted)
+        request_abort(call->gate.req);
     return send_answer(call);
 }
 
 static void begin_call(struct call *call, const struct face *face, const char *method)
 {
-    g_autofree char *address = peer_address(call->connection);
+    g_autofree char *address = peer_address(call->gate.connection);
 
-    call->req = request_new(&call->api->core, method, call->target, address);
-    call->req->management = face->management;
-    MHD_get_connection_values(call->connection, MHD_HEADER_KIND, on_header, call->req);
+    call->gate.req = request_new(&call->api->core, method, call->target, address);
+    call->gate.req->management = face->management;
+    MHD_get_connection_values(call->gate.connection, MHD_HEADER_KIND, on_header, call->gate.req);
 }
 
 /* A length that is announced too long is refused before it is sent. */
 static bool announced_too_long(const struct call *call)
 {
     const char *text =
-        MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, "Content-Length");
+        MHD_lookup_connection_value(call->gate.connection, MHD_HEADER_KIND, "Content-Length");
 
     return text && g_ascii_strtoull(text, NULL, 10) > call->api->core.body_max;
 }
@@ -470,19 +295,19 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     (void)connection;
     if (!call)
         return MHD_NO;
-    if (!call->req) {
+    if (!call->gate.req) {
         begin_call(call, cls, method);
         if (!announced_too_long(call))
             return MHD_YES;
-        call->req->body_too_big = true;
+        call->gate.req->body_too_big = true;
         return work(call);
     }
     if (*upload_data_size) {
         size_t size = *upload_data_size;
 
         *upload_data_size = 0;
-        request_add_body(call->req, upload_data, size);
-        call->discarded += call->req->body_too_big ? size : 0;
+        request_add_body(call->gate.req, upload_data, size);
+        call->discarded += call->gate.req->body_too_big ? size : 0;
         return call->discarded > DISCARD_FACTOR * call->api->core.body_max ? MHD_NO : MHD_YES;
     }
     return work(call);
@@ -497,13 +322,13 @@ static int on_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca
                           gnutls_pcert_st **pcert, unsigned *pcert_length, gnutls_privkey_t *key)
 {
     struct MHD_Connection *connection = gnutls_session_get_ptr(session);
-    struct conn *conn = connection ? conn_of(connection) : NULL;
+    const Api *api = connection ? conn_owner(connection) : NULL;
 
     (void)req_ca_dn;
     (void)nreqs;
     (void)pk_algos;
     (void)pk_algos_length;
-    return conn && tls_store_current(conn->api->tls, pcert, pcert_length, key) ? 0 : -1;
+    return api && tls_store_current(api->tls, pcert, pcert_length, key) ? 0 : -1;
 }
 
 bool api_reload_tls(Api *api, GError **error)
@@ -584,13 +409,9 @@ static struct MHD_Daemon *listen_on(Api *api, struct face *face, const char *add
 static char *own_metrics(void *user)
 {
     Api *api = user;
-    unsigned n_conns;
 
-    pthread_mutex_lock(&api->lock);
-    n_conns = api->n_conns;
-    pthread_mutex_unlock(&api->lock);
     metric_set(api->sessions_gauge, (int64_t)auth_count(api->core.auth));
-    metric_set(api->conns_gauge, n_conns);
+    metric_set(api->conns_gauge, conn_count(api->conns));
     return metrics_format(api->metrics);
 }
 
@@ -622,9 +443,8 @@ static Api *api_new(const struct api_options *options, const struct api_ops *ops
     api->key_file = g_strdup(options->key_file);
     pthread_mutex_init(&api->lock, NULL);
     pthread_cond_init(&api->calls_gone, NULL);
-    api->gate = g_new0(struct gate, 1);
-    api->gate->refs = 1;
-    pthread_mutex_init(&api->gate->lock, NULL);
+    api->gate = gate_new(ops, ctx);
+    api->conns = conn_list_new(api);
     make_metrics(api);
     api->core = (struct api_core){
         .ops = ops,
@@ -727,14 +547,14 @@ void api_stop(Api *api)
         if (fd != MHD_INVALID_SOCKET)
             close(fd);
     }
-    abort_all(api->gate);
+    gate_close(api->gate);
     drain(api);
     for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {
         if (daemons[i])
             MHD_stop_daemon(daemons[i]);
     }
-    pthread_mutex_lock(&api->gate->lock);
-    gate_unref_unlock(api->gate);
+    gate_free(api->gate);
+    conn_list_free(api->conns);
     auth_free(api->core.auth);
     tls_store_free(api->tls);
     metrics_free(api->metrics);

@@ -7,10 +7,12 @@
 
 #include "api/reply.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "model/reason.h"
+
+#define JSON_TYPE "application/json;charset=UTF-8"
 
 /* By code: status, number when the error has none, title. */
 static const struct {
@@ -59,6 +61,14 @@ static const char *title_of(const GError *error)
     return by_code[VRM_ERR_INTERNAL].title;
 }
 
+/* RFC 9457's media type, for those who ask; the body is the same. */
+static bool wants_problem(const struct request *req)
+{
+    const char *accept = req->headers[HEADER_ACCEPT];
+
+    return accept && strstr(accept, "application/problem+json");
+}
+
 void reply_error(struct request *req, const GError *error)
 {
     struct jw *out = &req->out;
@@ -67,7 +77,7 @@ void reply_error(struct request *req, const GError *error)
 
     req->status = req->error_status ? req->error_status : status;
     jw_reset(out);
-    req->content_type = "application/json;charset=UTF-8";
+    req->content_type = wants_problem(req) ? "application/problem+json" : JSON_TYPE;
     jw_object(out, NULL);
     jw_int_str(out, "errorCode", reason);
     jw_str(out, "errorDes", error->message);
