@@ -248,7 +248,7 @@ static char *ops_metrics(void *ctx)
     return g_strdup("vrm_fake 1\n");
 }
 
-static bool login(const struct op *op, struct op_result *result)
+static bool answer_login(const struct op *op, struct op_result *result)
 {
     if (g_str_equal(op->login_key, "secret")) {
         result->user.id = 7;
@@ -268,7 +268,7 @@ static bool login(const struct op *op, struct op_result *result)
 static void usual_answer(const struct op *op, struct op_result *result)
 {
     if (op->kind == OP_LOGIN) {
-        login(op, result);
+        answer_login(op, result);
         return;
     }
     if (op->kind == OP_TASK_WAIT) {

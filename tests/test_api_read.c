@@ -205,10 +205,10 @@ START_TEST(sums_add_up)
 
     fake_init(&fake);
     reply = fake_ok(&fake, "GET", FAKE_S "/clusters/117/allvmcomputeresource", NULL);
-    ck_assert_int_eq(fake_int(reply.json, "cpuResource.totalSizeMHz"), 2 * 16 * 2100);
-    ck_assert_int_eq(fake_int(reply.json, "cpuResource.allocatedSizeMHz"), 2 * 2 * 2100);
-    ck_assert_int_eq(fake_int(reply.json, "memResource.totalSizeMB"), 2 * 65536);
-    ck_assert_int_eq(fake_int(reply.json, "memResource.allocatedSizeMB"), 2 * 1024);
+    ck_assert_int_eq(fake_int(reply.json, "cpuResource.totalSizeMHz"), 67200);
+    ck_assert_int_eq(fake_int(reply.json, "cpuResource.allocatedSizeMHz"), 8400);
+    ck_assert_int_eq(fake_int(reply.json, "memResource.totalSizeMB"), 131072);
+    ck_assert_int_eq(fake_int(reply.json, "memResource.allocatedSizeMB"), 2048);
     ck_assert_int_eq(fake_int(reply.json, "detailMemResource.allocatedSizeMB.Stopped"), 1024);
     fake_reply_clear(&reply);
     reply = fake_ok(&fake, "GET", FAKE_S "/hosts/112", NULL);

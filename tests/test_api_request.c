@@ -9,7 +9,7 @@
 #define C117  FAKE_S "/clusters/117"
 #define START FAKE_S "/vms/i-00000037/action/start"
 
-static struct fake_reply login(struct fake *fake, const char *user, const char *key)
+static struct fake_reply log_in(struct fake *fake, const char *user, const char *key)
 {
     g_autofree char *user_line = g_strdup_printf("X-Auth-User: %s", user);
     g_autofree char *key_line = g_strdup_printf("X-Auth-Key: %s", key);
@@ -24,7 +24,7 @@ START_TEST(a_login_gives_a_token_that_works_until_log_out)
     struct fake_reply in, use, out;
 
     fake_init(&fake);
-    in = login(&fake, "ops", "secret");
+    in = log_in(&fake, "ops", "secret");
     ck_assert_int_eq(in.status, 200);
     ck_assert_str_eq(in.text, "{\"validity\":600000,\"privilegeIds\":[],\"userId\":\"7\","
                               "\"userName\":\"ops\",\"roleList\":[\"administrator\"],"
@@ -83,7 +83,7 @@ START_TEST(a_refused_login_has_status_400_and_its_number)
     struct fake_reply in;
 
     fake_init(&fake);
-    in = login(&fake, refused[_i].user, refused[_i].key);
+    in = log_in(&fake, refused[_i].user, refused[_i].key);
     ck_assert_int_eq(in.status, 400);
     ck_assert_ptr_null(in.token);
     ck_assert_str_eq(fake_str(in.json, "errorCode"), refused[_i].code);
@@ -101,7 +101,7 @@ START_TEST(an_endless_login_name_is_refused_before_the_controller_sees_it)
     struct fake_reply in;
 
     fake_init(&fake);
-    in = login(&fake, name, "secret");
+    in = log_in(&fake, name, "secret");
     ck_assert_int_eq(in.status, 400);
     ck_assert_uint_eq(fake.n_ops, 0);
     fake_reply_clear(&in);
