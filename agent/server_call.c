@@ -351,10 +351,14 @@ static void on_watch(Watcher *watcher, int status, json_t *body, void *user)
 void server_call_serve(void *message, Agent *agent)
 {
     struct call *call = message;
+    struct agent_command command;
 
+    /* Whatever is answered at once is the HTTP thread's again before the function returns. */
     switch (call->kind) {
     case CALL_COMMAND:
-        agent_command(agent, &call->command, on_reply, call);
+        command = call->command;
+        call->command = (struct agent_command){ 0 };
+        agent_command(agent, &command, on_reply, call);
         break;
     case CALL_STATE:
         agent_command_state(agent, call->id, on_reply, call);

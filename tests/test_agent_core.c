@@ -42,10 +42,15 @@ static void bench_start(struct bench *bench)
     agent_start(bench->agent);
 }
 
+/* Not started: what the first list will find can be put there. */
+static void bench_prepare(struct bench *bench)
+{
+    *bench = (struct bench){ .dir = tempdir_new(), .fake = hv_fake_new() };
+}
+
 static void bench_init(struct bench *bench)
 {
-    bench->dir = tempdir_new();
-    bench->fake = hv_fake_new();
+    bench_prepare(bench);
     bench_start(bench);
 }
 
@@ -590,8 +595,9 @@ static const struct {
 
 START_TEST(after_a_restart_an_unfinished_command_is_resolved_by_asking)
 {
-    struct bench bench = { .dir = tempdir_new(), .fake = hv_fake_new() };
+    struct bench bench;
 
+    bench_prepare(&bench);
     leave_accepted(bench.dir, "c1", resolve_rows[_i].verb, 2);
     if (resolve_rows[_i].found != DOMAIN_ABSENT)
         hv_fake_put(bench.fake, U1, resolve_rows[_i].found, resolve_rows[_i].gen);
@@ -609,8 +615,9 @@ END_TEST
 
 START_TEST(resolving_waits_for_the_hypervisor_and_new_commands_wait_for_it)
 {
-    struct bench bench = { .dir = tempdir_new(), .fake = hv_fake_new() };
+    struct bench bench;
 
+    bench_prepare(&bench);
     leave_accepted(bench.dir, "c1", "start", 2);
     hv_fake_set_link(bench.fake, false);
     bench_start(&bench);
@@ -843,8 +850,9 @@ START_TEST(a_stream_begins_with_hello_and_everything_then_tells_changes)
     struct stream stream;
     g_autofree char *kinds = NULL;
 
-    bench_init(&bench);
+    bench_prepare(&bench);
     hv_fake_put(bench.fake, U1, DOMAIN_RUNNING, 3);
+    bench_start(&bench);
     wait_up(&bench);
     stream_open(&bench, 4, &stream);
     ck_assert_int_eq(stream.status, 200);
@@ -892,8 +900,9 @@ START_TEST(a_lost_hypervisor_is_told_and_what_vanished_meanwhile_is_missing_afte
     struct bench bench;
     struct stream stream;
 
-    bench_init(&bench);
+    bench_prepare(&bench);
     hv_fake_put(bench.fake, U1, DOMAIN_RUNNING, 3);
+    bench_start(&bench);
     wait_up(&bench);
     stream_open(&bench, 1, &stream);
     stream_wait(&stream, U1);
@@ -913,9 +922,10 @@ START_TEST(an_event_during_a_list_wins_over_the_list)
     struct bench bench;
     struct stream stream;
 
-    bench_init(&bench);
+    bench_prepare(&bench);
     hv_fake_put(bench.fake, U1, DOMAIN_RUNNING, 3);
     hv_fake_hold(bench.fake, "list");
+    bench_start(&bench);
     wait_inside(&bench, "list", 1);
     hv_fake_tell(bench.fake, U1);
     hv_fake_release(bench.fake, "list");
@@ -931,9 +941,10 @@ END_TEST
 
 START_TEST(no_stream_before_anything_is_known_of_the_host)
 {
-    struct bench bench = { .dir = tempdir_new(), .fake = hv_fake_new() };
+    struct bench bench;
     struct stream stream;
 
+    bench_prepare(&bench);
     hv_fake_set_link(bench.fake, false);
     bench_start(&bench);
     stream_open(&bench, 1, &stream);
