@@ -247,7 +247,7 @@ UNIT_TESTS += tests/test_agent_core \
 	tests/test_agent_server \
 	tests/test_agent_stats \
 	tests/test_agent_volume
-EXTRA_DIST += tests/golden/agent-small-qemu.xml tests/golden/agent-big-kvm.xml \
+EXTRA_DIST += tests/it_agent.sh tests/golden/agent-small-qemu.xml tests/golden/agent-big-kvm.xml \
 	tests/golden/agent-big-qemu.xml
 
 tests_test_agent_core_SOURCES = tests/test_agent_core.c tests/suite.h tests/tempdir.h

@@ -1,0 +1,366 @@
+#!/bin/bash
+# it_agent.sh - vrm-agent on two real hosts, driven by curl with the controller's certificate.
+#
+# usage: tests/it_agent.sh [CASE...]     (from a build folder; as root; all cases by default)
+#
+# virsh on both hosts says where a VM really runs.
+# Exit: 0 all passed, 1 some failed, 77 something needed is missing (an error with VRM_REQUIRE_ALL).
+set -u
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${BUILD:-$PWD}
+export VRM_LAB=${VRM_LAB:-11}
+export VRM_AGENT=${VRM_AGENT:-$BUILD/vrm-agent}
+LAB_DIR=/var/tmp/vrm-lab-$VRM_LAB
+WORK=/var/tmp/vrm-agent-test-$VRM_LAB
+EPOCH=10
+GEN=0
+
+say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
+fail()
+{
+    say "FAILED: $*"
+    return 1
+}
+
+missing()
+{
+    echo "it_agent: $1" >&2
+    [[ ${VRM_REQUIRE_ALL:-0} == 1 ]] && exit 1
+    exit 77
+}
+
+lab() { "$TOP/deploy/lab" "$@"; }
+
+# ---- the agent's protocol ----------------------------------------------------------------------
+
+address() { echo "10.90.$VRM_LAB.1${1#cna}"; }
+
+# call HOST PATH [CURL-OPTION...]
+call()
+{
+    local host=$1 path=$2 certs=$LAB_DIR/certs
+    shift 2
+    curl -sS -m 20 --noproxy '*' --cacert "$certs/ca.pem" --cert "$certs/controller.pem" \
+        --key "$certs/controller-key.pem" "$@" "https://$(address "$host"):7444$path"
+}
+
+vm_uuid() { printf '00000000-0000-4000-8000-%012d' "$1"; }
+vm_name() { printf 'i-%08X' "$1"; }
+
+# The VM's description for define, undefine and start.
+vm_json() # NUMBER DISK
+{
+    jq -nc --argjson id "$1" --arg uuid "$(vm_uuid "$1")" --arg path "$2" \
+        '{id: $id, uuid: $uuid, name: "vm\($id)", cpu: {quantity: 1}, memory: {size_mb: 128},
+          disks: [{sequence: 1, path: $path, size_gb: 1, bus: "VIRTIO"}]}'
+}
+
+# send HOST VERB VM [JSON-OF-MORE] - prints the id.
+send()
+{
+    local id=t$RANDOM-$RANDOM-$RANDOM more=${4:-"{}"}
+    jq -nc --arg id "$id" --argjson epoch "$EPOCH" --argjson gen "$GEN" --arg verb "$2" \
+        --arg uuid "$(vm_uuid "$3")" --argjson more "$more" \
+        '{v: 1, id: $id, epoch: $epoch, gen: $gen, verb: $verb, deadline_ms: 60000,
+          vm_uuid: $uuid} + $more | if .verb == "abort" then del(.vm_uuid) else . end' |
+        call "$1" /v1/commands --data-binary @- >"$WORK/answer"
+    echo "$id"
+}
+
+state_of() { call "$1" "/v1/commands/$2" 2>/dev/null; }
+
+wait_for() # SECONDS WHAT COMMAND...
+{
+    local until=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        ((SECONDS < until)) || fail "no $what" || return
+        sleep 0.1
+    done
+}
+
+has_ended() { state_of "$1" "$2" | grep -qE '"state":"(done|failed)"'; }
+
+# ends HOST ID STATE [TEXT] - waits for the end; state and a part of the reason must fit.
+ends()
+{
+    local report
+    wait_for 60 "end of $2 on $1" has_ended "$1" "$2" || return
+    report=$(state_of "$1" "$2")
+    [[ $(jq -r .state <<<"$report") == "$3" && $(jq -r '.error // ""' <<<"$report") == *${4-}* ]] ||
+        fail "wanted $3 ${4-}: $report"
+}
+
+# run HOST VERB VM [JSON] - and it must succeed.
+run() { ends "$1" "$(send "$@")" "done"; }
+
+migrate_args() # TARGET MIB/S TIMEOUT_MS
+{
+    jq -nc --arg name "$1" --arg address "$(address "$1")" --argjson bw "$2" --argjson limit "$3" \
+        '{migrate: {target_name: $name, target_address: $address, bandwidth_mib: $bw,
+          timeout_ms: $limit}}'
+}
+
+# begin_move FROM TO VM [MIB/S] - slow enough to be disturbed; prints the id when it copies.
+begin_move()
+{
+    local id
+    id=$(send "$1" migrate "$3" "$(migrate_args "$2" "${4:-5}" 120000)")
+    wait_for 20 "progress" copies "$1" "$id" || return
+    echo "$id"
+}
+copies() { [[ $(state_of "$1" "$2" | jq -r '.transferred_mb // 0') -gt 0 ]]; }
+
+# ---- the truth --------------------------------------------------------------------------------
+
+hosts_of() # VM - prints the hosts on which it runs
+{
+    local host
+    for host in cna1 cna2; do
+        lab exec $host virsh list --name --state-running 2>/dev/null | grep -qx "$(vm_name "$1")" && echo $host
+    done
+}
+only_on() { [[ $(hosts_of "$1" | tr '\n' ' ') == "$2 " ]]; }
+nowhere() { [[ -z $(hosts_of "$1") ]]; }
+stays_on() # VM HOST
+{
+    wait_for 10 "VM $1 on $2 alone (it is on: $(hosts_of "$1" | tr '\n' ' '))" only_on "$1" "$2"
+}
+
+# kill_in HOST SIGNAL PROGRAM
+kill_in() { lab exec "$1" bash -c "kill -$2 \$(pidof $3)"; }
+
+# watch HOST - the stream into a file, in the background; unwatch ends it.
+watch()
+{
+    call "$1" "/v1/watch?epoch=$EPOCH" -N -m 600 >"$WORK/watch-$1" 2>/dev/null &
+    echo $! >"$WORK/watch-$1.pid"
+    wait_for 10 "stream of $1" grep -q '"full"' "$WORK/watch-$1"
+}
+unwatch()
+{
+    [[ ! -f $WORK/watch-$1.pid ]] || kill "$(cat "$WORK/watch-$1.pid")" 2>/dev/null
+}
+was_told() # HOST FILTER - some line of the stream fits
+{
+    jq -ce "select($2)" "$WORK/watch-$1" 2>/dev/null | grep -q .
+}
+
+ensure_running() # VM HOST - wherever it was
+{
+    local host
+    only_on "$1" "$2" && return
+    ((++GEN))
+    for host in $(hosts_of "$1"); do run "$host" stop "$1" '{"force":true}' || return; done
+    run "$2" start "$1" "{\"vm\":$(vm_json "$1" "$LAB_DIR/store/vm$1.img")}"
+}
+
+# ---- cases ------------------------------------------------------------------------------------
+
+case_nobody_without_a_certificate()
+{
+    ! curl -sS -m 5 --noproxy '*' --cacert "$LAB_DIR/certs/ca.pem" "https://$(address cna1):7444/v1/health" \
+        >"$WORK/answer" 2>&1 || fail "served without a certificate: $(cat "$WORK/answer")"
+}
+
+case_volumes()
+{
+    local file=$LAB_DIR/store/new.img vm
+    vm="{\"vm\":$(vm_json 9 "$file")}"
+    run cna1 define 9 "$vm" && [[ $(stat -c '%s %b' "$file") == "1073741824 0" ]] || fail "$(stat "$file")" || return
+    run cna1 define 9 "$vm" && run cna1 undefine 9 "$vm" || return
+    [[ ! -e $file ]] || fail "$file is still there"
+}
+
+case_life_cycle()
+{
+    ensure_running 1 cna1 && watch cna1 || return
+    wait_for 30 "a sample of the busy guest" was_told cna1 \
+        '.kind == "stats" and (.stats | any(.cpu_mhz > 100 and .mem_mb > 50))' || return
+    wait_for 1 "a sample of the host" was_told cna1 '.kind == "stats" and .host.cpu_mhz > 100' || return
+    run cna1 pause 1 && wait_for 5 "paused" was_told cna1 '.kind == "domain" and .domains[0].state == "paused"' || return
+    run cna1 resume 1 && run cna1 reboot 1 '{"force":true}' || return
+    sleep 10 # the guest must have booted to hear its power button
+    run cna1 stop 1 '{"force":false}' && nowhere 1 || fail "it still runs" || return
+    wait_for 5 "absent" was_told cna1 '.kind == "domain" and .domains[0].detail == "shut down"' || return
+    unwatch cna1
+}
+
+case_refusals()
+{
+    local id
+    ensure_running 1 cna1 || return
+    send cna1 start 1 "{\"gen\":$((GEN - 1)),\"vm\":$(vm_json 1 /x/y)}" >/dev/null
+    grep -q '"conflict".*is over' "$WORK/answer" || fail "an old generation: $(cat "$WORK/answer")" || return
+    send cna1 stop 1 '{"epoch":9}' >/dev/null
+    grep -q '"denied".*epoch 9 is over' "$WORK/answer" || fail "an old epoch: $(cat "$WORK/answer")" || return
+    id=$(send cna1 undefine 1 "{\"vm\":$(vm_json 1 "$LAB_DIR/store/vm1.img")}")
+    ends cna1 "$id" failed "its volumes stay" && only_on 1 cna1
+}
+
+case_migrate()
+{
+    local id
+    ensure_running 1 cna1 && watch cna1 && watch cna2 || return
+    ((++GEN))
+    id=$(begin_move cna1 cna2 1 20) && wait_for 60 end has_ended cna1 "$id" || return
+    state_of cna1 "$id" | jq -e '.state == "done" and .downtime_ms > 0 and .transferred_mb > 10' >/dev/null ||
+        fail "$(state_of cna1 "$id")" || return
+    stays_on 1 cna2 || return
+    wait_for 5 "farewell" was_told cna1 '.kind == "domain" and .domains[0].detail == "migrated"' || return
+    wait_for 5 "arrival" was_told cna2 \
+        ".kind == \"domain\" and .domains[0].state == \"running\" and .domains[0].gen == $GEN" || return
+    was_told cna1 '.kind == "command" and .commands[0].progress > 0 and .commands[0].progress < 100' ||
+        fail "no progress was told" || return
+    unwatch cna1
+    unwatch cna2
+}
+
+case_limits_of_a_migration()
+{
+    local id other
+    ensure_running 1 cna1 || return
+    ((++GEN))
+    id=$(send cna1 migrate 1 "$(migrate_args cna2 5 3000)")
+    ends cna1 "$id" failed "not done within 3 s" && only_on 1 cna1 || return
+    id=$(begin_move cna1 cna2 1) && other=$(send cna1 abort 1 "{\"abort_id\":\"$id\"}") || return
+    ends cna1 "$id" failed cancelled && ends cna1 "$other" "done" && stays_on 1 cna1 || return
+    id=$(send cna1 migrate 1 "$(migrate_args cna9 0 60000)")
+    ends cna1 "$id" failed "libvirtd's port" && only_on 1 cna1
+}
+
+case_agent_killed_in_a_migration()
+{
+    local id
+    ensure_running 1 cna1 || return
+    ((++GEN))
+    id=$(begin_move cna1 cna2 1 15) && kill_in cna1 9 vrm-agent && ends cna1 "$id" "done" && stays_on 1 cna2
+}
+
+case_agent_ended_in_a_migration()
+{
+    local id began
+    ensure_running 1 cna1 || return
+    ((++GEN))
+    id=$(begin_move cna1 cna2 1 15) && began=$SECONDS && kill_in cna1 TERM vrm-agent || return
+    wait_for 5 "new agent" state_of cna1 "$id" >/dev/null || return
+    ((SECONDS - began <= 6)) || fail "SIGTERM took too long" || return
+    ends cna1 "$id" "done" && stays_on 1 cna2
+}
+
+case_libvirtd_killed_in_a_migration()
+{
+    local id host
+    for host in cna1 cna2; do
+        ensure_running 1 cna1 || return
+        ((++GEN))
+        id=$(begin_move cna1 cna2 1) && kill_in $host 9 libvirtd || return
+        ends cna1 "$id" failed "" && stays_on 1 cna1 || fail "when libvirtd of $host died" || return
+    done
+}
+
+case_target_dies_in_a_migration()
+{
+    local id
+    ensure_running 1 cna1 || return
+    ((++GEN))
+    id=$(begin_move cna1 cna2 1) && lab kill cna2 >/dev/null 2>&1 || return
+    ends cna1 "$id" failed "connection to its libvirtd broke" || return
+    lab heal cna2 >/dev/null 2>&1
+    stays_on 1 cna1
+}
+
+case_qemu_dies_at_the_source()
+{
+    local id
+    ensure_running 1 cna1 || return
+    ((++GEN))
+    id=$(begin_move cna1 cna2 1) && kill_in cna1 9 qemu-system-x86_64 || return
+    ends cna1 "$id" failed "the VM ended during its migration" && nowhere 1
+}
+
+# No event tells of it: only a new list does.
+case_qemu_dies_while_libvirtd_is_down()
+{
+    ensure_running 1 cna1 && watch cna1 || return
+    kill_in cna1 STOP qemu-system-x86_64 && kill_in cna1 9 libvirtd && kill_in cna1 9 qemu-system-x86_64 || return
+    wait_for 20 "a list without it" was_told cna1 '.kind == "full" and .hypervisor_ok and .domains == []' || return
+    unwatch cna1
+}
+
+case_vms_outlive_everything()
+{
+    local before
+    ensure_running 1 cna1 || return
+    before=$(lab exec cna1 pidof qemu-system-x86_64)
+    kill_in cna1 9 vrm-agent && kill_in cna1 9 libvirtd || return
+    wait_for 20 "agent and libvirtd" healthy cna1 || return
+    [[ $(lab exec cna1 pidof qemu-system-x86_64) == "$before" ]] || fail "the VM was touched"
+}
+healthy() { call "$1" /v1/health 2>/dev/null | grep -q '"hypervisor_ok":true'; }
+
+case_libvirtd_stands_still()
+{
+    ensure_running 1 cna1 && watch cna1 || return
+    kill_in cna1 STOP libvirtd
+    wait_for 20 "word of it" was_told cna1 '.kind == "beat" and (.hypervisor_ok | not)' || return
+    kill_in cna1 CONT libvirtd
+    wait_for 20 "recovery" healthy cna1 || return
+    unwatch cna1
+    only_on 1 cna1
+}
+
+case_reload()
+{
+    kill_in cna1 HUP vrm-agent && wait_for 5 "answer after SIGHUP" healthy cna1 &&
+        grep -q "certificates and log level reloaded" "$LAB_DIR/hosts/cna1/agent.log"
+}
+
+# ---- all together ------------------------------------------------------------------------------
+
+up()
+{
+    local program
+    ((EUID == 0)) || missing "needs root"
+    [[ -x $VRM_AGENT ]] || missing "$VRM_AGENT is not built"
+    for program in jq curl virsh libvirtd qemu-system-x86_64 tini; do
+        command -v $program >/dev/null || missing "$program is missing"
+    done
+    mkdir -p "$WORK"
+    lab up 2 >"$WORK/lab.log" 2>&1 || fail "the lab does not start, see $WORK/lab.log" || return
+    lab guest vm1 --busy 40 >/dev/null || return
+    wait_for 20 cna1 healthy cna1 && wait_for 20 cna2 healthy cna2
+}
+
+down()
+{
+    unwatch cna1
+    unwatch cna2
+    lab down >/dev/null 2>&1
+    rm -rf "${WORK:?}"
+}
+
+main()
+{
+    local name n_failed=0 cases=("$@")
+    ((${#cases[@]} > 0)) || mapfile -t cases < <(declare -F | sed -n 's/^declare -f case_//p')
+    trap down EXIT
+    up || exit 1
+    for name in "${cases[@]}"; do
+        if "case_$name"; then
+            say "passed: $name"
+        else
+            say "failed: $name"
+            tail -n 5 "$LAB_DIR"/hosts/cna?/agent.log >&2
+            n_failed=$((n_failed + 1))
+        fi
+    done
+    if grep -h -A 20 -E "Sanitizer|runtime error" "$LAB_DIR"/hosts/cna?/agent.log >&2; then
+        n_failed=$((n_failed + 1))
+    fi
+    echo "it_agent: $((${#cases[@]} - n_failed)) passed, $n_failed failed"
+    ((n_failed == 0))
+}
+
+main "$@"
