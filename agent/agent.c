@@ -550,15 +550,14 @@ void agent_command(Agent *agent, struct agent_command *command, agent_reply_fn r
     Job *known;
 
     lower_uuid(command);
-    if (!claim_epoch(agent, command->epoch, &error)) {
+    known = jobs_find(agent->jobs, command->id);
+    if (!claim_epoch(agent, command->epoch, &error) ||
+        (!known && !may_accept(agent, command, &error)))
         answer_error(error, reply, user);
-    } else if ((known = jobs_find(agent->jobs, command->id))) {
+    else if (known)
         answer_known(known, command, reply, user);
-    } else if (!may_accept(agent, command, &error)) {
-        answer_error(error, reply, user);
-    } else {
+    else
         accept(agent, command, reply, user);
-    }
     agent_command_clear(command);
 }
 

@@ -6,7 +6,7 @@
 #include "agent/report.h"
 
 #define MAX_FINISHED 10000 /* ids that are still known: about 3 MB on disk */
-#define FULL_AGE_MS  (60 * 60 * 1000)
+#define FULL_AGE_MS  INT64_C(3600000)
 
 struct JobTable {
     GHashTable *by_id;  /* id -> Job *, owned */

@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@
 #define HEADER_BYTES     (16u << 10)
 #define IDLE_TIMEOUT_S   30
 #define BACKLOG          64
+#define KEEPALIVE_S      5
+#define DEAD_PEER_MS     15000
 #define REAP_INTERVAL_MS 200
 #define TLS_PRIORITIES   "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -46,14 +49,31 @@ struct Server {
 
 /* ---- listening ----------------------------------------------------------------------------- */
 
+/* Accepted connections inherit these: a controller that lost its power is noticed within
+ * DEAD_PEER_MS, whether we are sending or not. */
+static void set_options(int fd)
+{
+    const struct {
+        int level, name, value;
+    } options[] = {
+        { SOL_SOCKET, SO_REUSEADDR, 1 },
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S },
+        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S },
+        { IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_PEER_MS },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++)
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 static int bind_socket(const struct addrinfo *address)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int yes = 1;
 
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    set_options(fd);
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     close(fd);
@@ -90,14 +110,16 @@ static int open_socket(const char *listen_on, uint16_t port, GError **error)
 
 uint16_t server_port(const Server *server)
 {
-    struct sockaddr_storage address = { 0 };
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = { 0 };
     socklen_t len = sizeof(address);
 
-    if (getsockname(server->fd, (struct sockaddr *)&address, &len) < 0)
+    if (getsockname(server->fd, &address.any, &len) < 0)
         return 0;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 /* ---- instances ----------------------------------------------------------------------------- */

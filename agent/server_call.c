@@ -278,6 +278,7 @@ static void add_body(struct call *call, const char *upload, size_t len)
         g_string_append_len(call->body, upload, (gssize)len);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
 enum MHD_Result server_call_handle(void *user, struct MHD_Connection *connection, const char *url,
                                    const char *method, const char *version, const char *upload,
                                    size_t *upload_len, void **request_context)

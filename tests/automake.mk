@@ -246,7 +246,8 @@ UNIT_TESTS += tests/test_agent_core \
 	tests/test_agent_journal \
 	tests/test_agent_server \
 	tests/test_agent_stats \
-	tests/test_agent_volume
+	tests/test_agent_volume \
+	tests/test_agent_watch
 EXTRA_DIST += tests/it_agent.sh tests/golden/agent-small-qemu.xml tests/golden/agent-big-kvm.xml \
 	tests/golden/agent-big-qemu.xml
 
@@ -265,6 +266,17 @@ tests_test_agent_stats_SOURCES = tests/test_agent_stats.c tests/suite.h
 tests_test_agent_stats_LDADD = $(AGENT_TEST_LIBS)
 tests_test_agent_volume_SOURCES = tests/test_agent_volume.c tests/suite.h tests/tempdir.h
 tests_test_agent_volume_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_watch_SOURCES = tests/test_agent_watch.c tests/suite.h
+tests_test_agent_watch_LDADD = $(AGENT_TEST_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_agent_journal tests/fuzz/fuzz_agent_xml
+
+tests_fuzz_fuzz_agent_journal_SOURCES = tests/fuzz/fuzz_agent_journal.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_agent_journal_LDADD = $(AGENT_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_agent_journal_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_agent_xml_SOURCES = tests/fuzz/fuzz_agent_xml.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_agent_xml_LDADD = $(AGENT_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_agent_xml_LDFLAGS = $(FUZZ_LINK)
 
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
