@@ -43,4 +43,4 @@ vrm_agent_SOURCES = \
 vrm_agent_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS) $(SYSTEMD_CFLAGS)
 vrm_agent_LDADD = $(AGENT_LIBS) $(BASE_LIBS) $(LIBVIRT_LIBS) $(SYSTEMD_LIBS)
 
-EXTRA_DIST += agent/README deploy/conf/vrm-agent.conf
+EXTRA_DIST += agent/README

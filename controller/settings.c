@@ -13,7 +13,7 @@ static const struct conf_setting table[] = {
     { .section = "controller", .name = "name", .type = CONF_STRING, .offset = AT(name), .default_text = "",
       .max = 64, .doc = "unique name of this controller; empty: the machine's host name" },
     { .section = "controller", .name = "state_dir", .type = CONF_PATH, .offset = AT(state_dir),
-      .default_text = VRM_STATEDIR, .max = 1024, .doc = "where the first-start certificate and password are kept" },
+      .default_text = VRM_STATEDIR "/controller", .max = 1024, .doc = "where the first-start certificate and password are kept" },
     { .section = "controller", .name = "site_name", .type = CONF_STRING, .offset = AT(site_name),
       .default_text = "site", .min = 1, .max = 256, .doc = "name given to the site at the very first start" },
     { .section = "controller", .name = "log_level", .type = CONF_CHOICE, .offset = AT(log_level),

@@ -280,12 +280,17 @@ tests_fuzz_fuzz_agent_xml_LDFLAGS = $(FUZZ_LINK)
 
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
+TESTS += tests/test_samples.sh tests/test_units.sh
+EXTRA_DIST += tests/test_samples.sh tests/test_units.sh
 EXTRA_DIST += tests/test_certs.sh tests/it_services.sh
 
 # --- frame -------------------------------------------------------------------------------------
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS) $(COMPONENTS)
-TESTS += $(UNIT_TESTS) $(COMPONENT_CHECKS)
+TESTS += $(UNIT_TESTS)
+if COMPONENT_TESTS
+TESTS += $(COMPONENT_CHECKS)
+endif
 else
 check-local:
 	@echo "unit tests skipped: configure found no Check library (Debian: apt-get install check)"
@@ -298,7 +303,7 @@ SOURCE_CHECKS = \
 	tests/check-purity.sh \
 	tests/check-selftest.sh
 TESTS += $(SOURCE_CHECKS)
-EXTRA_DIST += $(SOURCE_CHECKS) tests/layers tests/banned tests/purity.allow
+EXTRA_DIST += $(SOURCE_CHECKS) tests/check-dist.sh tests/layers tests/banned tests/purity.allow
 
 # always-malloc: ASan sees GLib's slices; fatal-warnings: a GLib critical is a failed test.
 AM_TESTS_ENVIRONMENT = \

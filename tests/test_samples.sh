@@ -1,0 +1,44 @@
+#!/bin/sh
+# test_samples.sh - the sample settings are what the programs say today, and the programs take them.
+set -eu
+
+top=${srcdir:-.}
+bin=${builddir:-.}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/vrm-samples.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+make_samples=$top/deploy/conf/make-samples
+
+fail()
+{
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+same() # FILE COMMAND...
+{
+    file=$1
+    shift
+    "$@" >"$dir/now"
+    diff -u "$top/$file" "$dir/now" || fail "$file is old: run make conf-samples"
+}
+
+for program in vrmd vrm-agent; do
+    sample=$top/deploy/conf/$program.conf
+    same "deploy/conf/$program.conf" sh "$make_samples" "$program" "$bin/$program"
+    "$bin/$program" --config "$sample" --check-config || fail "$program refuses its sample"
+    # Every line that a person may uncomment is a setting that is accepted.
+    sed -E 's/^#([a-z_]+ =)/\1/' "$sample" >"$dir/all.conf"
+    "$bin/$program" --config "$dir/all.conf" --check-config || fail "a default is refused"
+    # What a program prints is a file that it takes, and prints the same again.
+    "$bin/$program" --config "$sample" --print-config >"$dir/printed.conf"
+    "$bin/$program" --config "$dir/printed.conf" --check-config || fail "its own print is refused"
+    "$bin/$program" --config "$dir/printed.conf" --print-config | cmp - "$dir/printed.conf" ||
+        fail "$program: a second print differs"
+    # A misspelt key is told with file and line.
+    printf '[nowhere]\nkey = 1\n' >"$dir/bad.conf"
+    if "$bin/$program" --config "$dir/bad.conf" --check-config 2>"$dir/said"; then
+        fail "$program takes an unknown section"
+    fi
+    grep -q "bad.conf:1:" "$dir/said" || fail "no file and line in: $(cat "$dir/said")"
+done
+same docs/configuration.md sh "$make_samples" book "$bin/vrmd" "$bin/vrm-agent"
