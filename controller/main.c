@@ -5,6 +5,7 @@
  * the scheduler. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -38,7 +39,9 @@ struct daemon {
     Api *api;
     GMainLoop *loop;
     char **argv;
-    bool again; /* start this program anew when the loop has ended */
+    bool leaving;  /* leadership is being given back; then the loop ends */
+    bool stopping; /* because we were told to */
+    bool again;    /* start this program anew when the loop has ended */
     int status;
 };
 
@@ -170,9 +173,15 @@ static gboolean on_stop_signal(void *data)
 {
     struct daemon *d = data;
 
+    if (d->stopping)
+        return G_SOURCE_CONTINUE;
+    d->stopping = true;
+    d->again = false;
     log_info("stopping", NULL);
     (void)sd_notify(0, "STOPPING=1");
-    role_resign(d->app.role, resigned, d);
+    if (!d->leaving)
+        role_resign(d->app.role, resigned, d);
+    d->leaving = true;
     return G_SOURCE_CONTINUE;
 }
 
@@ -236,9 +245,9 @@ static void given_up(void *user)
 /* Nothing of the old life may stay: the program starts anew, as a standby. */
 static void on_deposed(const char *why)
 {
-    if (daemon_.again)
+    if (daemon_.leaving)
         return;
-    daemon_.again = true;
+    daemon_.leaving = daemon_.again = true;
     log_warning("no longer the active controller; starting anew as standby", "REASON", why, NULL);
     role_resign(daemon_.app.role, given_up, &daemon_);
 }
@@ -304,6 +313,14 @@ static void run(struct daemon *d)
     arm_last_resort();
 }
 
+/* A deposed controller forgets all it knew: the program starts anew, as a standby. */
+static void start_anew(const struct daemon *d)
+{
+    (void)alarm(0); /* execv would hand it on, and it would end the new life */
+    (void)execv("/proc/self/exe", d->argv);
+    log_error("cannot start anew", "REASON", g_strerror(errno), NULL);
+}
+
 static int execute(struct daemon *d)
 {
     g_autoptr(GError) error = NULL;
@@ -315,8 +332,10 @@ static int execute(struct daemon *d)
         run(d);
     }
     stop(d);
-    if (d->again)
-        (void)execv("/proc/self/exe", d->argv); /* allowed: a deposed controller forgets all */
+    if (d->again) {
+        start_anew(d);
+        d->status = EXIT_FAILURE;
+    }
     log_info("stopped", NULL);
     return d->status;
 }

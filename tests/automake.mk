@@ -229,8 +229,8 @@ tests_fuzz_fuzz_etcd_LDFLAGS = $(FUZZ_LINK)
 
 # Against a real etcd.
 COMPONENTS += tests/it_etcd tests/it_leader
-COMPONENT_CHECKS += tests/it_etcd.sh tests/it_leader.sh
-EXTRA_DIST += tests/with-etcd.sh tests/it_etcd.sh tests/it_leader.sh
+COMPONENT_CHECKS += tests/it_etcd.sh tests/it_leader.sh tests/it_vrmd_life.sh
+EXTRA_DIST += tests/with-etcd.sh tests/it_etcd.sh tests/it_leader.sh tests/it_vrmd_life.sh
 
 tests_it_etcd_SOURCES = tests/it_etcd.c tests/etcdlab.c tests/etcdlab.h tests/suite.h
 tests_it_etcd_LDADD = $(LEADER_TEST_LIBS)

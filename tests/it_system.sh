@@ -208,7 +208,7 @@ case_deposed_controller()
     sleep 27
     vrmd_signal $active CONT
     wait
-    sleep 2
+    sleep 6 # longer than the alarm by which a hung process would end
     [[ $(api GET "$SITE/clusters" | jq '.clusters | length') == 1 ]] || fail "a late write came through" || return
     use $active
     [[ $(curl -sk -o /dev/null -w '%{http_code}' "$URL/healthz") == 200 ]] && ! is_active || fail "the deposed one is not a standby" || return

@@ -1,0 +1,82 @@
+#!/bin/sh
+# it_vrmd_life.sh - how vrmd's process goes on and ends: deposed it lives on as a standby, and a
+# second signal to end is no trouble.
+set -eu
+
+srcdir=${srcdir:-.}
+builddir=${builddir:-.}
+. "$srcdir/tests/services.sh"
+
+fail()
+{
+    echo "it_vrmd_life: $*" >&2
+    sed 's/^/  /' "$work/log" >&2
+    exit 1
+}
+
+healthz() { curl -s --noproxy '*' -m 2 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port$1"; }
+
+wait_for_code() # PATH CODE
+{
+    tries=0
+    until [ "$(healthz "$1" || true)" = "$2" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 150 ] || fail "$1 does not answer $2"
+        sleep 0.1
+    done
+}
+
+start_vrmd()
+{
+    "$builddir/vrmd" --config "$work/vrmd.conf" >>"$work/log" 2>&1 &
+    vrmd=$!
+    wait_for_code /healthz/active 200
+}
+
+etcd_delete_leader()
+{
+    key=$(printf /vrm-life/leader | base64)
+    curl -s --noproxy '*' -m 5 -d "{\"key\":\"$key\"}" "$VRM_ETCD_URL/v3/kv/deleterange" >/dev/null
+}
+
+services_begin
+work=$VRM_SERVICES_DIR/life
+port=$((VRM_PG_PORT + 3))
+mkdir "$work"
+"$srcdir/deploy/certs" ca "$work" >/dev/null
+"$srcdir/deploy/certs" controller "$work" vrmd 127.0.0.1 >/dev/null
+cat >"$work/vrmd.conf" <<END
+[controller]
+name = life
+state_dir = $work
+[api]
+listen = 127.0.0.1
+port = $port
+tls = false
+[database]
+conninfo = $VRM_PG_CONNINFO
+[etcd]
+endpoints = $VRM_ETCD_URL
+prefix = /vrm-life
+[agents]
+ca_file = $work/ca.pem
+cert_file = $work/vrmd.pem
+key_file = $work/vrmd-key.pem
+END
+
+start_vrmd
+etcd_delete_leader
+wait_for_code /healthz/active 503
+sleep 6 # longer than the alarm that ends a process whose workers hang
+kill -0 "$vrmd" 2>/dev/null || fail "deposed, it did not live on as a standby"
+wait_for_code /healthz/active 200
+
+kill -TERM "$vrmd"
+kill -INT "$vrmd" 2>/dev/null || true
+wait "$vrmd" || fail "exit status $? after two signals, want 0"
+
+start_vrmd
+etcd_delete_leader
+wait_for_code /healthz/active 503
+kill -TERM "$vrmd"
+wait "$vrmd" || fail "exit status $? when told to end while giving up leadership, want 0"
