@@ -9,6 +9,8 @@
 #include "controller/task_vm.h"
 #include "model/reason.h"
 
+#define RETRY_MS 1000
+
 enum leg_state {
     LEG_WAITING,
     LEG_MOVING,
@@ -194,6 +196,21 @@ static void poke(struct run *run)
         apply->poke = g_idle_add(advance, run);
 }
 
+static void poke_later(struct run *run)
+{
+    struct apply *apply = run->data;
+
+    if (!apply->poke && !run->finishing)
+        apply->poke = g_timeout_add(RETRY_MS, advance, run);
+}
+
+/* The database is away or the lease is in doubt: nothing was begun, and it will pass. */
+static bool is_for_now(const struct app *app, const GError *error)
+{
+    return err_is(error, VRM_ERR_UNAVAILABLE) &&
+           (!dbq_up(app->dbq) || app->committer.epoch(app->committer.user) == 0);
+}
+
 static void leg_ordered(int64_t task_id, const GError *error, void *user)
 {
     g_autofree struct leg_order *order = user;
@@ -202,6 +219,11 @@ static void leg_ordered(int64_t task_id, const GError *error, void *user)
 
     if (!leg || !error)
         return;
+    if (is_for_now(order->app, error)) {
+        leg->state = LEG_WAITING;
+        poke_later(run);
+        return;
+    }
     end_leg(run, leg, false, task_id, error->message);
     poke(run);
 }

@@ -160,6 +160,8 @@ static void drain_ordered(int64_t task_id, const GError *error, void *user)
         return;
     drain = run->data;
     drain->under_way -= drain->under_way > 0;
+    if (!dbq_up(order->app->dbq))
+        return; /* nothing was begun; the next look tries again */
     (void)count_failure(drain, order->vm_id, 1);
     g_free(drain->last_error);
     drain->last_error = g_strdup(error->message);
