@@ -7,7 +7,8 @@ EXTRA_DIST += deploy/lab deploy/lib/lab_cgroup.sh deploy/lib/lab_cmd.sh deploy/l
 EXTRA_DIST += deploy/README deploy/demo deploy/test .ci/run deploy/batch/drain deploy/batch/vms \
 	deploy/batch/vrm \
 	deploy/lib/demo_api.sh deploy/lib/demo_cluster.sh deploy/lib/demo_common.sh \
-	deploy/lib/demo_down.sh deploy/lib/demo_drs.sh deploy/lib/demo_setup.sh \
+	deploy/lib/demo_down.sh deploy/lib/demo_drs.sh deploy/lib/demo_keep.sh \
+	deploy/lib/demo_setup.sh \
 	deploy/lib/test_run.sh deploy/lib/test_steps.sh
 EXTRA_DIST += deploy/batch/README deploy/batch/lib.sh deploy/batch/drs deploy/batch/host-drain \
 	deploy/batch/report deploy/batch/vm-create deploy/batch/vm-power

@@ -2,28 +2,49 @@
 # shellcheck disable=SC2034,SC2153 # names are shared with the other files
 # demo_api.sh - the REST API as deploy/demo uses it: curl and jq.  Sourced, never run.
 
-readonly API_LIMIT_S=40
+readonly API_LIMIT_S=40 API_RETRY_S=30
 
-# api METHOD PATH [BODY] - prints the answer; an error answer is an error that is named.
-api()
+# One call as it is: the answer, then the HTTP status on a line of its own.
+api_call() # METHOD PATH [BODY]
 {
-    local answer code body=()
+    local body=()
     (($# < 3)) || body=(--data-binary "$3")
-    answer=$(curl -sS --noproxy '*' --cacert "$DEMO_DIR/state/api-cert.pem" \
+    curl -sS --noproxy '*' --cacert "$DEMO_DIR/state/api-cert.pem" \
         --max-time "$API_LIMIT_S" -H "@$DEMO_DIR/state/session" -H "Prefer: wait=$((API_LIMIT_S - 10))" \
         -H 'Accept: application/json;version=v8.0;charset=UTF-8' \
         -H 'Content-Type: application/json' -w '\n%{http_code}' \
-        -X "$1" "${body[@]}" "$DEMO_URL$2") || {
-        echo "$1 $2: no answer" >&2
-        return 1
-    }
-    code=${answer##*$'\n'}
-    answer=${answer%$'\n'*}
-    if [[ $code != 200 ]]; then
-        echo "$1 $2 ${3-}: HTTP $code $answer" >&2
-        return 1
-    fi
-    printf '%s' "$answer"
+        -X "$1" "${body[@]}" "$DEMO_URL$2"
+}
+
+# Was nothing begun, so that the call may be made again?  No connection, or a refusal that says
+# "not now"; a read may also have lost its answer.
+api_may_repeat() # METHOD CURL_STATUS HTTP_STATUS
+{
+    case $2 in
+    0) [[ $3 == 503 || $3 == 401 ]] ;;
+    7 | 35) true ;;
+    *) [[ $1 == GET ]] ;;
+    esac
+}
+
+# api METHOD PATH [BODY] - prints the answer; an error answer is an error that is named.  A
+# controller that was killed is back within seconds, but has forgotten our session.
+api()
+{
+    local answer code status end=$((SECONDS + API_RETRY_S))
+    while :; do
+        status=0
+        answer=$(api_call "$@") || status=$?
+        code=${answer##*$'\n'}
+        [[ $status != 0 || $code != 200 ]] || break
+        if ! api_may_repeat "$1" "$status" "$code" || ((SECONDS >= end)); then
+            echo "$1 $2 ${3-}: HTTP $code ${answer%$'\n'*} (curl $status)" >&2
+            return 1
+        fi
+        sleep 0.5
+        [[ $code != 401 ]] || (api_login) >/dev/null 2>&1 || true
+    done
+    printf '%s' "${answer%$'\n'*}"
 }
 
 # api_ask FILTER METHOD PATH [BODY] - the part of the answer that the jq filter picks.

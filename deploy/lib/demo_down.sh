@@ -23,8 +23,17 @@ down_is_gone() # PROGRAM
     [[ -z $(down_pids "$1") ]]
 }
 
+# The keeper and its loops are one process group.
+down_keeper()
+{
+    local pid
+    pid=$(cat "$DEMO_DIR/keeper.pid" 2>/dev/null) || return 0
+    ! grep -qsz 'demo_keep.sh$' "/proc/$pid/cmdline" || kill -9 -- "-$pid" 2>/dev/null || true
+}
+
 down_controller()
 {
+    down_keeper
     down_signal CONT vrmd
     down_signal TERM vrmd
     demo_wait_for "$DOWN_TERM_LIMIT_S" down_is_gone vrmd || down_signal KILL vrmd

@@ -154,12 +154,13 @@ drs_watch_once()
     [[ -z $DRS_NOW ]] || demo_transient "  ...$DRS_NOW"
 }
 
+# Even is what DRS would leave as it is: moves that failed on the way come again with its next plan.
 drs_is_even()
 {
     drs_watch_once
     ((N_RUNNING == 0 && N_MOVES > 0)) || return 1
     BALANCE=$(api GET "$CLUSTER/drsBalance")
-    [[ $(jq -r '.decided and .recommendationQuantity == 0' <<<"$BALANCE") == true &&
+    [[ $(jq -r '.decided and .recommendationQuantity == 0 and .targetStdev == .currentStdev' <<<"$BALANCE") == true &&
         -z $(api_ask '.tasks[].taskId' GET "$SITE/tasks?type=ApplyDrsRecommendationTask&status=running&limit=1") ]]
 }
 

@@ -132,11 +132,8 @@ setup_controller()
     install -d -m 0700 "$DEMO_DIR/state"
     (umask 077 && setup_write_conf >"$DEMO_DIR/vrmd.conf")
     "$DEMO_BUILD/vrmd" --config "$DEMO_DIR/vrmd.conf" --check-config
-    (
-        cd "$DEMO_DIR" || exit
-        exec setsid "$DEMO_BUILD/vrmd" --config "$DEMO_DIR/vrmd.conf" \
-            </dev/null >>"$DEMO_LOGS/vrmd.log" 2>&1
-    ) &
+    setsid "$DEMO_TOP/deploy/lib/demo_keep.sh" "$DEMO_DIR" "$DEMO_TOP/deploy/services" \
+        </dev/null >>"$DEMO_LOGS/keeper.log" 2>&1 &
     demo_wait_for "$SETUP_ACTIVE_LIMIT_S" setup_is_active || {
         tail -n 10 "$DEMO_LOGS/vrmd.log"
         demo_die "vrmd is not active after $SETUP_ACTIVE_LIMIT_S s: see $DEMO_LOGS/vrmd.log"
