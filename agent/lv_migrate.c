@@ -218,8 +218,10 @@ static void read_job(struct watch *watch)
     if (virDomainGetJobStats(watch->domain, &type, &params, &n, 0) < 0)
         return;
     virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);
-    if (type != VIR_DOMAIN_JOB_NONE && operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT) {
-        watch->job_active = true;
+    watch->job_active =
+        type != VIR_DOMAIN_JOB_NONE && operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
+    /* Figures of a job that is being aborted say nothing. */
+    if (watch->job_active && !watch->timed_out && !watch->cancelled) {
         total = job_param(params, n, VIR_DOMAIN_JOB_MEMORY_TOTAL);
         remaining = job_param(params, n, VIR_DOMAIN_JOB_MEMORY_REMAINING);
         report->transferred_mb =
