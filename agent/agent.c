@@ -55,6 +55,7 @@ struct Agent {
     int64_t epoch_on_disk;
     char *boot_id;
     unsigned max_commands;
+    unsigned settle_ms;
     guint beat_timer, ask_timer;
     unsigned n_running; /* workers' jobs whose result has not come back */
     bool stopped;
@@ -238,6 +239,7 @@ static void run_on_worker(void *thread_state, void *data)
         .hv = &run->agent->hv,
         .command = &run->job->command,
         .deadline_ms = run->job->deadline_ms,
+        .settle_ms = run->agent->settle_ms,
         .progress = on_worker_progress,
         .user = run,
     };
@@ -791,6 +793,7 @@ Agent *agent_new(const struct agent_options *options, GError **error)
     agent->epoch_on_disk = state.epoch;
     agent->boot_id = g_strdup(options->boot_id);
     agent->max_commands = options->max_commands;
+    agent->settle_ms = options->settle_ms;
     agent->disk = disk_new(journal);
     agent->hub = watch_hub_new(&limits);
     agent->jobs = jobs_new();

@@ -25,6 +25,7 @@ struct agent_options {
     int64_t stats_interval_ms; /* 0: no samples */
     unsigned n_workers;
     unsigned max_commands;
+    unsigned settle_ms; /* see exec_resolve */
 };
 
 /* status and body as of the protocol; body is the receiver's to decref. */

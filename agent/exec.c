@@ -4,6 +4,7 @@
 #include "agent/exec.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 #include "agent/volume.h"
@@ -207,14 +208,15 @@ static bool resolve_migrate(const struct exec *exec, struct command_report *ret_
 /* abort never comes here: it is a word to another command, see agent.c. */
 static const struct {
     exec_fn run, resolve;
+    bool look_twice;
 } verbs[N_AGENT_VERBS] = {
     [VERB_DEFINE] = { run_define, run_define },
     [VERB_UNDEFINE] = { run_undefine, run_undefine },
-    [VERB_START] = { run_start, resolve_start },
-    [VERB_STOP] = { run_stop, resolve_stop },
+    [VERB_START] = { run_start, resolve_start, true },
+    [VERB_STOP] = { run_stop, resolve_stop, true },
     [VERB_REBOOT] = { run_reboot, resolve_reboot },
-    [VERB_PAUSE] = { run_pause, resolve_pause },
-    [VERB_RESUME] = { run_resume, resolve_resume },
+    [VERB_PAUSE] = { run_pause, resolve_pause, true },
+    [VERB_RESUME] = { run_resume, resolve_resume, true },
     [VERB_MIGRATE] = { run_migrate, resolve_migrate },
 };
 
@@ -231,6 +233,11 @@ bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GE
     exec_fn resolve = verbs[exec->command->verb].resolve;
 
     g_assert(resolve);
+    if (verbs[exec->command->verb].look_twice && exec->settle_ms > 0) {
+        if (resolve(exec, ret_result, NULL))
+            return true;
+        (void)poll(NULL, 0, (int)exec->settle_ms);
+    }
     return resolve(exec, ret_result, error);
 }
 
