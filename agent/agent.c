@@ -283,13 +283,16 @@ static void run_done(void *data, bool ran)
     g_free(run);
 }
 
+/* What may have begun already is asked about in any case: libvirtd carries a migration on. */
 static bool cannot_start(const Job *job, GError **error)
 {
+    if (job->resolve)
+        return false;
     if (atomic_load(&job->cancelled)) {
         err_set(error, VRM_ERR_CONFLICT, "cancelled");
         return true;
     }
-    if (!job->resolve && clock_now_ms() >= job->deadline_ms) {
+    if (clock_now_ms() >= job->deadline_ms) {
         err_set(error, VRM_ERR_UNAVAILABLE, "not begun within %" PRId64 " ms: the host is busy",
                 job->command.deadline_ms);
         return true;

@@ -631,6 +631,27 @@ START_TEST(resolving_waits_for_the_hypervisor_and_new_commands_wait_for_it)
 }
 END_TEST
 
+/* libvirtd carries the migration on, so it must be followed to its end, and told to end there. */
+START_TEST(abort_of_a_migration_that_is_to_be_resolved_follows_it_all_the_same)
+{
+    struct bench bench;
+
+    bench_prepare(&bench);
+    leave_accepted(bench.dir, "c1", "migrate", 2);
+    hv_fake_put(bench.fake, U1, DOMAIN_RUNNING, 1);
+    hv_fake_set_link(bench.fake, false);
+    hv_fake_hold(bench.fake, "follow");
+    bench_start(&bench);
+    ask_status(&bench, "a1", "abort", "c1", 0, 1);
+    expect(&bench, "a1", "done", "");
+    ck_assert(!has_ended(&bench, "c1"));
+    hv_fake_set_link(bench.fake, true);
+    expect(&bench, "c1", "failed", "cancelled");
+    expect_history(&bench, "follow 01;");
+    bench_clear(&bench);
+}
+END_TEST
+
 START_TEST(a_connection_that_breaks_in_mid_call_is_resolved_like_a_restart)
 {
     struct bench bench;
@@ -992,6 +1013,7 @@ SUITE_MAIN("agent_core", SUITE_LOOP(each_verb_reaches_the_hypervisor_and_ends_do
            SUITE_TEST(abort_of_something_else_fails_and_of_something_finished_does_not),
            SUITE_LOOP(after_a_restart_an_unfinished_command_is_resolved_by_asking, resolve_rows),
            SUITE_TEST(resolving_waits_for_the_hypervisor_and_new_commands_wait_for_it),
+           SUITE_TEST(abort_of_a_migration_that_is_to_be_resolved_follows_it_all_the_same),
            SUITE_TEST(a_connection_that_breaks_in_mid_call_is_resolved_like_a_restart),
            SUITE_TEST(without_a_connection_a_command_fails_and_says_so),
            SUITE_TEST(a_command_that_cannot_be_stored_is_refused_and_does_not_run),
