@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 
+#define SPREAD_MS        10
 #define RETRY_MIN_MS     200
 #define RETRY_MAX_MS     5000
 #define STREAM_IDLE_MS   5000 /* beats come every second */
@@ -410,8 +411,10 @@ void agents_set_host(Agents *agents, int64_t host_id, const char *name, const ch
         .retry_ms = RETRY_MIN_MS,
         .heard_ms = clock_now_ms(),
     };
+    /* Not all at once: after a take-over 128 handshakes in a row would make the loop late. */
+    link->retry_timer =
+        g_timeout_add(g_hash_table_size(agents->links) * SPREAD_MS, retry_stream, link);
     (void)g_hash_table_replace(agents->links, &link->host_id, link);
-    open_stream(link);
 }
 
 void agents_remove_host(Agents *agents, int64_t host_id)

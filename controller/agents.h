@@ -35,7 +35,7 @@ Agents *agents_new(const struct agents_options *options);
 void agents_free(Agents *agents);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Agents, agents_free)
 
-/* Adds the host or changes its address; connects at once. */
+/* Adds the host or changes its address; connects soon (hosts one after the other). */
 void agents_set_host(Agents *agents, int64_t host_id, const char *name, const char *ip,
                      int64_t port);
 void agents_remove_host(Agents *agents, int64_t host_id);
