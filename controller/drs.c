@@ -14,9 +14,33 @@
 struct Drs {
     struct app *app;
     guint timer;
-    GHashTable *planning; /* set of int64 cluster ids that are being planned */
-    GHashTable *plans;    /* int64 cluster id -> Plan, the latest, for its dependencies */
+    GHashTable *busy;  /* set of int64 cluster ids, see drs_begin */
+    GHashTable *plans; /* int64 cluster id -> Plan, the latest, for its dependencies */
 };
+
+/* ---- one thing at a time ----------------------------------------------------------------------
+ */
+
+static bool is_busy(const Drs *drs, int64_t cluster_id)
+{
+    return drs_is_applying(drs->app, cluster_id) || g_hash_table_contains(drs->busy, &cluster_id);
+}
+
+bool drs_begin(Drs *drs, int64_t cluster_id, GError **error)
+{
+    if (!is_busy(drs, cluster_id))
+        return g_hash_table_add(drs->busy, g_memdup2(&cluster_id, sizeof(cluster_id)));
+    err_set_reason(error, VRM_ERR_BUSY, REASON_BUSY, NULL,
+                   drs_is_applying(drs->app, cluster_id)
+                       ? "an earlier plan of this cluster is being carried out"
+                       : "a plan for this cluster is being made or ordered; try again");
+    return false;
+}
+
+void drs_end(Drs *drs, int64_t cluster_id)
+{
+    (void)g_hash_table_remove(drs->busy, &cluster_id);
+}
 
 /* ---- a plan becomes a report ------------------------------------------------------------------
  */
@@ -78,6 +102,7 @@ struct plan_job {
     Drs *drs;
     int64_t cluster_id;
     bool on_demand;
+    bool begun; /* drs_begin */
     Snapshot *snap;
     struct sched_params params;
     Plan *plan;
@@ -96,6 +121,8 @@ static void run_plan(void *thread_state, void *data)
 
 static void finish_job(struct plan_job *job, const GError *error)
 {
+    if (job->begun)
+        drs_end(job->drs, job->cluster_id);
     if (error)
         log_warning("no DRS plan", "REASON", error->message, NULL);
     if (job->done)
@@ -144,6 +171,8 @@ static void report_written(const GError *error, void *user)
         finish_job(job, error);
         return;
     }
+    drs_end(drs, job->cluster_id);
+    job->begun = false;
     apply_if_automatic(job);
     (void)g_hash_table_replace(drs->plans, key, g_steal_pointer(&job->plan));
     finish_job(job, NULL);
@@ -174,7 +203,6 @@ static void planned(void *data, bool ran)
     DrsReport *report;
     Commit *commit;
 
-    (void)g_hash_table_remove(job->drs->planning, &job->cluster_id);
     if (!ran)
         err_set(&job->error, VRM_ERR_UNAVAILABLE, "the controller is stopping");
     if (job->error) {
@@ -209,16 +237,9 @@ void drs_plan(Drs *drs, int64_t cluster_id, bool on_demand, drs_done_fn done, vo
                               .user = user };
     app_sched_params(drs->app, &job->params);
     job->params.on_demand = on_demand;
-    if (drs_is_applying(drs->app, cluster_id))
-        err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
-                       "an earlier plan of this cluster is being carried out");
-    else if (!g_hash_table_add(drs->planning, g_memdup2(&cluster_id, sizeof(cluster_id))))
-        err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
-                       "a plan for this cluster is being made already");
-    else if (!work_pool_submit(drs->app->cpu, NULL, run_plan, planned, job)) {
-        (void)g_hash_table_remove(drs->planning, &cluster_id);
+    job->begun = drs_begin(drs, cluster_id, &error);
+    if (job->begun && !work_pool_submit(drs->app->cpu, NULL, run_plan, planned, job))
         err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL, "too much planning is waiting");
-    }
     if (error)
         finish_job(job, error);
 }
@@ -240,8 +261,7 @@ static gboolean on_timer(void *data)
     for (size_t i = 0; i < snap->n_clusters; i++) {
         const Cluster *cluster = snap->clusters[i];
 
-        if (cluster->drs.enabled && !drs_is_applying(app, cluster->id) &&
-            !g_hash_table_contains(drs->planning, &cluster->id))
+        if (cluster->drs.enabled && !is_busy(drs, cluster->id))
             g_array_append_val(ids, cluster->id);
     }
     for (guint i = 0; i < ids->len; i++)
@@ -254,7 +274,7 @@ Drs *drs_new(struct app *app)
     Drs *drs = g_new0(Drs, 1);
 
     drs->app = app;
-    drs->planning = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    drs->busy = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     drs->plans =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, (GDestroyNotify)plan_free);
     drs->timer = g_timeout_add_seconds((guint)app->settings->drs_interval_s, on_timer, drs);
@@ -266,7 +286,7 @@ void drs_free(Drs *drs)
     if (!drs)
         return;
     g_source_remove(drs->timer);
-    g_hash_table_unref(drs->planning);
+    g_hash_table_unref(drs->busy);
     g_hash_table_unref(drs->plans);
     g_free(drs);
 }

@@ -403,6 +403,8 @@ const struct task_kind drs_apply_kind = {
 
 struct apply_request {
     struct app *app;
+    int64_t cluster_id;
+    bool begun; /* drs_begin */
     Task *task;
     drs_apply_fn done;
     void *user;
@@ -411,6 +413,8 @@ struct apply_request {
 
 static void finish_request(struct apply_request *request, const GError *error)
 {
+    if (request->begun)
+        drs_end(request->app->drs, request->cluster_id);
     request->done(error ? 0 : request->task->id, error, request->user);
     task_unref(request->task);
     g_clear_error(&request->error);
@@ -465,19 +469,13 @@ static size_t choose(const struct app *app, const struct drs_order *order, Commi
     return n;
 }
 
-static bool check_order(const struct app *app, const struct drs_order *order, GError **error)
+static bool check_cluster(const struct app *app, int64_t cluster_id, GError **error)
 {
-    if (!snapshot_cluster(inventory_peek(app->inv), order->cluster_id)) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_CLUSTER_MISSING, NULL,
-                       "cluster %" G_GINT64_FORMAT " does not exist", order->cluster_id);
-        return false;
-    }
-    if (drs_is_applying(app, order->cluster_id)) {
-        err_set_reason(error, VRM_ERR_BUSY, REASON_BUSY, NULL,
-                       "an earlier plan of this cluster is being carried out");
-        return false;
-    }
-    return true;
+    if (snapshot_cluster(inventory_peek(app->inv), cluster_id))
+        return true;
+    err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_CLUSTER_MISSING, NULL,
+                   "cluster %" G_GINT64_FORMAT " does not exist", cluster_id);
+    return false;
 }
 
 static Task *make_task(const struct app *app, const struct drs_order *order)
@@ -496,8 +494,12 @@ void drs_apply(Drs *drs, const struct drs_order *order, drs_apply_fn done, void 
     struct apply_request *request = g_new0(struct apply_request, 1);
     g_autoptr(Commit) commit = commit_new(&app->committer);
 
-    *request = (struct apply_request){ .app = app, .done = done, .user = user };
-    if (!check_order(app, order, &request->error)) {
+    *request = (struct apply_request){
+        .app = app, .cluster_id = order->cluster_id, .done = done, .user = user
+    };
+    request->begun = check_cluster(app, order->cluster_id, &request->error) &&
+                     drs_begin(drs, order->cluster_id, &request->error);
+    if (!request->begun) {
         g_idle_add(refuse, request);
         return;
     }
