@@ -117,14 +117,9 @@ static bool is_implicit_field(const char *key)
     return false;
 }
 
-/* One write() per entry: lines of several threads do not mix. */
-static void write_stderr(enum log_level level, const GLogField *fields, size_t n_fields)
+/* The message, then its fields: what a person reads. */
+static void append_text(GString *line, const GLogField *fields, size_t n_fields)
 {
-    g_autofree char *when = clock_format_log(clock_wall_ms());
-    g_autoptr(GString) line = g_string_new(NULL);
-    ssize_t ignored;
-
-    g_string_append_printf(line, "%s %-5s ", when, levels[level].name);
     for (size_t i = 0; i < n_fields; i++) {
         if (strcmp(fields[i].key, "MESSAGE") == 0)
             append_escaped(line, fields[i].value, field_len(&fields[i]), false);
@@ -133,17 +128,40 @@ static void write_stderr(enum log_level level, const GLogField *fields, size_t n
         if (!is_implicit_field(fields[i].key))
             append_field(line, &fields[i]);
     }
+}
+
+/* One write() per entry: lines of several threads do not mix. */
+static void write_stderr(enum log_level level, const GLogField *fields, size_t n_fields)
+{
+    g_autofree char *when = clock_format_log(clock_wall_ms());
+    g_autoptr(GString) line = g_string_new(NULL);
+    ssize_t ignored;
+
+    g_string_append_printf(line, "%s %-5s ", when, levels[level].name);
+    append_text(line, fields, n_fields);
     g_string_append_c(line, '\n');
     ignored = write(STDERR_FILENO, line->str, line->len);
     (void)ignored; /* a log that cannot be written has nobody to tell */
 }
 
+/* journalctl shows only MESSAGE, so the fields stand in there too. */
+static bool write_journal(const GLogField *fields, size_t n_fields)
+{
+    g_autofree GLogField *shown = g_memdup2(fields, n_fields * sizeof(*fields));
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    append_text(text, fields, n_fields);
+    for (size_t i = 0; i < n_fields; i++) {
+        if (strcmp(shown[i].key, "MESSAGE") == 0)
+            shown[i] = (GLogField){ .key = "MESSAGE", .value = text->str, .length = -1 };
+    }
+    return g_log_writer_journald(G_LOG_LEVEL_INFO, shown, n_fields, NULL) == G_LOG_WRITER_HANDLED;
+}
+
 static void emit(enum log_level level, const GLogField *fields, size_t n_fields)
 {
-    if (sink.to_journal &&
-        g_log_writer_journald(G_LOG_LEVEL_INFO, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
-        return;
-    write_stderr(level, fields, n_fields);
+    if (!sink.to_journal || !write_journal(fields, n_fields))
+        write_stderr(level, fields, n_fields);
 }
 
 /* What GLib and libraries on it have to say. */

@@ -2,7 +2,8 @@
  *
  *     log_info("migration done", "TASK", task_id, "VM", vm->name, NULL);
  *
- * Goes to the journal with its fields when stderr is the journal, else to stderr as one line
+ * Goes to the journal when stderr is the journal, with its fields both as such and in the message
+ * "message TASK=12 VM=web", which is all that journalctl shows; else to stderr as one line
  * "2026-11-22T16:00:01.123 info  message TASK=12 VM=web"; a value with blanks or quotes stands in
  * double quotes, control characters are escaped, so a line is always one entry.  Any thread. */
 #ifndef VRM_BASE_LOG_H
