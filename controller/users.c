@@ -179,14 +179,29 @@ static void count_failure(Users *users, User *found)
     note_login(users, found);
 }
 
+/* Nobody looked at the password. */
+static void give_up_login(struct login *login)
+{
+    g_autoptr(GError) error = NULL;
+
+    err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
+                   "too many log-ins are waiting; try again");
+    login->done(NULL, 0, error, login->user);
+    free_login(login);
+}
+
 static void login_checked(void *data, bool ran)
 {
     struct login *login = data;
     User *found = find_user(login->users, login->name);
     int64_t now_ms = clock_wall_ms();
 
-    if (!ran || !found || !login->ok || found->locked_until_ms > now_ms) {
-        if (ran && found && !login->ok && found->locked_until_ms <= now_ms)
+    if (!ran) {
+        give_up_login(login);
+        return;
+    }
+    if (!found || !login->ok || found->locked_until_ms > now_ms) {
+        if (found && !login->ok && found->locked_until_ms <= now_ms)
             count_failure(login->users, found);
         refuse_login(login, found ? MAX(found->locked_until_ms - now_ms, 0) : 0);
         return;
