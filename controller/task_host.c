@@ -38,6 +38,12 @@ static void free_join(void *data)
     g_free(join);
 }
 
+/* Its facts are in the database. */
+static bool has_joined(const Host *host)
+{
+    return host->connected && host->cpu_threads > 0;
+}
+
 /* The agent has told its facts: the host is one of us.  Or it has not, in time. */
 static gboolean poll_join(void *data)
 {
