@@ -53,7 +53,7 @@ static gboolean poll_join(void *data)
     const Host *host = find_host(run->app, task->entity_id);
     g_autoptr(GError) error = NULL;
 
-    if (host && !(host->connected && host->cpu_threads > 0) && clock_now_ms() < join->until_ms)
+    if (host && !has_joined(host) && clock_now_ms() < join->until_ms)
         return G_SOURCE_CONTINUE;
     join->timer = 0;
     if (!host || !host->connected)
@@ -61,6 +61,11 @@ static gboolean poll_join(void *data)
                        "no agent answered at %s port %" G_GINT64_FORMAT " within %d s: %s",
                        host ? host->ip : "?", host ? host->port : 0, JOIN_LIMIT_MS / 1000,
                        host && *host->trouble ? host->trouble : "no connection");
+    else if (!has_joined(host))
+        err_set_reason(&error, VRM_ERR_CONFLICT, REASON_HOST_NOT_READY, "ip",
+                       "the agent at %s answers, but its facts could not be recorded: is this "
+                       "machine a host already, under another address?",
+                       host->ip);
     run_finish(run, error);
     return G_SOURCE_REMOVE;
 }
@@ -266,7 +271,7 @@ static void drain_step(struct run *run)
     run_progress(run, left ? (int64_t)(100 * drain->moved / (drain->moved + left)) : 99);
     if (!drain->cancelled && start_moves(run, plan) > 0)
         return;
-    if (drain->under_way == 0 && !waits_for_busy_vms(plan))
+    if (drain->under_way == 0 && (drain->cancelled || !waits_for_busy_vms(plan)))
         end_drain(run, plan);
 }
 
