@@ -26,6 +26,7 @@ demo_check_port() # NAME VALUE
 
 demo_init()
 {
+    exec 7>&2 # what the user sees, also when a step that ends has its output in a log
     DEMO_DIR=${VRM_DEMO_DIR:-/var/tmp/vrm-demo}
     DEMO_PORT=${VRM_DEMO_PORT:-7443}
     [[ $DEMO_DIR =~ ^/[A-Za-z0-9._/-]+$ && $DEMO_DIR != */../* && $DEMO_DIR != */.. ]] ||
@@ -135,7 +136,7 @@ demo_start()
         set -e
         "$@"
         echo "$SECONDS" >"$DEMO_LOGS/$name.end"
-    ) </dev/null >>"$DEMO_LOGS/$name.log" 2>&1 &
+    ) </dev/null >>"$DEMO_LOGS/$name.log" 2>&1 7>&- &
     DEMO_JOB_PID[$name]=$!
     set +m
 }
@@ -171,21 +172,25 @@ demo_end_jobs()
 
 demo_on_exit()
 {
-    local status=$? log
+    local status=$?
     [[ $BASHPID == "$$" ]] || return 0
     demo_end_jobs
     rm -f "$DEMO_DIR/pid"
-    [[ $status != 0 && -n $DEMO_STEP ]] || return 0
-    demo_erase
-    log=$DEMO_LOGS/$DEMO_STEP.log
-    if ((status == 130)); then
-        printf 'demo: interrupted in step %s\n' "$DEMO_STEP" >&2
+    [[ $status == 0 || -z $DEMO_STEP ]] || demo_tell_failure "$status" >&7
+}
+
+demo_tell_failure() # STATUS
+{
+    local log=$DEMO_LOGS/$DEMO_STEP.log
+    [[ -z $DEMO_TTY ]] || echo
+    if (($1 == 130)); then
+        echo "demo: interrupted in step $DEMO_STEP"
     else
-        printf '%sdemo: FAILED in step %s%s; the end of its log:\n' "$RED" "$DEMO_STEP" "$PLAIN" >&2
-        tail -n 12 "$log" 2>/dev/null | sed 's/^/    /' >&2 || true
-        printf 'full log: %s\n' "$log" >&2
+        echo "${RED}demo: FAILED in step $DEMO_STEP$PLAIN; the end of its log:"
+        tail -n 12 "$log" 2>/dev/null | sed 's/^/    /' || true
+        echo "full log: $log"
     fi
-    echo "deploy/demo --down removes what is left; deploy/demo starts over" >&2
+    echo "deploy/demo --down removes what is left; deploy/demo starts over"
 }
 
 # demo_wait_for SECONDS COMMAND... - retries until it succeeds; false when time is up.

@@ -133,7 +133,7 @@ setup_controller()
     (umask 077 && setup_write_conf >"$DEMO_DIR/vrmd.conf")
     "$DEMO_BUILD/vrmd" --config "$DEMO_DIR/vrmd.conf" --check-config
     setsid "$DEMO_TOP/deploy/lib/demo_keep.sh" "$DEMO_DIR" "$DEMO_TOP/deploy/services" \
-        </dev/null >>"$DEMO_LOGS/keeper.log" 2>&1 &
+        </dev/null >>"$DEMO_LOGS/keeper.log" 2>&1 7>&- &
     demo_wait_for "$SETUP_ACTIVE_LIMIT_S" setup_is_active || {
         tail -n 10 "$DEMO_LOGS/vrmd.log"
         demo_die "vrmd is not active after $SETUP_ACTIVE_LIMIT_S s: see $DEMO_LOGS/vrmd.log"
