@@ -148,20 +148,24 @@ static void make(struct agent_command *ret, const char *id, const char *verb, co
     suite_no_error(error);
 }
 
-static void post(struct bench *bench, const char *id, const char *verb, const char *uuid,
-                 int64_t gen, int64_t epoch, struct answer *ret_answer)
+struct order {
+    const char *id, *verb, *uuid;
+    int64_t gen, epoch;
+};
+#define ORDER(...) (&(const struct order){ __VA_ARGS__ })
+
+static void post(struct bench *bench, const struct order *order, struct answer *ret_answer)
 {
     struct agent_command command;
 
-    make(&command, id, verb, uuid, gen, epoch);
+    make(&command, order->id, order->verb, order->uuid, order->gen, order->epoch);
     *ret_answer = (struct answer){ 0 };
     agent_command(bench->agent, &command, on_reply, ret_answer);
 }
 
-static void ask(struct bench *bench, const char *id, const char *verb, const char *uuid,
-                int64_t gen, int64_t epoch, struct answer *ret_answer)
+static void ask(struct bench *bench, const struct order *order, struct answer *ret_answer)
 {
-    post(bench, id, verb, uuid, gen, epoch, ret_answer);
+    post(bench, order, ret_answer);
     while (ret_answer->status == 0)
         turn();
 }
@@ -172,7 +176,7 @@ static int ask_status(struct bench *bench, const char *id, const char *verb, con
     struct answer answer;
     int status;
 
-    ask(bench, id, verb, uuid, gen, epoch, &answer);
+    ask(bench, ORDER(id, verb, uuid, gen, epoch), &answer);
     status = answer.status;
     answer_clear(&answer);
     return status;
@@ -343,8 +347,8 @@ START_TEST(the_same_id_runs_once_even_while_it_is_being_stored)
 
     bench_init(&bench);
     wait_up(&bench);
-    post(&bench, "c1", "start", U1, 1, 1, &first);
-    post(&bench, "c1", "start", U1, 1, 1, &second);
+    post(&bench, ORDER("c1", "start", U1, 1, 1), &first);
+    post(&bench, ORDER("c1", "start", U1, 1, 1), &second);
     while (first.status == 0 || second.status == 0)
         turn();
     ck_assert_int_eq(first.status, 202);
@@ -368,7 +372,7 @@ START_TEST(an_id_cannot_be_used_for_two_commands)
     bench_init(&bench);
     wait_up(&bench);
     ask_status(&bench, "c1", "start", U1, 1, 1);
-    ask(&bench, "c1", "stop", U1, 1, 1, &answer);
+    ask(&bench, ORDER("c1", "stop", U1, 1, 1), &answer);
     ck_assert_int_eq(answer.status, 409);
     ck_assert_ptr_nonnull(strstr(error_text(&answer), "was used for another command: start"));
     answer_clear(&answer);
@@ -428,7 +432,7 @@ START_TEST(too_many_unfinished_commands_are_refused_until_some_end)
 
         ck_assert_int_eq(ask_status(&bench, id, "reboot", U1, 1, 1), 202);
     }
-    ask(&bench, "c5", "reboot", U1, 1, 1, &answer);
+    ask(&bench, ORDER("c5", "reboot", U1, 1, 1), &answer);
     ck_assert_int_eq(answer.status, 503);
     ck_assert_ptr_nonnull(strstr(error_text(&answer), "5 commands are unfinished"));
     answer_clear(&answer);
@@ -450,7 +454,7 @@ START_TEST(a_lower_epoch_is_refused_also_after_a_restart)
     wait_up(&bench);
     ck_assert_int_eq(ask_status(&bench, "c1", "start", U1, 1, 7), 202);
     for (int i = 0; i < 2; i++) {
-        ask(&bench, "c2", "stop", U1, 1, 6, &answer);
+        ask(&bench, ORDER("c2", "stop", U1, 1, 6), &answer);
         ck_assert_int_eq(answer.status, 409);
         ck_assert_ptr_nonnull(strstr(error_text(&answer), "epoch 6 is over"));
         answer_clear(&answer);
@@ -473,7 +477,7 @@ START_TEST(a_lower_generation_is_refused_also_after_a_restart)
     wait_end(&bench, "c1");
     hv_fake_remove(bench.fake, U1);
     for (int i = 0; i < 2; i++) {
-        ask(&bench, "c2", "start", U1, 4, 1, &answer);
+        ask(&bench, ORDER("c2", "start", U1, 4, 1), &answer);
         ck_assert_int_eq(answer.status, 409);
         ck_assert_ptr_nonnull(strstr(error_text(&answer), "generation 4 of VM"));
         answer_clear(&answer);

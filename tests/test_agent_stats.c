@@ -8,9 +8,9 @@
 #include "tests/suite.h"
 
 #define U1      "00000000-0000-4000-8000-000000000001"
-#define MHZ     2000
+#define MHZ     INT64_C(2000)
 #define SECOND  UINT64_C(1000000000)
-#define MIB_KIB 1024
+#define MIB_KIB UINT64_C(1024)
 
 struct take {
     struct stats_domain_sample before, after;
@@ -30,9 +30,9 @@ static const struct take rows[] = {
     { { .run_id = 1, .cpu_ns = 5 }, { .run_id = 1, .cpu_ns = 5 }, { .uuid = u1 } },
     { { .run_id = 1 }, { .run_id = 1, .rss_kib = 300 * MIB_KIB + 5 },
       { .uuid = u1, .mem_mb = 300 } },
-    { { .run_id = 1, .net_bytes = 1000 }, { .run_id = 1, .net_bytes = 1000 + 5 * 125000 },
+    { { .run_id = 1, .net_bytes = 1000 }, { .run_id = 1, .net_bytes = 626000 },
       { .uuid = u1, .net_kbps = 1000 } },
-    { { .run_id = 1 }, { .run_id = 1, .read_bytes = 5 * 2048, .write_bytes = 5 * 4096 },
+    { { .run_id = 1 }, { .run_id = 1, .read_bytes = 10240, .write_bytes = 20480 },
       { .uuid = u1, .disk_read_kbps = 2, .disk_write_kbps = 4 } },
     /* a card was unplugged: its bytes are gone from the sum */
     { { .run_id = 1, .net_bytes = 9000 }, { .run_id = 1, .net_bytes = 10 },
