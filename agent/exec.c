@@ -210,14 +210,14 @@ static const struct {
     exec_fn run, resolve;
     bool look_twice;
 } verbs[N_AGENT_VERBS] = {
-    [VERB_DEFINE] = { run_define, run_define },
-    [VERB_UNDEFINE] = { run_undefine, run_undefine },
+    [VERB_DEFINE] = { run_define, run_define, false },
+    [VERB_UNDEFINE] = { run_undefine, run_undefine, false },
     [VERB_START] = { run_start, resolve_start, true },
     [VERB_STOP] = { run_stop, resolve_stop, true },
-    [VERB_REBOOT] = { run_reboot, resolve_reboot },
+    [VERB_REBOOT] = { run_reboot, resolve_reboot, false },
     [VERB_PAUSE] = { run_pause, resolve_pause, true },
     [VERB_RESUME] = { run_resume, resolve_resume, true },
-    [VERB_MIGRATE] = { run_migrate, resolve_migrate },
+    [VERB_MIGRATE] = { run_migrate, resolve_migrate, false },
 };
 
 bool exec_run(const struct exec *exec, struct command_report *ret_result, GError **error)
