@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "controller/observe.h"
+#include "controller/vm_files.h"
 #include "controller/vm_target.h"
 #include "model/reason.h"
 
@@ -128,6 +129,8 @@ static bool fill_command(const struct app *app, const Task *task, const Vm *vm,
     };
     if (verb->verb == VERB_DEFINE || verb->verb == VERB_UNDEFINE || verb->verb == VERB_START)
         command->vm = vm_dup(vm);
+    if (verb->verb == VERB_UNDEFINE)
+        vm_files_drop_kept(inventory_peek(app->inv), !task->format_disks, command->vm);
     return verb->verb != VERB_MIGRATE || fill_migration(app, task, &command->migrate, error);
 }
 
@@ -460,7 +463,7 @@ static bool check_status(const struct vm_verb *verb, const Vm *vm, GError **erro
     return true;
 }
 
-/* Where the command goes must be able to hear it now, except for a delete without files. */
+/* Where the command goes must be able to hear it now. */
 static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb *verb,
                        GError **error)
 {

@@ -217,6 +217,14 @@ struct vm_disk *vm_add_disk(Vm *vm)
     return disk;
 }
 
+void vm_remove_disk(Vm *vm, size_t place)
+{
+    g_assert(place < vm->n_disks);
+    strings_free(&disk_strings, &vm->disks[place]);
+    vm->n_disks--;
+    memmove(&vm->disks[place], &vm->disks[place + 1], (vm->n_disks - place) * sizeof(*vm->disks));
+}
+
 struct vm_nic *vm_add_nic(Vm *vm)
 {
     struct vm_nic *nic;

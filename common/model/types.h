@@ -246,6 +246,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_unref)
 /* Appends a zeroed disk or NIC with empty strings and returns it. */
 struct vm_disk *vm_add_disk(Vm *vm);
 struct vm_nic *vm_add_nic(Vm *vm);
+void vm_remove_disk(Vm *vm, size_t place);
 
 /* What people are told: a VM that should run on a host that does not answer is "unknown". */
 enum vm_status vm_shown_status(const Vm *vm);
