@@ -4,8 +4,7 @@ EXTRA_DIST += deploy/lab deploy/lib/lab_cgroup.sh deploy/lib/lab_cmd.sh deploy/l
 	deploy/lib/lab_conf.sh deploy/lib/lab_guest.sh deploy/lib/lab_host.sh \
 	deploy/lib/lab_host_run.sh deploy/lib/lab_net.sh \
 	deploy/guest/boot.S deploy/guest/boot.c deploy/guest/boot.lds deploy/guest/init.c
-EXTRA_DIST += deploy/README deploy/demo deploy/test .ci/run deploy/batch/drain deploy/batch/vms \
-	deploy/batch/vrm \
+EXTRA_DIST += deploy/README deploy/demo deploy/test .ci/run \
 	deploy/lib/demo_api.sh deploy/lib/demo_cluster.sh deploy/lib/demo_common.sh \
 	deploy/lib/demo_down.sh deploy/lib/demo_drs.sh deploy/lib/demo_keep.sh \
 	deploy/lib/demo_setup.sh \
