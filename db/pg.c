@@ -306,7 +306,8 @@ PGresult *pg_exec_stmt(Pg *pg, const struct stmt *stmt, const char *const *value
             pg,
             PQsendQueryPrepared(pg->conn, stmt->name, stmt->n_params, values, NULL, NULL, 0) == 1,
             error);
-    if (!result)
+    /* What a client caused is said in words already; for the rest the statement is the context. */
+    if (!result && error && !err_field(*error))
         g_prefix_error(error, "%s: ", stmt->name);
     return result;
 }

@@ -102,9 +102,40 @@ static const struct constraint_meaning *find_constraint(const char *name)
     return NULL;
 }
 
-static void set_from_state(GError **error, const char *sqlstate, const char *constraint,
+/* The value that was taken: the last one of "Key (cluster_id, name)=(101, web) already exists.",
+ * whatever the server's language; NULL if detail is of another form. */
+static char *taken_value(const char *detail)
+{
+    const char *begin = detail ? strstr(detail, ")=(") : NULL;
+    const char *end = begin ? strrchr(begin, ')') : NULL;
+    const char *last;
+    g_autofree char *values = NULL;
+
+    if (!begin || end <= begin + 3)
+        return NULL;
+    values = g_strndup(begin + 3, (gsize)(end - begin - 3));
+    last = g_strrstr(values, ", ");
+    return g_strdup(last ? last + 2 : values);
+}
+
+static void set_from_constraint(GError **error, const struct state_meaning *state,
+                                const struct constraint_meaning *known, const char *detail)
+{
+    const char *field = known->field[0] ? known->field : NULL;
+    g_autofree char *value =
+        g_str_has_suffix(known->constraint, "_taken") ? taken_value(detail) : NULL;
+
+    if (value)
+        err_set_reason(error, state->code, known->reason, field, "%s = \"%s\": %s",
+                       field ? field : "value", value, known->text);
+    else
+        err_set_reason(error, state->code, known->reason, field, "%s", known->text);
+}
+
+static void set_from_state(GError **error, const char *sqlstate, const PGresult *result,
                            const char *text)
 {
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     const struct state_meaning *state = find_state(sqlstate);
     const struct constraint_meaning *known = constraint ? find_constraint(constraint) : NULL;
 
@@ -112,8 +143,8 @@ static void set_from_state(GError **error, const char *sqlstate, const char *con
         err_set_reason(error, VRM_ERR_INTERNAL, REASON_DATABASE, NULL, "PostgreSQL: %s (%s)", text,
                        sqlstate);
     else if (known)
-        err_set_reason(error, state->code, known->reason, known->field[0] ? known->field : NULL,
-                       "%s", known->text);
+        set_from_constraint(error, state, known,
+                            PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     else
         err_set_reason(error, state->code, state->reason, NULL, "PostgreSQL: %s (%s)", text,
                        sqlstate);
@@ -126,8 +157,7 @@ void pgerr_set(GError **error, const PGconn *conn, const PGresult *result)
 
     if (sqlstate) {
         text = g_strdup(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
-        set_from_state(error, sqlstate, PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME),
-                       text ? text : "no message");
+        set_from_state(error, sqlstate, result, text ? text : "no message");
         return;
     }
     text = g_strdup(conn ? PQerrorMessage(conn) : "");

@@ -962,6 +962,10 @@ START_TEST(a_refusal_names_reason_and_field)
         ck_assert_msg(err_is(error, row->code), "%s: %s", row->what, error->message);
         ck_assert_msg(err_reason(error) == row->reason, "%s: %d", row->what, err_reason(error));
         ck_assert_pstr_eq(err_field(error), row->field);
+        /* in a client's words: no statement of ours, and the value that was taken */
+        ck_assert_msg(!row->field || !strstr(error->message, "_insert"), "%s", error->message);
+        ck_assert_msg(!g_str_has_suffix(row->what, " name") || strstr(error->message, " = \""),
+                      "%s", error->message);
         g_clear_error(&error);
     }
     clear_world(&world);
