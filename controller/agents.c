@@ -24,8 +24,9 @@ struct link {
     HttpCall *stream;
     guint retry_timer;
     int64_t retry_ms;
-    bool up;          /* hello was read */
-    int64_t heard_ms; /* last line; or when the link was made */
+    bool up;          /* hello was read and welcome */
+    char *refusal;    /* why the hello of the present stream was not; NULL: it was */
+    int64_t heard_ms; /* last usable line; or when the link was made */
     struct log_limit warned;
 };
 
@@ -257,39 +258,49 @@ static void redeliver(const struct link *link)
     }
 }
 
-static void take_hello(struct link *link, const struct agent_hello *hello)
+static bool take_hello(struct link *link, const struct agent_hello *hello)
 {
     const struct agents_options *options = &link->agents->options;
+    g_autoptr(GError) error = NULL;
 
+    if (!options->on_hello(link->host_id, hello, options->user, &error)) {
+        link->up = false;
+        g_free(link->refusal);
+        link->refusal = g_strdup(error->message);
+        return false;
+    }
     link->up = true;
     link->retry_ms = RETRY_MIN_MS;
     log_info("agent connected", "HOST", link->name, "VERSION", hello->agent_version, NULL);
-    options->on_hello(link->host_id, hello, options->user);
     options->on_link(link->host_id, true, "", options->user);
+    return true;
 }
 
-static void take_line(struct link *link, const struct watch_line *line)
+/* False: the stream shall end. */
+static bool take_line(struct link *link, const struct watch_line *line)
 {
     Agents *agents = link->agents;
 
+    if (!link->up && line->kind != WATCH_HELLO)
+        return false;
     switch (line->kind) {
     case WATCH_HELLO:
-        take_hello(link, &line->hello);
-        return;
+        return take_hello(link, &line->hello);
     case WATCH_COMMAND:
         take_reports(agents, line);
-        return;
+        break;
     case WATCH_FULL:
         agents->options.on_line(link->host_id, line, agents->options.user);
         take_reports(agents, line);
         redeliver(link);
-        return;
+        break;
     case WATCH_DOMAIN:
     case WATCH_STATS:
     case WATCH_BEAT:
         agents->options.on_line(link->host_id, line, agents->options.user);
-        return;
+        break;
     }
+    return true;
 }
 
 static bool on_stream_line(const char *text, size_t len, void *user)
@@ -297,16 +308,18 @@ static bool on_stream_line(const char *text, size_t len, void *user)
     struct link *link = user;
     struct watch_line line;
     g_autoptr(GError) error = NULL;
+    bool go_on;
 
-    link->heard_ms = clock_now_ms();
     if (!watch_line_decode(text, len, &line, &error)) {
         log_warning("unreadable line from an agent", "HOST", link->name, "REASON", error->message,
                     NULL);
         return false;
     }
-    take_line(link, &line);
+    go_on = take_line(link, &line);
     watch_line_clear(&line);
-    return true;
+    if (go_on) /* what we cannot use is no sign of the host: its commands must end some time */
+        link->heard_ms = clock_now_ms();
+    return go_on;
 }
 
 /* ---- links ------------------------------------------------------------------------------------
@@ -327,10 +340,12 @@ static void retry_later(struct link *link)
     link->retry_ms = MIN(link->retry_ms * 2, RETRY_MAX_MS);
 }
 
-static char *stream_trouble(const struct http_reply *reply)
+static char *stream_trouble(struct link *link, const struct http_reply *reply)
 {
     g_autoptr(GError) error = NULL;
 
+    if (link->refusal)
+        return g_steal_pointer(&link->refusal);
     if (reply->error)
         return g_strdup(reply->error->message);
     if (reply->status == 200)
@@ -343,7 +358,7 @@ static void on_stream_end(const struct http_reply *reply, void *user)
 {
     struct link *link = user;
     const struct agents_options *options = &link->agents->options;
-    g_autofree char *trouble = stream_trouble(reply);
+    g_autofree char *trouble = stream_trouble(link, reply);
     guint left_out;
 
     link->stream = NULL;
@@ -389,6 +404,7 @@ static void free_link(void *data)
         http_call_cancel(link->stream);
     if (link->retry_timer)
         g_source_remove(link->retry_timer);
+    g_free(link->refusal);
     g_free(link->name);
     g_free(link->ip);
     g_free(link);

@@ -20,10 +20,12 @@ struct agents_options {
     HttpClient *http; /* with the controller's certificate; borrowed */
     /* May we act now?  Asked before each command and each new stream; 0: no. */
     int64_t (*epoch)(void *user);
-    void (*on_hello)(int64_t host_id, const struct agent_hello *hello, void *user);
+    /* False with error: this is not that host; nothing else of its stream is read, no command is
+     * sent to it, and the link is down until a later hello is welcome. */
+    bool (*on_hello)(int64_t host_id, const struct agent_hello *hello, void *user, GError **error);
     /* A line of kind full, domain, stats or beat. */
     void (*on_line)(int64_t host_id, const struct watch_line *line, void *user);
-    /* up: after hello; down: with the reason. */
+    /* up: after a welcome hello; down: with the reason. */
     void (*on_link)(int64_t host_id, bool up, const char *trouble, void *user);
     /* An agent has seen a higher epoch than ours. */
     void (*on_deposed)(const char *why, void *user);

@@ -4,6 +4,7 @@
 #include "controller/observe.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "controller/task.h"
 
@@ -334,7 +335,8 @@ static bool take_facts(Host *host, const struct agent_hello *hello)
     unsigned changed = 0;
 
     changed |= change_text(&host->real_name, hello->real_name);
-    changed |= change_text(&host->uuid, hello->uuid);
+    if (*hello->uuid) /* else its libvirt cannot say; what is known stays */
+        changed |= change_text(&host->uuid, hello->uuid);
     changed |= change_text(&host->vendor, hello->vendor);
     changed |= change_text(&host->model, hello->model);
     changed |= change_text(&host->cpu_model, hello->cpu_model);
@@ -348,28 +350,42 @@ static bool take_facts(Host *host, const struct agent_hello *hello)
     return changed != 0;
 }
 
-void observe_hello(int64_t host_id, const struct agent_hello *hello, void *data)
+/* Another machine under the host's address: what it lacks is not stopped. */
+static bool is_same_machine(const Host *host, const struct agent_hello *hello, GError **error)
+{
+    if (!*host->uuid || !*hello->uuid || g_ascii_strcasecmp(host->uuid, hello->uuid) == 0)
+        return true;
+    err_set(
+        error, VRM_ERR_CONFLICT,
+        "the agent at %s is that of another machine (UUID %s, want %s): correct the address, or "
+        "delete the host and add it anew",
+        host->ip, hello->uuid, host->uuid);
+    return false;
+}
+
+bool observe_hello(int64_t host_id, const struct agent_hello *hello, void *data, GError **error)
 {
     struct app *app = data;
-    Host *host = edit_host(app->observe, host_id);
+    g_autoptr(Host) host = edit_host(app->observe, host_id);
     g_autofree char *key = g_strdup_printf("host:%" G_GINT64_FORMAT, host_id);
     Commit *commit;
 
     if (!host)
-        return;
+        return true;
+    if (!is_same_machine(host, hello, error))
+        return false;
     set_text(&host->agent_version, hello->agent_version);
     set_text(&host->boot_id, hello->boot_id);
     host->seen_mono_ms = clock_now_ms();
     put_host(app->observe, host_ref(host));
-    host_unref(host);
+    g_clear_pointer(&host, host_unref);
     host = edit_host(app->observe, host_id);
-    if (!take_facts(host, hello)) {
-        host_unref(host);
-        return;
-    }
+    if (!take_facts(host, hello))
+        return true;
     commit = commit_new(&app->committer);
-    commit_put_host(commit, host);
+    commit_put_host(commit, g_steal_pointer(&host));
     commit_submit(commit, key, note_failure, NULL);
+    return true;
 }
 
 void observe_link(int64_t host_id, bool up, const char *trouble, void *data)

@@ -17,7 +17,7 @@ void observe_free(Observe *observe);
 void observe_reset(Observe *observe);
 
 /* Callbacks for agents_options. */
-void observe_hello(int64_t host_id, const struct agent_hello *hello, void *app);
+bool observe_hello(int64_t host_id, const struct agent_hello *hello, void *app, GError **error);
 void observe_line(int64_t host_id, const struct watch_line *line, void *app);
 void observe_link(int64_t host_id, bool up, const char *trouble, void *app);
 

@@ -211,12 +211,14 @@ tests_fuzz_fuzz_http_body_LDADD = $(API_TEST_LIBS)
 tests_fuzz_fuzz_http_body_LDFLAGS = $(FUZZ_LINK)
 
 # --- controller --------------------------------------------------------------------------------
-UNIT_TESTS += tests/test_forget tests/test_vm_files
+UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe
 
 tests_test_forget_SOURCES = tests/test_forget.c tests/suite.h
 tests_test_forget_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_vm_files_SOURCES = tests/test_vm_files.c tests/suite.h
 tests_test_vm_files_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
+tests_test_observe_SOURCES = tests/test_observe.c tests/suite.h
+tests_test_observe_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
 
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
 
