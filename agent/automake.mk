@@ -2,7 +2,8 @@
 noinst_LIBRARIES += agent/libagent.a
 
 agent_libagent_a_SOURCES = \
-	agent/agent.c agent/agent.h \
+	agent/agent.c agent/agent.h agent/agent_private.h \
+	agent/agent_run.c agent/agent_watch.c \
 	agent/agent_conf.c agent/agent_conf.h \
 	agent/disk.c agent/disk.h \
 	agent/domfacts.c agent/domfacts.h \

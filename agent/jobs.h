@@ -27,6 +27,11 @@ typedef struct Job {
     GSList *waiters;              /* agent.c's: who waits for on_disk */
 } Job;
 
+static inline bool job_is_finished(const Job *job)
+{
+    return job->finished_ms > 0;
+}
+
 JobTable *jobs_new(void);
 void jobs_free(JobTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobTable, jobs_free)
