@@ -529,8 +529,12 @@ static CURLcode set_tls(HttpCall *call)
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (tls->ca_file)
+    if (tls->ca_file) {
         SET(CURLOPT_CAINFO, tls->ca_file);
+        /* Otherwise libcurl also trusts, and loads for each connection (100 ms), every authority
+         * of the system. */
+        SET(CURLOPT_CAPATH, NULL);
+    }
     if (tls->cert_file)
         SET(CURLOPT_SSLCERT, tls->cert_file);
     if (tls->key_file)
