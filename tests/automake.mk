@@ -282,6 +282,20 @@ tests_fuzz_fuzz_agent_xml_SOURCES = tests/fuzz/fuzz_agent_xml.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_agent_xml_LDADD = $(AGENT_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_agent_xml_LDFLAGS = $(FUZZ_LINK)
 
+# --- the controller as a whole -------------------------------------------------------------------
+# Real vrmd, PostgreSQL and etcd; hosts are tests/fleet_host: the agent over files.
+COMPONENTS += tests/it_vrmd tests/fleet_host
+COMPONENT_CHECKS += tests/it_vrmd.sh
+EXTRA_DIST += tests/it_vrmd.sh
+
+tests_fleet_host_SOURCES = tests/fleet_host.c tests/hv_fleet.c tests/hv_fleet.h
+tests_fleet_host_LDADD = $(AGENT_LIBS) $(BASE_LIBS)
+tests_it_vrmd_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_vrmd_SOURCES = tests/it_vrmd.c tests/vrmdstorm.c tests/vrmdstorm.h tests/vrmdlab.c \
+	tests/vrmdlab.h tests/restcli.c tests/restcli.h tests/it_db.c tests/it_db.h \
+	tests/testcerts.c tests/testcerts.h tests/suite.h
+tests_it_vrmd_LDADD = $(DB_TEST_LIBS) $(GNUTLS_LIBS)
+
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
 TESTS += tests/test_samples.sh tests/test_units.sh
