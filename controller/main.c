@@ -291,12 +291,23 @@ static void stop(struct daemon *d)
     g_clear_pointer(&d->etcd_http, http_client_free);
 }
 
-static void arm_last_resort(void)
+/* Only what a signal handler may call. */
+static void on_stop_limit(int signal_number)
 {
-    struct sigaction action = { .sa_handler = SIG_DFL };
+    (void)signal_number;
+    (void)execv("/proc/self/exe", daemon_.argv);
+    _exit(EXIT_FAILURE);
+}
+
+/* A hung worker (the database is frozen, say) must not keep us from ending, or starting anew, in
+ * time.  NODEFER: a signal that is blocked stays so in the new program. */
+static void arm_last_resort(const struct daemon *d)
+{
+    struct sigaction action = { .sa_handler = d->again ? on_stop_limit : SIG_DFL,
+                                .sa_flags = SA_NODEFER };
 
     (void)sigaction(SIGALRM, &action, NULL);
-    (void)alarm(STOP_LIMIT_MS / 1000); /* a hung worker must not keep us from ending in time */
+    (void)alarm(STOP_LIMIT_MS / 1000);
 }
 
 static void run(struct daemon *d)
@@ -310,7 +321,7 @@ static void run(struct daemon *d)
     (void)sd_notify(0, "READY=1");
     role_start(d->app.role);
     g_main_loop_run(d->loop);
-    arm_last_resort();
+    arm_last_resort(d);
 }
 
 /* A deposed controller forgets all it knew: the program starts anew, as a standby. */

@@ -11,7 +11,8 @@
 /* A restarted agent is back within a second or two; only then its VMs are called unknown. */
 #define GRACE_MS 6000
 #define TICK_MS  1000
-/* After a task, the event of the other host may come later than the end of the command. */
+/* After a task, what the hosts report may be older than the end of the command; then tick() looks
+ * again. */
 #define SETTLE_MS 5000
 
 struct seen {
@@ -33,7 +34,7 @@ struct Observe {
     struct app *app;
     GHashTable *views;    /* int64 host id -> struct view */
     GHashTable *fixing;   /* set of int64 VM ids whose correction is being written */
-    GHashTable *settling; /* int64 VM id -> until when its absence means nothing */
+    GHashTable *settling; /* int64 VM id -> until when reports mean nothing */
     guint tick_timer;
 };
 
@@ -84,19 +85,29 @@ static const Vm *find_vm(Observe *observe, int64_t vm_id)
     return snapshot_builder_get_vm(inventory_edit(observe->app->inv), vm_id);
 }
 
+/* What it says is true now; a view without a link is only what was true. */
+static bool is_heard(const struct view *view)
+{
+    return view && view->full && view->down_ms == 0;
+}
+
+bool observe_hears(Observe *observe, int64_t host_id)
+{
+    return is_heard(g_hash_table_lookup(observe->views, &host_id));
+}
+
 bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id)
 {
     const Vm *vm = find_vm(observe, vm_id);
-    const struct view *view = g_hash_table_lookup(observe->views, &host_id);
 
-    return vm && view && view->full && is_alive(seen_on(observe, host_id, vm->uuid));
+    return vm && observe_hears(observe, host_id) && is_alive(seen_on(observe, host_id, vm->uuid));
 }
 
 /* ---- one VM -----------------------------------------------------------------------------------
  */
 
-/* Another host that reports it alive; 0: none. */
-static int64_t alive_elsewhere(Observe *observe, const Vm *vm)
+/* Another host that reports it alive, now (heard) or when it was last heard; 0: none. */
+static int64_t alive_elsewhere(Observe *observe, const Vm *vm, bool heard)
 {
     GHashTableIter iter;
     void *value;
@@ -105,7 +116,7 @@ static int64_t alive_elsewhere(Observe *observe, const Vm *vm)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct view *view = value;
 
-        if (view->full && view->host_id != vm->host_id &&
+        if (view->host_id != vm->host_id && is_heard(view) == heard &&
             is_alive(g_hash_table_lookup(view->domains, vm->uuid)))
             return view->host_id;
     }
@@ -218,10 +229,10 @@ void observe_settle(Observe *observe, int64_t vm_id)
 
 static void compare_gone(Observe *observe, const Vm *vm)
 {
-    if (is_settling(observe, vm->id))
-        return; /* tick() looks again */
     if (vm->status == VM_STOPPED || vm->status == VM_HIBERNATED || vm->status == VM_CREATING)
         return;
+    if (alive_elsewhere(observe, vm, false))
+        return; /* a host that is silent now had it: it may run there */
     correct(observe, vm, VM_STOPPED, vm->host_id, "it stopped outside of any task");
 }
 
@@ -233,10 +244,10 @@ void observe_vm(Observe *observe, int64_t vm_id)
     if (!vm)
         return;
     vm = refresh(observe, vm);
-    if (tasks_vm_is_held(observe->app->tasks, vm_id) ||
+    if (tasks_vm_is_held(observe->app->tasks, vm_id) || is_settling(observe, vm_id) ||
         g_hash_table_contains(observe->fixing, &vm_id))
         return;
-    other = alive_elsewhere(observe, vm);
+    other = alive_elsewhere(observe, vm, true);
     if (vm->host_reported && (vm->domain == DOMAIN_RUNNING || vm->domain == DOMAIN_PAUSED)) {
         if (other)
             report_double_run(vm, other);

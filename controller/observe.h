@@ -23,10 +23,13 @@ void observe_link(int64_t host_id, bool up, const char *trouble, void *app);
 
 /* Compares one VM again, e.g. after its task has ended. */
 void observe_vm(Observe *observe, int64_t vm_id);
-/* Its absence means nothing for some seconds: a task has just moved or started it. */
+/* What is reported about it means nothing for some seconds: a task has just changed it, and the
+ * hosts' reports may be older than the task's end. */
 void observe_settle(Observe *observe, int64_t vm_id);
 /* Does this host, connected now, report the VM as running or paused? */
 bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id);
+/* Is what we know of this host what it says now? */
+bool observe_hears(Observe *observe, int64_t host_id);
 void observe_forget_host(Observe *observe, int64_t host_id);
 
 #endif /* VRM_CONTROLLER_OBSERVE_H */

@@ -13,6 +13,7 @@
 #include "controller/load_all.h"
 #include "controller/observe.h"
 #include "controller/task.h"
+#include "controller/task_vm.h"
 #include "controller/users.h"
 #include "db/store_site.h"
 
@@ -245,6 +246,7 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     struct app *app = role->app;
     SnapshotBuilder *builder;
 
+    orders_reset(app->orders);
     tasks_reset(app->tasks);
     agents_reset(app->agents);
     observe_reset(app->observe);
@@ -273,6 +275,7 @@ static void become_active(Role *role)
         agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
     }
     tasks_resume(app->tasks);
+    task_vm_resume(app);
     users_ensure_admin(app->users, admin_ready, role);
 }
 

@@ -16,6 +16,11 @@
 #define STATUS(status) (1u << (status))
 #define SECOND_MS      INT64_C(1000)
 #define INTENT_TRIES   5
+/* A start that the last controller still owed is made up for so long; a person has seen later ones
+ * not to start and may have had reasons to leave it so. */
+#define AUTO_START_MS (10 * 60 * SECOND_MS)
+#define OWED_MS       (60 * SECOND_MS) /* and is tried for so long */
+#define ASK_AGAIN_MS  500
 
 /* One row per task type. */
 struct vm_verb {
@@ -168,6 +173,19 @@ static void note_dirty_rate(struct app *app, int64_t vm_id, int64_t dirty_mbps)
     snapshot_builder_put_vm(inventory_edit(app->inv), vm);
 }
 
+static void begin(struct run *run);
+
+/* The source is silent and so is the target: the VM may be on either, and if it were let go, it
+ * could be called stopped because the source, back again, no longer has it. */
+static bool nobody_can_tell(const struct run *run, const Task *task,
+                            const struct command_report *report, const GError *error)
+{
+    bool silent = err_is(error, VRM_ERR_TIMEOUT) && !report->id;
+
+    return task->type == TASK_MIGRATE_VM && silent &&
+           !observe_hears(run->app->observe, task->target_host_id);
+}
+
 static void on_report(const struct command_report *report, const GError *error, bool final,
                       void *user)
 {
@@ -176,6 +194,10 @@ static void on_report(const struct command_report *report, const GError *error, 
 
     if (!final) {
         run_progress(run, report->progress);
+        return;
+    }
+    if (nobody_can_tell(run, task, report, error)) {
+        begin(run); /* the same command: asks on until one of the two hosts is back */
         return;
     }
     if (task->type == TASK_MIGRATE_VM)
@@ -299,12 +321,7 @@ static void record(struct run *run, const Task *task, const GError *error, Commi
     commit_run_vm(commit, vm);
 }
 
-static void log_refused(int64_t task_id, const GError *error, void *user)
-{
-    (void)task_id, (void)user;
-    if (error)
-        log_warning("automatic start after creation was refused", "REASON", error->message, NULL);
-}
+static void owe_start(struct app *app, const Task *task);
 
 static void after(struct run *run, const Task *task, bool ok)
 {
@@ -316,11 +333,7 @@ static void after(struct run *run, const Task *task, bool ok)
     observe_settle(app->observe, task->entity_id);
     observe_vm(app->observe, task->entity_id);
     if (ok && task->type == TASK_CREATE_VM && task->auto_start)
-        vm_order(app, task->entity_id,
-                 &(struct vm_order){ .type = TASK_START_VM,
-                                     .user = task->user,
-                                     .why = "started after creation (autoBoot)" },
-                 log_refused, NULL);
+        owe_start(app, task);
 }
 
 /* ---- the intent -------------------------------------------------------------------------------
@@ -345,6 +358,8 @@ struct Orders {
     GQueue waiting; /* struct placing */
     bool open;      /* one is being committed */
     guint pump_source;
+    GPtrArray *owed; /* struct owed */
+    guint owed_timer;
 };
 
 static gboolean pump(void *data);
@@ -598,12 +613,155 @@ void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_o
     placing->auto_start = auto_start;
 }
 
+/* ---- starts that are owed ---------------------------------------------------------------------
+ */
+
+/* autoBoot was accepted together with a VM's creation, so its start is tried until it is accepted:
+ * after a take-over no host is connected for a moment. */
+struct owed {
+    struct app *app;
+    int64_t vm_id, until_ms;
+    char *user;
+    bool asked; /* an order is on its way */
+};
+
+static void free_owed(void *data)
+{
+    struct owed *owed = data;
+
+    g_free(owed->user);
+    g_free(owed);
+}
+
+static struct owed *find_owed(const Orders *orders, int64_t vm_id)
+{
+    for (guint i = 0; i < orders->owed->len; i++) {
+        struct owed *owed = orders->owed->pdata[i];
+
+        if (owed->vm_id == vm_id)
+            return owed;
+    }
+    return NULL;
+}
+
+static bool may_help_to_wait(const GError *error)
+{
+    return err_is(error, VRM_ERR_UNAVAILABLE) || err_is(error, VRM_ERR_NO_CAPACITY) ||
+           err_is(error, VRM_ERR_BUSY) || err_is(error, VRM_ERR_TIMEOUT);
+}
+
+struct owed_order {
+    struct app *app;
+    int64_t vm_id;
+};
+
+static void owed_ordered(int64_t task_id, const GError *error, void *user)
+{
+    g_autofree struct owed_order *order = user;
+    Orders *orders = order->app->orders;
+    struct owed *owed = find_owed(orders, order->vm_id);
+
+    (void)task_id;
+    if (!owed)
+        return;
+    owed->asked = false;
+    if (may_help_to_wait(error) && clock_now_ms() < owed->until_ms)
+        return; /* the timer asks again */
+    if (error)
+        log_warning("automatic start after creation was refused", "REASON", error->message, NULL);
+    (void)g_ptr_array_remove(orders->owed, owed);
+}
+
+static void ask_owed(struct owed *owed)
+{
+    struct owed_order *order = g_new(struct owed_order, 1);
+
+    *order = (struct owed_order){ owed->app, owed->vm_id };
+    owed->asked = true;
+    vm_order(owed->app, owed->vm_id,
+             &(struct vm_order){ .type = TASK_START_VM,
+                                 .user = owed->user,
+                                 .why = "started after creation (autoBoot)" },
+             owed_ordered, order);
+}
+
+static gboolean ask_again(void *data)
+{
+    Orders *orders = data;
+
+    for (guint i = 0; i < orders->owed->len; i++) {
+        struct owed *owed = orders->owed->pdata[i];
+
+        if (!owed->asked)
+            ask_owed(owed);
+    }
+    if (orders->owed->len > 0)
+        return G_SOURCE_CONTINUE;
+    orders->owed_timer = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static void owe_start(struct app *app, const Task *task)
+{
+    Orders *orders = app->orders;
+    struct owed *owed = g_new0(struct owed, 1);
+
+    *owed = (struct owed){ .app = app,
+                           .vm_id = task->entity_id,
+                           .until_ms = clock_now_ms() + OWED_MS,
+                           .user = g_strdup(task->user) };
+    g_ptr_array_add(orders->owed, owed);
+    if (!orders->owed_timer)
+        orders->owed_timer = g_timeout_add(ASK_AGAIN_MS, ask_again, orders);
+    ask_owed(owed);
+}
+
+/* Created and to be started, but the controller went between the two. */
+static bool lacks_its_start(const struct app *app, const Task *task, int64_t now_ms)
+{
+    const Vm *vm = find_vm(app, task->entity_id);
+
+    return task->type == TASK_CREATE_VM && task->status == TASK_SUCCESS && task->auto_start &&
+           now_ms - task->finish_ms < AUTO_START_MS && vm && vm->status == VM_STOPPED &&
+           vm->run_gen == 0;
+}
+
+void task_vm_resume(struct app *app)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; i < snap->n_tasks; i++) {
+        if (lacks_its_start(app, snap->tasks[i], now_ms))
+            owe_start(app, snap->tasks[i]);
+    }
+}
+
+/* ---- the queue --------------------------------------------------------------------------------
+ */
+
 Orders *orders_new(void)
 {
     Orders *orders = g_new0(Orders, 1);
 
     g_queue_init(&orders->waiting);
+    orders->owed = g_ptr_array_new_with_free_func(free_owed);
     return orders;
+}
+
+static void refuse_waiting(Orders *orders, const char *why)
+{
+    g_autoptr(GError) error = NULL;
+
+    err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL, "%s", why);
+    while (!g_queue_is_empty(&orders->waiting))
+        finish_order(g_queue_pop_head(&orders->waiting), error);
+}
+
+void orders_reset(Orders *orders)
+{
+    g_ptr_array_set_size(orders->owed, 0);
+    refuse_waiting(orders, "the inventory is being read again; try again");
 }
 
 void orders_free(Orders *orders)
@@ -612,13 +770,11 @@ void orders_free(Orders *orders)
         return;
     if (orders->pump_source)
         g_source_remove(orders->pump_source);
-    while (!g_queue_is_empty(&orders->waiting)) {
-        struct placing *placing = g_queue_pop_head(&orders->waiting);
-        g_autoptr(GError) error = NULL;
-
-        err_set(&error, VRM_ERR_UNAVAILABLE, "the controller is stopping");
-        finish_order(placing, error);
-    }
+    if (orders->owed_timer)
+        g_source_remove(orders->owed_timer);
+    g_ptr_array_set_size(orders->owed, 0);
+    refuse_waiting(orders, "the controller is stopping");
+    g_ptr_array_unref(orders->owed);
     g_free(orders);
 }
 

@@ -34,8 +34,13 @@ void vm_order(struct app *app, int64_t vm_id, const struct vm_order *order, vm_o
 void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_order *order,
                      vm_order_fn done, void *user);
 
+/* After a take-over: the starts that the last controller still owed to VMs it had created. */
+void task_vm_resume(struct app *app);
+
 /* The queue that orders pass through, one at a time. */
 Orders *orders_new(void);
+/* Refuses what waits (before a reload: those who ordered are about to be forgotten). */
+void orders_reset(Orders *orders);
 void orders_free(Orders *orders);
 
 #endif /* VRM_CONTROLLER_TASK_VM_H */
