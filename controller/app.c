@@ -13,6 +13,7 @@
 #include "controller/task_host.h"
 #include "controller/task_vm.h"
 #include "controller/users.h"
+#include "controller/vm_order.h"
 #include "scheduler/sched_params.h"
 
 static int64_t current_epoch(void *user)

@@ -39,7 +39,9 @@ controller_libcontroller_a_SOURCES = \
 	controller/task_vm.c controller/task_vm.h \
 	controller/users.c controller/users.h \
 	controller/vm_files.c controller/vm_files.h \
-	controller/vm_target.c controller/vm_target.h
+	controller/vm_order.c controller/vm_order.h \
+	controller/vm_target.c controller/vm_target.h \
+	controller/vm_verb.c controller/vm_verb.h
 
 sbin_PROGRAMS += vrmd
 vrmd_SOURCES = controller/main.c

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "controller/drs.h"
 #include "controller/drs_private.h"
-#include "controller/task_vm.h"
+#include "controller/vm_order.h"
 #include "model/reason.h"
 
 #define RETRY_MS 1000

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "controller/call.h"
-#include "controller/task_vm.h"
+#include "controller/vm_order.h"
 #include "model/reason.h"
 
 /* ---- create -----------------------------------------------------------------------------------

@@ -13,8 +13,8 @@
 #include "controller/load_all.h"
 #include "controller/observe.h"
 #include "controller/task.h"
-#include "controller/task_vm.h"
 #include "controller/users.h"
+#include "controller/vm_order.h"
 #include "db/store_site.h"
 
 #define RETRY_MS      1000
@@ -275,7 +275,7 @@ static void become_active(Role *role)
         agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
     }
     tasks_resume(app->tasks);
-    task_vm_resume(app);
+    vm_order_resume(app);
     users_ensure_admin(app->users, admin_ready, role);
 }
 

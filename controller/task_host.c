@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/observe.h"
-#include "controller/task_vm.h"
+#include "controller/vm_order.h"
 #include "model/reason.h"
 #include "scheduler/evacuate.h"
 #include "scheduler/sched_params.h"

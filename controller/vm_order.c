@@ -1,0 +1,460 @@
+/* vm_order.c - see vm_order.h. */
+#include "config.h"
+
+#include "controller/vm_order.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "controller/task.h"
+#include "controller/vm_target.h"
+#include "controller/vm_verb.h"
+#include "model/reason.h"
+
+#define SECOND_MS    INT64_C(1000)
+#define INTENT_TRIES 5
+/* A start that the last controller still owed is made up for so long; a person has seen later ones
+ * not to start and may have had reasons to leave it so. */
+#define AUTO_START_MS (10 * 60 * SECOND_MS)
+#define OWED_MS       (60 * SECOND_MS) /* and is tried for so long */
+#define ASK_AGAIN_MS  500
+
+static const Vm *find_vm(const struct app *app, int64_t id)
+{
+    return snapshot_builder_get_vm(inventory_edit(app->inv), id);
+}
+
+static const Host *find_host(const struct app *app, int64_t id)
+{
+    return snapshot_builder_get_host(inventory_edit(app->inv), id);
+}
+
+/* ---- the intent -------------------------------------------------------------------------------
+ */
+
+/* An order on its way to its committed intent.  Orders pass one at a time, so that each placement
+ * sees the one before it. */
+struct placing {
+    struct app *app;
+    struct vm_order order; /* its strings are owned */
+    int64_t vm_id;         /* 0: a VM that is being created */
+    int64_t target_host_id;
+    Vm *vm; /* as committed; for the id of a new one */
+    Task *task;
+    bool auto_start;
+    unsigned tries;
+    vm_order_fn done;
+    void *user;
+};
+
+struct Orders {
+    GQueue waiting; /* struct placing */
+    bool open;      /* one is being committed */
+    guint pump_source;
+    GPtrArray *owed; /* struct owed */
+    guint owed_timer;
+};
+
+static gboolean pump(void *data);
+
+static void pump_soon(struct app *app)
+{
+    if (!app->orders->pump_source)
+        app->orders->pump_source = g_idle_add(pump, app);
+}
+
+static void free_placing(struct placing *placing)
+{
+    g_free((char *)(uintptr_t)placing->order.user);
+    g_free((char *)(uintptr_t)placing->order.address);
+    g_free((char *)(uintptr_t)placing->order.request_id);
+    g_free((char *)(uintptr_t)placing->order.why);
+    vm_unref(placing->vm);
+    task_unref(placing->task);
+    g_free(placing);
+}
+
+static void finish_order(struct placing *placing, const GError *error)
+{
+    placing->done(error ? 0 : placing->task->id, error, placing->user);
+    free_placing(placing);
+}
+
+/* Somebody renamed the VM, say, while the intent was written: look again and decide anew. */
+static bool was_overtaken(const struct placing *placing, const GError *error)
+{
+    return placing->vm_id && placing->tries < INTENT_TRIES && err_is(error, VRM_ERR_CONFLICT) &&
+           err_reason(error) == REASON_OBJECT_CONFLICT;
+}
+
+static void open_again(struct placing *placing)
+{
+    placing->tries++;
+    placing->target_host_id = 0;
+    g_clear_pointer(&placing->vm, vm_unref);
+    g_clear_pointer(&placing->task, task_unref);
+    g_queue_push_head(&placing->app->orders->waiting, placing);
+}
+
+static void intent_written(const GError *error, void *user)
+{
+    struct placing *placing = user;
+    struct app *app = placing->app;
+
+    app->orders->open = false;
+    pump_soon(app);
+    if (error && placing->vm_id)
+        tasks_release_vm(app->tasks, placing->vm_id);
+    if (error && was_overtaken(placing, error)) {
+        open_again(placing);
+        return;
+    }
+    if (error) {
+        finish_order(placing, error);
+        return;
+    }
+    if (!placing->vm_id)
+        (void)tasks_hold_vm(app->tasks, placing->vm->id, NULL);
+    tasks_mark_vm(app->tasks, placing->vm->id, placing->task->id, placing->target_host_id);
+    tasks_begin(app->tasks, placing->task->id);
+    finish_order(placing, NULL);
+}
+
+static Task *make_task(const struct vm_verb *verb, const Vm *vm, const struct vm_order *order)
+{
+    Task *task = task_prepare(verb->type, OBJECT_VM, vm->id, vm->name,
+                              order->user ? order->user : "-_system");
+
+    task->origin = order->origin;
+    task->parent_id = order->parent_id;
+    task->force = order->force;
+    task->format_disks = order->format_disks;
+    task->target_host_id = vm->host_id;
+    g_free(task->why);
+    task->why = g_strdup(order->why ? order->why : "");
+    return task;
+}
+
+static void commit_intent(struct placing *placing, Commit *commit)
+{
+    const struct vm_order *order = &placing->order;
+    g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, placing->vm_id);
+    g_autofree char *object = g_strdup_printf("VM %s", placing->vm->name);
+
+    commit_put_task(commit, task_ref(placing->task), &placing->vm->id);
+    commit_audit(commit, &(struct commit_audit){
+                             .user = order->user ? order->user : "-_system",
+                             .address = order->address,
+                             .request_id = order->request_id,
+                             .operation = task_type_name(order->type),
+                             .object = object,
+                             .result = order->why ? order->why : "accepted",
+                             .task_id_from = &placing->task->id,
+                         });
+    placing->app->orders->open = true;
+    commit_submit(commit, placing->vm_id ? key : NULL, intent_written, placing);
+}
+
+/* Where the command goes must be able to hear it now. */
+static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb *verb,
+                       GError **error)
+{
+    const Host *host = find_host(app, vm->host_id);
+
+    if (host && host->connected)
+        return true;
+    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_HOST_FAULTY, NULL,
+                   "VM %s cannot be %s: its host %s does not answer%s%s", vm->name, verb->past,
+                   host ? host->name : "?", host && *host->trouble ? ": " : "",
+                   host ? host->trouble : "");
+    return false;
+}
+
+/* Fills target and run fields of the copy that becomes the intent. */
+static bool prepare(const struct app *app, const struct vm_verb *verb, const struct vm_order *order,
+                    Vm *vm, int64_t *ret_target_id, GError **error)
+{
+    *ret_target_id = 0;
+    if (verb->type == TASK_START_VM) {
+        if (!vm_target_for_start(app, vm, order->target_host_id, &vm->host_id, error))
+            return false;
+        vm->run_gen++;
+    } else if (verb->type == TASK_MIGRATE_VM) {
+        if (!vm_target_for_migration(app, vm, order->target_host_id, ret_target_id, error))
+            return false;
+        vm->binding_host = vm->binding_host || order->bind;
+    } else if (verb->type == TASK_DELETE_VM && !vm_target_for_files(app, vm, &vm->host_id, error)) {
+        return false;
+    }
+    return check_host(app, vm, verb, error);
+}
+
+/* A VM that exists: checks, copies, fills in. */
+static bool open_existing(struct placing *placing, GError **error)
+{
+    struct app *app = placing->app;
+    const struct vm_order *order = &placing->order;
+    const struct vm_verb *verb = vm_verb_find(order->type);
+    const Vm *current = find_vm(app, placing->vm_id);
+    Vm *vm;
+
+    if (!current) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL,
+                       "VM i-%08" PRIX64 " does not exist", (uint64_t)placing->vm_id);
+        return false;
+    }
+    if (tasks_vm_is_held(app->tasks, placing->vm_id))
+        return tasks_hold_vm(app->tasks, placing->vm_id, error);
+    placing->vm = vm = vm_dup(current);
+    if (!vm_verb_check(verb, vm, error) ||
+        !prepare(app, verb, order, vm, &placing->target_host_id, error))
+        return false;
+    placing->task = make_task(verb, vm, order);
+    if (placing->target_host_id) {
+        placing->task->source_host_id = vm->host_id;
+        placing->task->target_host_id = placing->target_host_id;
+    }
+    vm->status = verb->busy;
+    return tasks_hold_vm(app->tasks, placing->vm_id, error);
+}
+
+static bool open_new(struct placing *placing, GError **error)
+{
+    Vm *vm = placing->vm;
+
+    if (!vm_target_for_new(placing->app, vm, &vm->host_id, error))
+        return false;
+    vm->status = VM_CREATING;
+    vm->create_ms = clock_wall_ms();
+    placing->task = make_task(vm_verb_find(TASK_CREATE_VM), vm, &placing->order);
+    placing->task->auto_start = placing->auto_start;
+    return true;
+}
+
+static void open_order(struct placing *placing)
+{
+    struct app *app = placing->app;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    if (!(placing->vm_id ? open_existing(placing, &error) : open_new(placing, &error))) {
+        finish_order(placing, error);
+        return;
+    }
+    commit = commit_new(&app->committer);
+    if (!placing->vm_id || placing->order.bind)
+        commit_put_vm(commit, vm_ref(placing->vm));
+    else
+        commit_run_vm(commit, vm_ref(placing->vm));
+    commit_intent(placing, commit);
+}
+
+static gboolean pump(void *data)
+{
+    struct app *app = data;
+
+    app->orders->pump_source = 0;
+    inventory_publish(app->inv);
+    while (!app->orders->open && !g_queue_is_empty(&app->orders->waiting))
+        open_order(g_queue_pop_head(&app->orders->waiting));
+    return G_SOURCE_REMOVE;
+}
+
+static struct placing *queue_order(struct app *app, const struct vm_order *order, vm_order_fn done,
+                                   void *user)
+{
+    struct placing *placing = g_new0(struct placing, 1);
+
+    *placing = (struct placing){ .app = app, .order = *order, .done = done, .user = user };
+    placing->order.user = g_strdup(order->user);
+    placing->order.address = g_strdup(order->address);
+    placing->order.request_id = g_strdup(order->request_id);
+    placing->order.why = g_strdup(order->why);
+    g_queue_push_tail(&app->orders->waiting, placing);
+    pump_soon(app);
+    return placing;
+}
+
+void vm_order(struct app *app, int64_t vm_id, const struct vm_order *order, vm_order_fn done,
+              void *user)
+{
+    queue_order(app, order, done, user)->vm_id = vm_id;
+}
+
+void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_order *order,
+                     vm_order_fn done, void *user)
+{
+    struct placing *placing = queue_order(app, order, done, user);
+
+    placing->vm = vm;
+    placing->auto_start = auto_start;
+}
+
+/* ---- starts that are owed ---------------------------------------------------------------------
+ */
+
+/* autoBoot was accepted together with a VM's creation, so its start is tried until it is accepted:
+ * after a take-over no host is connected for a moment. */
+struct owed {
+    struct app *app;
+    int64_t vm_id, until_ms;
+    char *user;
+    bool asked; /* an order is on its way */
+};
+
+static void free_owed(void *data)
+{
+    struct owed *owed = data;
+
+    g_free(owed->user);
+    g_free(owed);
+}
+
+static struct owed *find_owed(const Orders *orders, int64_t vm_id)
+{
+    for (guint i = 0; i < orders->owed->len; i++) {
+        struct owed *owed = orders->owed->pdata[i];
+
+        if (owed->vm_id == vm_id)
+            return owed;
+    }
+    return NULL;
+}
+
+/* Whatever the reason was, it may pass - unless somebody has started or removed the VM. */
+static bool is_still_owed(const struct owed *owed)
+{
+    const Vm *vm = find_vm(owed->app, owed->vm_id);
+
+    return vm && vm->run_gen == 0 && vm->status == VM_STOPPED && clock_now_ms() < owed->until_ms;
+}
+
+struct owed_order {
+    struct app *app;
+    int64_t vm_id;
+};
+
+static void owed_ordered(int64_t task_id, const GError *error, void *user)
+{
+    g_autofree struct owed_order *order = user;
+    Orders *orders = order->app->orders;
+    struct owed *owed = find_owed(orders, order->vm_id);
+
+    (void)task_id;
+    if (!owed)
+        return;
+    owed->asked = false;
+    if (error && is_still_owed(owed))
+        return; /* the timer asks again */
+    if (error)
+        log_warning("automatic start after creation was refused", "REASON", error->message, NULL);
+    (void)g_ptr_array_remove(orders->owed, owed);
+}
+
+static void ask_owed(struct owed *owed)
+{
+    struct owed_order *order = g_new(struct owed_order, 1);
+
+    *order = (struct owed_order){ owed->app, owed->vm_id };
+    owed->asked = true;
+    vm_order(owed->app, owed->vm_id,
+             &(struct vm_order){ .type = TASK_START_VM,
+                                 .user = owed->user,
+                                 .why = "started after creation (autoBoot)" },
+             owed_ordered, order);
+}
+
+static gboolean ask_again(void *data)
+{
+    Orders *orders = data;
+
+    for (guint i = 0; i < orders->owed->len; i++) {
+        struct owed *owed = orders->owed->pdata[i];
+
+        if (!owed->asked)
+            ask_owed(owed);
+    }
+    if (orders->owed->len > 0)
+        return G_SOURCE_CONTINUE;
+    orders->owed_timer = 0;
+    return G_SOURCE_REMOVE;
+}
+
+void vm_order_owe_start(struct app *app, const Task *task)
+{
+    Orders *orders = app->orders;
+    struct owed *owed = g_new0(struct owed, 1);
+
+    *owed = (struct owed){ .app = app,
+                           .vm_id = task->entity_id,
+                           .until_ms = clock_now_ms() + OWED_MS,
+                           .user = g_strdup(task->user) };
+    g_ptr_array_add(orders->owed, owed);
+    if (!orders->owed_timer)
+        orders->owed_timer = g_timeout_add(ASK_AGAIN_MS, ask_again, orders);
+    ask_owed(owed);
+}
+
+/* Created and to be started, but the controller went between the two. */
+static bool lacks_its_start(const struct app *app, const Task *task, int64_t now_ms)
+{
+    const Vm *vm = find_vm(app, task->entity_id);
+
+    return task->type == TASK_CREATE_VM && task->status == TASK_SUCCESS && task->auto_start &&
+           now_ms - task->finish_ms < AUTO_START_MS && vm && vm->status == VM_STOPPED &&
+           vm->run_gen == 0;
+}
+
+void vm_order_resume(struct app *app)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; i < snap->n_tasks; i++) {
+        if (lacks_its_start(app, snap->tasks[i], now_ms))
+            vm_order_owe_start(app, snap->tasks[i]);
+    }
+}
+
+/* ---- the queue --------------------------------------------------------------------------------
+ */
+
+Orders *orders_new(void)
+{
+    Orders *orders = g_new0(Orders, 1);
+
+    g_queue_init(&orders->waiting);
+    orders->owed = g_ptr_array_new_with_free_func(free_owed);
+    return orders;
+}
+
+static void refuse_waiting(Orders *orders, const char *why)
+{
+    g_autoptr(GError) error = NULL;
+
+    err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL, "%s", why);
+    while (!g_queue_is_empty(&orders->waiting))
+        finish_order(g_queue_pop_head(&orders->waiting), error);
+}
+
+void orders_reset(Orders *orders)
+{
+    g_ptr_array_set_size(orders->owed, 0);
+    refuse_waiting(orders, "the inventory is being read again; try again");
+}
+
+void orders_free(Orders *orders)
+{
+    if (!orders)
+        return;
+    if (orders->pump_source)
+        g_source_remove(orders->pump_source);
+    if (orders->owed_timer)
+        g_source_remove(orders->owed_timer);
+    g_ptr_array_set_size(orders->owed, 0);
+    refuse_waiting(orders, "the controller is stopping");
+    g_ptr_array_unref(orders->owed);
+    g_free(orders);
+}

@@ -1,0 +1,43 @@
+/* vm_order.h - orders about VMs: from a wish to a committed intent and a task that has begun.
+ *
+ * Orders pass one at a time, so that each placement sees the one before it.  Loop thread only. */
+#ifndef VRM_CONTROLLER_VM_ORDER_H
+#define VRM_CONTROLLER_VM_ORDER_H
+
+#include "controller/app.h"
+
+/* What a VM task is asked to do. */
+struct vm_order {
+    enum task_type type;
+    enum task_origin origin;
+    const char *user, *address, *request_id; /* NULL: the controller itself */
+    const char *why;                         /* for people; NULL: none */
+    int64_t parent_id;
+    int64_t target_host_id; /* start, migrate: 0 lets the scheduler choose */
+    bool force, format_disks, bind;
+};
+
+/* task_id is 0 when it was refused. */
+typedef void (*vm_order_fn)(int64_t task_id, const GError *error, void *user);
+
+/* Checks status, holds and target, commits the intent and begins the task.  done is called exactly
+ * once, never from inside the call. */
+void vm_order(struct app *app, int64_t vm_id, const struct vm_order *order, vm_order_fn done,
+              void *user);
+
+/* A new VM (id 0); takes vm.  A host that sees its datastores makes the volumes. */
+void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_order *order,
+                     vm_order_fn done, void *user);
+
+/* Starts the VM that this task has created; tries again for a while. */
+void vm_order_owe_start(struct app *app, const Task *created);
+/* After a take-over: the starts that the last controller still owed to VMs it had created. */
+void vm_order_resume(struct app *app);
+
+/* The queue that orders pass through, one at a time. */
+Orders *orders_new(void);
+/* Refuses what waits (before a reload: those who ordered are about to be forgotten). */
+void orders_reset(Orders *orders);
+void orders_free(Orders *orders);
+
+#endif /* VRM_CONTROLLER_VM_ORDER_H */
