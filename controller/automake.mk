@@ -1,4 +1,5 @@
 # Leadership over etcd; an archive of its own, so that its tests link nothing else of the controller.
+EXTRA_DIST += controller/README
 noinst_LIBRARIES += controller/libleader.a controller/libcontroller.a
 
 controller_libleader_a_SOURCES = \

@@ -321,7 +321,7 @@ SOURCE_CHECKS = \
 	tests/check-purity.sh \
 	tests/check-selftest.sh
 TESTS += $(SOURCE_CHECKS)
-EXTRA_DIST += $(SOURCE_CHECKS) tests/check-dist.sh tests/layers tests/banned tests/purity.allow
+EXTRA_DIST += $(SOURCE_CHECKS) tests/check-dist.sh tests/README tests/layers tests/banned tests/purity.allow
 
 # always-malloc: ASan sees GLib's slices; fatal-warnings: a GLib critical is a failed test.
 AM_TESTS_ENVIRONMENT = \
