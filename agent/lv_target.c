@@ -99,15 +99,18 @@ static enum lv_arrival ask(const struct question *question)
     g_autoptr(virConnect) conn = lv_open(question->uri, NULL);
     g_autoptr(virDomain) domain = NULL;
     g_autoptr(GError) error = NULL;
-    int state;
+    int state, reason;
 
     if (!conn)
         return LV_NO_ANSWER;
     domain = lv_domain(conn, question->uuid, &error);
     if (!domain)
         return err_is(error, VRM_ERR_NOT_FOUND) ? LV_NOT_THERE : LV_NO_ANSWER;
-    if (virDomainGetState(domain, &state, NULL, 0) < 0)
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
         return LV_NO_ANSWER;
+    if (state == VIR_DOMAIN_PAUSED &&
+        (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP))
+        return LV_NOT_THERE; /* still incoming: libvirt destroys it, its source is gone */
     return state == VIR_DOMAIN_SHUTOFF ? LV_NOT_THERE : LV_ARRIVED;
 }
 
