@@ -287,6 +287,7 @@ static bool take_line(struct link *link, const struct watch_line *line)
     case WATCH_HELLO:
         return take_hello(link, &line->hello);
     case WATCH_COMMAND:
+        agents->options.on_line(link->host_id, line, agents->options.user);
         take_reports(agents, line);
         break;
     case WATCH_FULL:

@@ -23,7 +23,7 @@ struct agents_options {
     /* False with error: this is not that host; nothing else of its stream is read, no command is
      * sent to it, and the link is down until a later hello is welcome. */
     bool (*on_hello)(int64_t host_id, const struct agent_hello *hello, void *user, GError **error);
-    /* A line of kind full, domain, stats or beat. */
+    /* A line of kind full, domain, command, stats or beat. */
     void (*on_line)(int64_t host_id, const struct watch_line *line, void *user);
     /* up: after a welcome hello; down: with the reason. */
     void (*on_link)(int64_t host_id, bool up, const char *trouble, void *user);

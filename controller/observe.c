@@ -27,13 +27,16 @@ struct view {
     int64_t host_id;
     bool full;           /* its list was read on the present link */
     int64_t down_ms;     /* since when there is no link; 0: there is one */
+    bool hypervisor_ok;  /* its libvirtd answers: the list is of now */
     GHashTable *domains; /* uuid -> struct seen */
+    GHashTable *busy;    /* set of VM uuids that an unfinished command is about */
 };
 
 struct Observe {
     struct app *app;
     GHashTable *views;    /* int64 host id -> struct view */
     GHashTable *fixing;   /* set of int64 VM ids whose correction is being written */
+    GHashTable *doubled;  /* set of int64 VM ids that were told to run twice */
     GHashTable *settling; /* int64 VM id -> until when reports mean nothing */
     guint tick_timer;
 };
@@ -51,6 +54,7 @@ static void free_view(void *data)
     struct view *view = data;
 
     g_hash_table_unref(view->domains);
+    g_hash_table_unref(view->busy);
     g_free(view);
 }
 
@@ -64,6 +68,7 @@ static struct view *view_of(Observe *observe, int64_t host_id)
     view->host_id = host_id;
     view->down_ms = clock_now_ms();
     view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_seen);
+    view->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     (void)g_hash_table_insert(observe->views, &view->host_id, view);
     return view;
 }
@@ -123,13 +128,24 @@ static int64_t alive_elsewhere(Observe *observe, const Vm *vm, bool heard)
     return 0;
 }
 
+/* A list may be a few seconds old to call a VM alive ... */
+static bool may_still_count(const struct view *view)
+{
+    return view && view->full && (view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS);
+}
+
+/* ... but must be of now to call it gone: somebody may start it elsewhere on the strength of it. */
+static bool can_tell_absence(const struct view *view)
+{
+    return view && view->full && view->down_ms == 0 && view->hypervisor_ok;
+}
+
 /* Updates the runtime fields of the VM; the inventory changes only if they do. */
 static const Vm *refresh(Observe *observe, const Vm *current)
 {
     const struct view *view = g_hash_table_lookup(observe->views, &current->host_id);
     const struct seen *seen = seen_on(observe, current->host_id, current->uuid);
-    bool reported =
-        view && view->full && (view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS);
+    bool reported = is_alive(seen) ? may_still_count(view) : can_tell_absence(view);
     enum domain_state domain = seen ? seen->state : DOMAIN_ABSENT;
     int64_t vnc_port = seen ? seen->vnc_port : 0;
     Vm *vm;
@@ -195,13 +211,41 @@ static void correct(Observe *observe, const Vm *current, enum vm_status status, 
     commit_submit(commit, key, fixed, fix);
 }
 
-static void report_double_run(const Vm *vm, int64_t other)
+static void note_failure(const GError *error, void *user)
 {
-    g_autofree char *host = g_strdup_printf("%" G_GINT64_FORMAT, vm->host_id);
-    g_autofree char *second = g_strdup_printf("%" G_GINT64_FORMAT, other);
+    (void)user;
+    if (error)
+        log_warning("a host's facts could not be recorded; the next connection tries again",
+                    "REASON", error->message, NULL);
+}
 
-    log_error("VM RUNS ON TWO HOSTS: stop one of them now", "VM", vm->name, "HOST", host,
-              "OTHER_HOST", second, NULL);
+static const char *host_name(Observe *observe, int64_t host_id)
+{
+    const Host *host = snapshot_builder_get_host(inventory_edit(observe->app->inv), host_id);
+
+    return host ? host->name : "?";
+}
+
+/* The worst that can happen, told once: what to do is for a person to decide. */
+static void report_double_run(Observe *observe, const Vm *vm, int64_t other)
+{
+    struct app *app = observe->app;
+    Commit *commit;
+
+    if (!g_hash_table_add(observe->doubled, g_memdup2(&vm->id, sizeof(vm->id))))
+        return;
+    log_error("VM RUNS ON TWO HOSTS: stop one of them now", "VM", vm->name, "HOST",
+              host_name(observe, vm->host_id), "OTHER_HOST", host_name(observe, other), NULL);
+    commit = commit_new(&app->committer);
+    commit_event(commit,
+                 &(struct commit_event){ .severity = EVENT_ERROR,
+                                         .name = "VmRunsTwice",
+                                         .kind = OBJECT_VM,
+                                         .object_id = vm->id,
+                                         .object_name = vm->name },
+                 "VM %s runs on %s and on %s: destroy one of the two with virsh, by hand, now",
+                 vm->name, host_name(observe, vm->host_id), host_name(observe, other));
+    commit_submit(commit, NULL, note_failure, NULL);
 }
 
 static void compare_alive(Observe *observe, const Vm *vm)
@@ -227,8 +271,24 @@ void observe_settle(Observe *observe, int64_t vm_id)
                                g_memdup2(&until_ms, sizeof(until_ms)));
 }
 
+/* A command whose task gave up long ago may still be at work somewhere, and start it. */
+static bool is_worked_on(const Observe *observe, const Vm *vm)
+{
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, observe->views);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (g_hash_table_contains(((const struct view *)value)->busy, vm->uuid))
+            return true;
+    }
+    return false;
+}
+
 static void compare_gone(Observe *observe, const Vm *vm)
 {
+    if (is_worked_on(observe, vm))
+        return; /* the end of the command looks again */
     if (vm->status == VM_STOPPED || vm->status == VM_HIBERNATED || vm->status == VM_CREATING)
         return;
     if (alive_elsewhere(observe, vm, false))
@@ -250,7 +310,9 @@ void observe_vm(Observe *observe, int64_t vm_id)
     other = alive_elsewhere(observe, vm, true);
     if (vm->host_reported && (vm->domain == DOMAIN_RUNNING || vm->domain == DOMAIN_PAUSED)) {
         if (other)
-            report_double_run(vm, other);
+            report_double_run(observe, vm, other);
+        else
+            (void)g_hash_table_remove(observe->doubled, &vm_id);
         compare_alive(observe, vm);
     } else if (other) {
         correct(observe, vm, VM_RUNNING, other, "it was found running on another host");
@@ -314,14 +376,6 @@ static void show_host(Observe *observe, int64_t host_id, bool connected, enum ho
     host->status = status;
     set_text(&host->trouble, trouble);
     put_host(observe, host);
-}
-
-static void note_failure(const GError *error, void *user)
-{
-    (void)user;
-    if (error)
-        log_warning("a host's facts could not be recorded; the next connection tries again",
-                    "REASON", error->message, NULL);
 }
 
 static bool change_text(char **field, const char *text)
@@ -514,6 +568,34 @@ static void show_hypervisor(Observe *observe, const struct view *view, bool ok)
         show_host(observe, view->host_id, true, HOST_FAULT, "libvirtd does not answer");
 }
 
+static int64_t find_by_uuid(Observe *observe, const char *uuid)
+{
+    const Snapshot *snap = inventory_peek(observe->app->inv);
+
+    for (size_t i = 0; i < snap->n_vms; i++) {
+        if (g_str_equal(snap->vms[i]->uuid, uuid))
+            return snap->vms[i]->id;
+    }
+    return 0;
+}
+
+/* Which VMs unfinished commands are about; the end of one lets its VM be compared again. */
+static void take_commands(Observe *observe, struct view *view, const struct watch_line *line)
+{
+    for (size_t i = 0; i < line->n_commands; i++) {
+        const struct command_report *report = &line->commands[i];
+
+        if (!report->vm_uuid || !*report->vm_uuid)
+            continue;
+        if (report->state == COMMAND_ACCEPTED || report->state == COMMAND_RUNNING) {
+            (void)g_hash_table_add(view->busy, g_strdup(report->vm_uuid));
+            continue;
+        }
+        (void)g_hash_table_remove(view->busy, report->vm_uuid);
+        observe_vm(observe, find_by_uuid(observe, report->vm_uuid));
+    }
+}
+
 static void take_full(Observe *observe, struct view *view, const struct watch_line *line)
 {
     g_autoptr(GHashTable) before = g_steal_pointer(&view->domains);
@@ -525,6 +607,9 @@ static void take_full(Observe *observe, struct view *view, const struct watch_li
         take_domain(view, &line->domains[i]);
     view->full = true;
     view->down_ms = 0;
+    view->hypervisor_ok = line->hypervisor_ok;
+    g_hash_table_remove_all(view->busy);
+    take_commands(observe, view, line);
     show_hypervisor(observe, view, line->hypervisor_ok);
     compare_host(observe, view);
     /* domains that were there before and are gone now */
@@ -568,6 +653,14 @@ static void take_stats(Observe *observe, struct view *view, const struct watch_l
     }
 }
 
+static void take_beat(Observe *observe, struct view *view, bool hypervisor_ok)
+{
+    if (!view->full)
+        return;
+    view->hypervisor_ok = hypervisor_ok;
+    show_hypervisor(observe, view, hypervisor_ok);
+}
+
 void observe_line(int64_t host_id, const struct watch_line *line, void *data)
 {
     struct app *app = data;
@@ -586,12 +679,13 @@ void observe_line(int64_t host_id, const struct watch_line *line, void *data)
         take_stats(observe, view, line);
         break;
     case WATCH_BEAT:
-        if (view->full)
-            show_hypervisor(observe, view, line->hypervisor_ok);
+        take_beat(observe, view, line->hypervisor_ok);
+        break;
+    case WATCH_COMMAND:
+        take_commands(observe, view, line);
         break;
     case WATCH_HELLO:
-    case WATCH_COMMAND:
-        break; /* agents.c has dealt with them */
+        break; /* agents.c has dealt with it */
     }
 }
 
@@ -605,6 +699,7 @@ Observe *observe_new(struct app *app)
     observe->app = app;
     observe->views = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_view);
     observe->fixing = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    observe->doubled = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     observe->settling = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     observe->tick_timer = g_timeout_add(TICK_MS, tick, observe);
     return observe;
@@ -618,6 +713,7 @@ void observe_free(Observe *observe)
     g_hash_table_unref(observe->views);
     g_hash_table_unref(observe->fixing);
     g_hash_table_unref(observe->settling);
+    g_hash_table_unref(observe->doubled);
     g_free(observe);
 }
 
@@ -626,6 +722,7 @@ void observe_reset(Observe *observe)
     g_hash_table_remove_all(observe->views);
     g_hash_table_remove_all(observe->fixing);
     g_hash_table_remove_all(observe->settling);
+    g_hash_table_remove_all(observe->doubled);
 }
 
 void observe_forget_host(Observe *observe, int64_t host_id)
