@@ -62,7 +62,7 @@ static Tasks *make_tasks(struct app *app)
 }
 
 void app_init(struct app *app, const struct settings *settings, HttpClient *agents_http,
-              HttpClient *etcd_http, void (*on_deposed)(const char *why))
+              HttpClient *etcd_http, const struct role_events *events)
 {
     *app = (struct app){ .settings = settings };
     app->metrics = metrics_new();
@@ -96,7 +96,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     app->tasks = make_tasks(app);
     app->drs = drs_new(app);
     app->users = users_new(app);
-    app->role = role_new(app, etcd_http, on_deposed);
+    app->role = role_new(app, etcd_http, events);
     app->view = metrics_view_new(app);
 }
 

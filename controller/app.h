@@ -17,6 +17,7 @@
 #include "controller/load.h"
 #include "controller/settings.h"
 
+struct role_events;
 struct sched_params;
 typedef struct Observe Observe;
 typedef struct Orders Orders;
@@ -45,9 +46,9 @@ struct app {
 };
 
 /* Makes every module; nothing connects before role_start(app->role).  settings and the HTTP clients
- * are borrowed.  on_deposed: this process must not lead again; called from the loop. */
+ * are borrowed.  events: see role.h; called from the loop. */
 void app_init(struct app *app, const struct settings *settings, HttpClient *agents_http,
-              HttpClient *etcd_http, void (*on_deposed)(const char *why));
+              HttpClient *etcd_http, const struct role_events *events);
 void app_clear(struct app *app);
 
 /* The scheduler's parameters as of now: time, settings, seed. */

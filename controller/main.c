@@ -252,6 +252,14 @@ static void on_deposed(const char *why)
     role_resign(daemon_.app.role, given_up, &daemon_);
 }
 
+/* Nothing that we could do again would help. */
+static void on_hopeless(const char *why)
+{
+    (void)why; /* said already */
+    daemon_.status = EXIT_FAILURE;
+    g_main_loop_quit(daemon_.loop);
+}
+
 static void add_sources(struct daemon *d)
 {
     uint64_t watchdog_us = 0;
@@ -269,13 +277,14 @@ static void add_sources(struct daemon *d)
 
 static bool start(struct daemon *d, GError **error)
 {
+    const struct role_events events = { on_deposed, on_hopeless };
     const struct http_tls tls = agents_tls(&d->settings);
 
     if (!ensure_state_dir(d, error))
         return false;
     d->agents_http = http_client_new(&tls);
     d->etcd_http = make_etcd_client(&d->settings);
-    app_init(&d->app, &d->settings, d->agents_http, d->etcd_http, on_deposed);
+    app_init(&d->app, &d->settings, d->agents_http, d->etcd_http, &events);
     d->calls = call_box_new(&d->app);
     return start_api(d, error);
 }

@@ -38,7 +38,7 @@ struct Role {
     guint retry;  /* timer of the step that waits */
     bool loading; /* a load job is on its way */
     bool ready;   /* there is a user who can log in */
-    void (*on_deposed)(const char *why);
+    struct role_events events;
 
     pthread_mutex_t lock; /* guards what API threads read */
     struct controller_status shown;
@@ -127,7 +127,7 @@ static void migrated(const GError *error, void *data)
 
     if (err_is(error, VRM_ERR_CONFLICT)) { /* newer or edited: a person must decide */
         log_error("the database's schema is not ours", "REASON", error->message, NULL);
-        role->on_deposed(error->message);
+        role->events.on_hopeless(error->message);
         return;
     }
     if (error) {
@@ -369,7 +369,7 @@ void role_deposed(Role *role, const char *why)
     role->state = ROLE_STANDBY;
     role->epoch = 0;
     show(role, why);
-    role->on_deposed(why);
+    role->events.on_deposed(why);
 }
 
 void role_database_link(Role *role, bool up)
@@ -380,13 +380,13 @@ void role_database_link(Role *role, bool up)
 /* ---- life -------------------------------------------------------------------------------------
  */
 
-Role *role_new(struct app *app, HttpClient *etcd_http, void (*on_deposed)(const char *why))
+Role *role_new(struct app *app, HttpClient *etcd_http, const struct role_events *events)
 {
     Role *role = g_new0(Role, 1);
     const struct settings *settings = app->settings;
 
     role->app = app;
-    role->on_deposed = on_deposed;
+    role->events = *events;
     pthread_mutex_init(&role->lock, NULL);
     role->leader = leader_new(&(struct leader_options){
         .endpoints = (const char *const *)settings->etcd_endpoints,

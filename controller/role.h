@@ -16,7 +16,11 @@
 
 struct controller_status;
 
-Role *role_new(struct app *app, HttpClient *etcd_http, void (*on_deposed)(const char *why));
+struct role_events {
+    void (*on_deposed)(const char *why);  /* start anew as a standby */
+    void (*on_hopeless)(const char *why); /* a person must decide: end */
+};
+Role *role_new(struct app *app, HttpClient *etcd_http, const struct role_events *events);
 void role_free(Role *role);
 void role_start(Role *role);
 

@@ -287,6 +287,13 @@ static void tell_parent(Tasks *tasks, const Task *child, bool ok)
         parent->kind->child_ended(parent, child, ok);
 }
 
+/* Trying again would fail again: one bad row must not hold up the whole controller. */
+static bool is_our_fault(const GError *error)
+{
+    return err_is(error, VRM_ERR_INVALID) || err_is(error, VRM_ERR_INTERNAL) ||
+           err_is(error, VRM_ERR_NOT_FOUND);
+}
+
 static void final_written(const GError *error, void *user)
 {
     g_autofree struct final_commit *final = user;
@@ -298,6 +305,13 @@ static void final_written(const GError *error, void *user)
     if (!run) /* a reload has taken over */
         return;
     if (err_is(error, VRM_ERR_CONFLICT) && ++run->tries < FINAL_TRIES) {
+        write_final(run, g_steal_pointer(&outcome));
+        return;
+    }
+    if (is_our_fault(error) && !run->bare) {
+        log_error("the outcome of a task cannot be stored; it ends without it", "TYPE",
+                  task_type_name(run->kind->type), "REASON", error->message, NULL);
+        run->bare = true;
         write_final(run, g_steal_pointer(&outcome));
         return;
     }
@@ -334,7 +348,7 @@ static void write_final(struct run *run, GError *error)
     task->reason = error ? (err_reason(error) ? err_reason(error) : REASON_FAILED) : 0;
     g_free(task->reason_text);
     task->reason_text = g_strdup(error ? error->message : "");
-    if (run->kind->record)
+    if (run->kind->record && !run->bare)
         run->kind->record(run, task, error, commit);
     commit_put_task(commit, task, NULL);
     *final = (struct final_commit){ .app = app, .task_id = run->task_id, .error = error };

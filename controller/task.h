@@ -22,6 +22,7 @@ struct run {
     const struct task_kind *kind;
     void *data; /* the kind's own; freed by kind->free_data */
     bool finishing;
+    bool bare;      /* the final commit holds the task only: its outcome could not be stored */
     unsigned tries; /* of the final commit */
 };
 
