@@ -102,32 +102,6 @@ void on_host_add(struct call *call)
     submit_job(call, commit, task, true);
 }
 
-void on_host_update(struct call *call)
-{
-    Host *host = call->op->host;
-    const Host *current;
-    Commit *commit;
-    g_autoptr(GError) error = NULL;
-
-    inventory_publish(call->app->inv);
-    current = call_host(call, host->id, &error);
-    if (!current ||
-        !call_is_current(host->generation, current->generation, current->name, &error) ||
-        !check_address(call, host, &error)) {
-        call_fail(call, error);
-        return;
-    }
-    commit = commit_new(&call->app->committer);
-    commit_put_host(commit, host_ref(host));
-    submit_job(
-        call, commit,
-        call_finished_task(call, commit, TASK_MODIFY_HOST, OBJECT_HOST, host->name, &host->id),
-        false);
-}
-
-/* ---- leave ------------------------------------------------------------------------------------
- */
-
 static bool check_no_vms(const struct call *call, const Host *host, GError **error)
 {
     const Snapshot *snap = inventory_peek(call->app->inv);
@@ -143,6 +117,39 @@ static bool check_no_vms(const struct call *call, const Host *host, GError **err
     }
     return true;
 }
+
+/* VMs stay in their cluster: a host that carries some cannot leave it. */
+static bool check_move(const struct call *call, const Host *host, const Host *current,
+                       GError **error)
+{
+    return host->cluster_id == current->cluster_id || check_no_vms(call, current, error);
+}
+
+void on_host_update(struct call *call)
+{
+    Host *host = call->op->host;
+    const Host *current;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    current = call_host(call, host->id, &error);
+    if (!current ||
+        !call_is_current(host->generation, current->generation, current->name, &error) ||
+        !check_address(call, host, &error) || !check_move(call, host, current, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    commit = commit_new(&call->app->committer);
+    commit_put_host(commit, host_ref(host));
+    submit_job(
+        call, commit,
+        call_finished_task(call, commit, TASK_MODIFY_HOST, OBJECT_HOST, host->name, &host->id),
+        false);
+}
+
+/* ---- leave ------------------------------------------------------------------------------------
+ */
 
 void on_host_delete(struct call *call)
 {
