@@ -1,2 +1,3 @@
 # docs/automake.mk - what is installed for people to read.
-dist_doc_DATA = README LICENSE docs/configuration.md
+dist_doc_DATA = README LICENSE docs/architecture.md docs/configuration.md docs/contributing.md \
+	docs/operations.md
