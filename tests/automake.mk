@@ -284,17 +284,23 @@ tests_fuzz_fuzz_agent_xml_LDFLAGS = $(FUZZ_LINK)
 
 # --- the controller as a whole -------------------------------------------------------------------
 # Real vrmd, PostgreSQL and etcd; hosts are tests/fleet_host: the agent over files.
-COMPONENTS += tests/it_vrmd tests/fleet_host
+COMPONENTS += tests/it_vrmd tests/it_vrmd_work tests/fleet_host
 COMPONENT_CHECKS += tests/it_vrmd.sh
 EXTRA_DIST += tests/it_vrmd.sh
+
+VRMD_LAB = tests/vrmdsys.c tests/vrmdsys.h tests/vrmdlab.c tests/vrmdlab.h tests/restcli.c \
+	tests/restcli.h tests/it_db.c tests/it_db.h tests/testcerts.c tests/testcerts.h \
+	tests/suite.h
+VRMD_LAB_LIBS = $(DB_TEST_LIBS) $(GNUTLS_LIBS)
 
 tests_fleet_host_SOURCES = tests/fleet_host.c tests/hv_fleet.c tests/hv_fleet.h
 tests_fleet_host_LDADD = $(AGENT_LIBS) $(BASE_LIBS)
 tests_it_vrmd_CPPFLAGS = $(tests_test_db_CPPFLAGS)
-tests_it_vrmd_SOURCES = tests/it_vrmd.c tests/vrmdstorm.c tests/vrmdstorm.h tests/vrmdlab.c \
-	tests/vrmdlab.h tests/restcli.c tests/restcli.h tests/it_db.c tests/it_db.h \
-	tests/testcerts.c tests/testcerts.h tests/suite.h
-tests_it_vrmd_LDADD = $(DB_TEST_LIBS) $(GNUTLS_LIBS)
+tests_it_vrmd_SOURCES = tests/it_vrmd.c tests/vrmdstorm.c tests/vrmdstorm.h $(VRMD_LAB)
+tests_it_vrmd_LDADD = $(VRMD_LAB_LIBS)
+tests_it_vrmd_work_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_vrmd_work_SOURCES = tests/it_vrmd_work.c $(VRMD_LAB)
+tests_it_vrmd_work_LDADD = $(VRMD_LAB_LIBS)
 
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh

@@ -155,7 +155,7 @@ static GHashTable *read_all(const HvFleet *hv)
     return all;
 }
 
-/* ---- what the description says ----------------------------------------------------------------
+/* ---- what the name says ----------------------------------------------------------------
  */
 
 static int64_t number_after(const char *text, const char *word)
@@ -170,10 +170,10 @@ static struct domain domain_of(const Vm *vm, int64_t gen)
     struct domain domain = { .state = DOMAIN_RUNNING,
                              .gen = gen,
                              .vm_id = vm->id,
-                             .busy_mhz = number_after(vm->description, "busy="),
-                             .slow_ms = number_after(vm->description, "slow="),
+                             .busy_mhz = number_after(vm->name, "busy="),
+                             .slow_ms = number_after(vm->name, "slow="),
                              .fail = "-" };
-    const char *fail = strstr(vm->description, "fail=");
+    const char *fail = strstr(vm->name, "fail=");
 
     if (fail) {
         fail += strlen("fail=");

@@ -5,7 +5,7 @@
  * on another host is not refused (no real hypervisor would) but written to FLEET/double.  Every
  * change is a line of FLEET/log.  A migration is one rename.
  *
- * The VM's description may say what it does:  "busy=MHZ" load, "slow=MS" time a call takes,
+ * The VM's name may say what it does, word by word:  "busy=MHZ" load, "slow=MS" time a call takes,
  * "fail=CALL" that call fails. */
 #ifndef VRM_TESTS_HV_FLEET_H
 #define VRM_TESTS_HV_FLEET_H

@@ -16,132 +16,10 @@
 #include "base/rng.h"
 #include "tests/it_db.h"
 #include "tests/vrmdstorm.h"
+#include "tests/vrmdsys.h"
 
-#define ACTIVE_MS 30000
 #define TASK_MS   60000
 #define N_CLIENTS 4
-
-/* ---- a system ---------------------------------------------------------------------------------
- */
-
-struct system {
-    VrmdLab *lab;
-    Rest *rest;
-    char *site, *cluster, *cluster_urn;
-};
-
-static json_t *call(struct system *sys, const char *method, const char *path, const char *body,
-                    int want)
-{
-    int status;
-    json_t *json = rest_call(sys->rest, method, path, body, &status);
-    g_autofree char *text = json_dumps(json, JSON_COMPACT);
-
-    ck_assert_msg(status == want, "%s %s: %d %s, want %d", method, path, status, text, want);
-    return json;
-}
-
-static char *call_for(struct system *sys, const char *method, const char *path, const char *body,
-                      const char *field)
-{
-    json_t *json = call(sys, method, path, body, 200);
-    char *text = g_strdup(rest_text(json, field));
-
-    json_decref(json);
-    return text;
-}
-
-/* Waits for a task; its status. */
-static char *await_task(struct system *sys, const char *uri)
-{
-    int64_t until_ms = clock_now_ms() + TASK_MS;
-
-    for (;;) {
-        g_autofree char *word = call_for(sys, "GET", uri, NULL, "status");
-
-        if (g_str_equal(word, "success") || g_str_equal(word, "failed"))
-            return g_steal_pointer(&word);
-        ck_assert_msg(clock_now_ms() < until_ms, "%s is still %s", uri, word);
-        vrmdlab_pause_ms(20);
-    }
-}
-
-static void must_succeed(struct system *sys, const char *method, const char *path, const char *body)
-{
-    g_autofree char *task = call_for(sys, method, path, body, "taskUri");
-    g_autofree char *word = await_task(sys, task);
-    g_autofree char *why = call_for(sys, "GET", task, NULL, "reasonDes");
-
-    ck_assert_msg(g_str_equal(word, "success"), "%s %s: %s: %s", method, path, word, why);
-}
-
-static char *under_site(const struct system *sys, const char *rest)
-{
-    return g_strconcat(sys->site, rest, NULL);
-}
-
-static char *read_site(struct system *sys)
-{
-    json_t *json = call(sys, "GET", "/service/sites", NULL, 200);
-    char *uri = g_strdup(rest_text(json_array_get(json_object_get(json, "sites"), 0), "uri"));
-
-    json_decref(json);
-    return uri;
-}
-
-static void add_host(struct system *sys, unsigned host)
-{
-    g_autofree char *path = under_site(sys, "/hosts");
-    g_autofree char *body =
-        g_strdup_printf("{\"name\":\"cna%u\",\"ip\":\"127.0.0.1\",\"port\":%u,"
-                        "\"clusterUrn\":\"%s\"}",
-                        host, vrmdlab_host_port(sys->lab, host), sys->cluster_urn);
-
-    must_succeed(sys, "POST", path, body);
-}
-
-static struct system begin(unsigned n_vrmd)
-{
-    struct system sys = { .lab = vrmdlab_new(n_vrmd) };
-    g_autofree char *path = NULL;
-    json_t *json;
-
-    for (unsigned n = 0; n < n_vrmd; n++)
-        vrmdlab_start(sys.lab, n);
-    (void)vrmdlab_wait_active(sys.lab, ACTIVE_MS);
-    sys.rest = rest_new(vrmdlab_urls(sys.lab));
-    while (!sys.site || !*sys.site) { /* the first log-in finds the active one */
-        int status;
-
-        json_decref(rest_read(sys.rest, "/service/sites", ACTIVE_MS, &status));
-        g_free(sys.site);
-        sys.site = read_site(&sys);
-    }
-    path = under_site(&sys, "/clusters");
-    json = call(&sys, "POST", path, "{\"name\":\"fleet\"}", 200);
-    sys.cluster = g_strdup(rest_text(json, "uri"));
-    sys.cluster_urn = g_strdup(rest_text(json, "urn"));
-    json_decref(json);
-    for (unsigned i = 0; i < VRMDLAB_HOSTS; i++)
-        add_host(&sys, i);
-    return sys;
-}
-
-/* A controller that is asked to end does so, in good order (and without a leak, under ASan). */
-static void end(struct system *sys, unsigned n_vrmd)
-{
-    for (unsigned n = 0; n < n_vrmd; n++) {
-        int status = vrmdlab_runs(sys->lab, n) ? vrmdlab_stop(sys->lab, n) : -1;
-
-        ck_assert_msg(status == 0, "vrmd%u ended with %d, see %s", n, status,
-                      vrmdlab_dir(sys->lab));
-    }
-    rest_free(sys->rest);
-    vrmdlab_free(sys->lab);
-    g_free(sys->site);
-    g_free(sys->cluster);
-    g_free(sys->cluster_urn);
-}
 
 /* ---- faults -----------------------------------------------------------------------------------
  */
@@ -155,7 +33,7 @@ static void nap(struct rng *rng, uint32_t max_ms)
 static void kill_the_only_one(VrmdLab *lab, struct rng *rng)
 {
     if (rng_below(rng, 4) > 0)
-        (void)vrmdlab_wait_active(lab, ACTIVE_MS);
+        (void)vrmdlab_wait_active(lab, VRMDSYS_ACTIVE_MS);
     nap(rng, rng_below(rng, 3) ? 1500 : 200);
     vrmdlab_kill(lab, 0, rng_below(rng, 10) > 0);
     vrmdlab_start(lab, 0);
@@ -164,7 +42,7 @@ static void kill_the_only_one(VrmdLab *lab, struct rng *rng)
 /* The other one takes over; the dead one comes back as standby. */
 static void kill_the_active(VrmdLab *lab, struct rng *rng)
 {
-    unsigned active = vrmdlab_wait_active(lab, ACTIVE_MS);
+    unsigned active = vrmdlab_wait_active(lab, VRMDSYS_ACTIVE_MS);
 
     nap(rng, 1500);
     vrmdlab_kill(lab, active, rng_below(rng, 5) > 0);
@@ -175,7 +53,7 @@ static void kill_the_active(VrmdLab *lab, struct rng *rng)
 /* It stands still, another one leads, it goes on and believes it leads. */
 static void freeze_the_active(VrmdLab *lab, struct rng *rng)
 {
-    unsigned active = vrmdlab_wait_active(lab, ACTIVE_MS);
+    unsigned active = vrmdlab_wait_active(lab, VRMDSYS_ACTIVE_MS);
 
     nap(rng, 500);
     vrmdlab_signal(lab, active, SIGSTOP);
@@ -187,7 +65,7 @@ static void freeze_the_active(VrmdLab *lab, struct rng *rng)
 
 static void kill_postgres(VrmdLab *lab, struct rng *rng)
 {
-    (void)vrmdlab_wait_active(lab, ACTIVE_MS);
+    (void)vrmdlab_wait_active(lab, VRMDSYS_ACTIVE_MS);
     nap(rng, 1200);
     services("kill");
     nap(rng, 300);
@@ -257,7 +135,7 @@ START_TEST(writes_and_tasks_survive)
     const struct storm_row *row = &storms[_i];
     uint64_t seed = seed_of(_i);
     int64_t longer_ms = number_of_env("VRM_STORM_MS", 0), begun_ms = clock_now_ms();
-    struct system sys;
+    struct vrmdsys sys;
     struct rng rng;
     g_autofree char *troubles = NULL, *summary = NULL;
     unsigned n_faults = 0;
@@ -265,7 +143,7 @@ START_TEST(writes_and_tasks_survive)
 
     if (number_of_env("VRM_STORM_ONLY", _i) != _i)
         return;
-    sys = begin(row->n_vrmd);
+    sys = vrmdsys_begin(row->n_vrmd);
     rng_seed(&rng, seed);
     storm = storm_begin(sys.lab, sys.site, sys.cluster_urn, seed, N_CLIENTS);
     while (n_faults < row->n_faults || clock_now_ms() - begun_ms < longer_ms) {
@@ -281,7 +159,7 @@ START_TEST(writes_and_tasks_survive)
     ck_assert_msg(*troubles == '\0', "%s, seed %" PRIu64 ", logs in %s:\n%s", row->name, seed,
                   vrmdlab_dir(sys.lab), troubles);
     storm_free(storm);
-    end(&sys, row->n_vrmd);
+    vrmdsys_end(&sys);
 }
 END_TEST
 

@@ -274,17 +274,21 @@ static enum rest_outcome count(struct client *client, int status)
     return outcome;
 }
 
-static char *make_description(struct client *client)
+static char *make_name(struct client *client)
 {
     static const char *const failing[] = {
         "start", "stop", "destroy", "migrate", "pause", "reboot"
     };
     uint32_t slow = rng_below(&client->rng, 60);
+    bool fails = rng_below(&client->rng, 6) == 0;
 
-    if (rng_below(&client->rng, 6) > 0)
-        return g_strdup_printf("n=%u slow=%u", client->n_names++, slow);
-    return g_strdup_printf("n=%u slow=%u fail=%s", client->n_names++, slow,
-                           failing[rng_below(&client->rng, G_N_ELEMENTS(failing))]);
+    return g_strdup_printf("vm-%u-%u slow=%u fail=%s", client->number, client->n_names++, slow,
+                           fails ? failing[rng_below(&client->rng, G_N_ELEMENTS(failing))] : "-");
+}
+
+static char *make_description(struct client *client)
+{
+    return g_strdup_printf("number %u", client->n_names++);
 }
 
 static void await_creation(struct client *client, struct vm *vm, const json_t *answer, bool boot)
@@ -314,9 +318,9 @@ static void create_vm(struct client *client, struct vm *vm)
     json_t *json;
     int status;
 
-    vm->name = g_strdup_printf("vm-%u-%u", client->number, client->n_names++);
+    vm->name = make_name(client);
     vm->description = make_description(client);
-    boot = rng_below(&client->rng, 3) > 0 && !strstr(vm->description, "fail=start");
+    boot = rng_below(&client->rng, 3) > 0 && !strstr(vm->name, "fail=start");
     body = g_strdup_printf("{\"name\":\"%s\",\"description\":\"%s\",\"location\":\"%s\","
                            "\"autoBoot\":%s,\"osOptions\":{\"osType\":\"Linux\"},"
                            "\"vmConfig\":{\"cpu\":{\"quantity\":1},"

@@ -1,0 +1,336 @@
+/* it_vrmd_work.c - the real vrmd at work: the life of a VM, a drain, a plan of DRS; the last two
+ * also while the controller is killed. */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "tests/it_db.h"
+#include "tests/vrmdsys.h"
+
+#define N_BUSY     6
+#define N_KILLS    6
+#define BALANCE_MS 40000
+
+/* ---- VMs --------------------------------------------------------------------------------------
+ */
+
+static char *host_urn(struct vrmdsys *sys, unsigned host)
+{
+    g_autofree char *path = vrmdsys_path(sys, "/hosts");
+    g_autofree char *name = g_strdup_printf("cna%u", host);
+    json_t *json = vrmdsys_call(sys, "GET", path, NULL, 200);
+    const json_t *item;
+    char *urn = NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(json, "hosts"), i, item)
+    {
+        if (g_str_equal(rest_text(item, "name"), name))
+            urn = g_strdup(rest_text(item, "urn"));
+    }
+    json_decref(json);
+    ck_assert_msg(urn != NULL, "no host %s", name);
+    return urn;
+}
+
+static char *uri_of(const char *urn)
+{
+    g_auto(GStrv) parts = g_strsplit(urn + strlen("urn"), ":", -1);
+    g_autofree char *path = g_strjoinv("/", parts);
+
+    return g_strconcat("/service", path, NULL);
+}
+
+/* Made and started on the host; its uri. */
+static char *make_vm(struct vrmdsys *sys, const char *name, unsigned host, const char *disks)
+{
+    g_autofree char *path = vrmdsys_path(sys, "/vms");
+    g_autofree char *urn = host_urn(sys, host);
+    g_autofree char *body =
+        g_strdup_printf("{\"name\":\"%s\",\"location\":\"%s\","
+                        "\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},"
+                        "\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":128},"
+                        "\"disks\":[%s]}}",
+                        name, urn, disks);
+    json_t *json = vrmdsys_call(sys, "POST", path, body, 200);
+    char *uri = g_strdup(rest_text(json, "uri"));
+    g_autofree char *status = vrmdsys_await(sys, rest_text(json, "taskUri"));
+    g_autofree char *start = g_strconcat(uri, "/action/start", NULL);
+    g_autofree char *where = g_strdup_printf("{\"location\":\"%s\"}", urn);
+
+    ck_assert_str_eq(status, "success");
+    vrmdsys_task(sys, "POST", start, where);
+    json_decref(json);
+    return uri;
+}
+
+static void act(struct vrmdsys *sys, const char *vm, const char *verb, const char *body)
+{
+    g_autofree char *path = g_strdup_printf("%s/action/%s", vm, verb);
+
+    vrmdsys_task(sys, "POST", path, body);
+}
+
+static void refuse(struct vrmdsys *sys, const char *method, const char *path, const char *body,
+                   const char *part)
+{
+    json_t *json = vrmdsys_call(sys, method, path, body, 400);
+
+    ck_assert_msg(strstr(rest_text(json, "errorDes"), part) != NULL, "%s %s: \"%s\" not in: %s",
+                  method, path, part, rest_text(json, "errorDes"));
+    json_decref(json);
+}
+
+static void refuse_act(struct vrmdsys *sys, const char *vm, const char *verb, const char *body,
+                       const char *part)
+{
+    g_autofree char *path = g_strdup_printf("%s/action/%s", vm, verb);
+
+    refuse(sys, "POST", path, body, part);
+}
+
+static void must_be(struct vrmdsys *sys, const char *vm, const char *field, const char *want)
+{
+    g_autofree char *found = vrmdsys_text(sys, "GET", vm, NULL, field);
+
+    ck_assert_msg(g_str_equal(found, want), "%s: %s is %s, want %s", vm, field, found, want);
+}
+
+/* On how many domains of the fleet "cnaN UUID" holds. */
+static unsigned count_on(struct vrmdsys *sys, const char *host)
+{
+    g_autofree char *fleet = vrmdlab_fleet(sys->lab);
+    g_auto(GStrv) lines = g_strsplit(fleet, "\n", -1);
+    unsigned n = 0;
+
+    for (size_t i = 0; lines[i]; i++)
+        n += g_str_has_prefix(lines[i], host);
+    return n;
+}
+
+static void must_say(struct vrmdsys *sys, const char *sql, const char *want)
+{
+    g_autofree char *found = scratch_sql(vrmdlab_conninfo(sys->lab), sql);
+
+    ck_assert_msg(g_str_equal(found, want), "%s: %s, want %s", sql, found, want);
+}
+
+/* ---- a life -----------------------------------------------------------------------------------
+ */
+
+static char *add_datastore(struct vrmdsys *sys, const char *dir)
+{
+    g_autofree char *path = vrmdsys_path(sys, "/datastores");
+    g_autofree char *body = g_strdup_printf(
+        "{\"name\":\"nas\",\"storageType\":\"NAS\",\"path\":\"%s\",\"capacityGB\":10}", dir);
+
+    return vrmdsys_text(sys, "POST", path, body, "urn");
+}
+
+static void check_refusals(struct vrmdsys *sys, const char *vm)
+{
+    g_autofree char *here = host_urn(sys, 1);
+    g_autofree char *here_uri = uri_of(here);
+    g_autofree char *same = g_strdup_printf("{\"location\":\"%s\"}", here);
+
+    refuse_act(sys, vm, "start", NULL, "running");
+    refuse_act(sys, vm, "resume", NULL, "running");
+    refuse_act(sys, vm, "migrate", same, "cna1");
+    refuse_act(sys, vm, "migrate", "{\"location\":\"urn:sites:X:hosts:1\"}", "location");
+    refuse(sys, "DELETE", vm, NULL, "running");
+    refuse(sys, "DELETE", here_uri, NULL, "VM a is on host cna1");
+    refuse(sys, "PUT", vm, "{\"memory\":{\"quantityMB\":256}}", "running");
+    refuse(sys, "DELETE", sys->cluster, NULL, "");
+}
+
+START_TEST(a_vm_lives_moves_and_goes_with_its_files)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *store = g_build_filename(vrmdlab_dir(sys.lab), "store", NULL);
+    g_autofree char *image = g_build_filename(store, "a.img", NULL);
+    g_autofree char *urn = NULL, *disks = NULL, *vm = NULL, *target = NULL, *body = NULL;
+
+    ck_assert_int_eq(g_mkdir(store, 0700), 0);
+    urn = add_datastore(&sys, store);
+    disks = g_strdup_printf("{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"%s\","
+                            "\"volumeUrl\":\"a.img\",\"isThin\":true}",
+                            urn);
+    vm = make_vm(&sys, "a", 0, disks);
+    ck_assert_msg(g_file_test(image, G_FILE_TEST_EXISTS), "%s was not made", image);
+    must_be(&sys, vm, "status", "running");
+    act(&sys, vm, "pause", NULL);
+    must_be(&sys, vm, "status", "pause");
+    act(&sys, vm, "resume", NULL);
+    act(&sys, vm, "reboot", "{\"mode\":\"force\"}");
+    must_be(&sys, vm, "status", "running");
+    target = host_urn(&sys, 1);
+    body = g_strdup_printf("{\"location\":\"%s\"}", target);
+    act(&sys, vm, "migrate", body);
+    must_be(&sys, vm, "hostName", "cna1");
+    ck_assert_uint_eq(count_on(&sys, "cna1"), 1);
+    check_refusals(&sys, vm);
+    act(&sys, vm, "stop", "{\"mode\":\"safe\"}");
+    must_be(&sys, vm, "status", "stopped");
+    refuse_act(&sys, vm, "stop", "{\"mode\":\"safe\"}", "stopped");
+    ck_assert_uint_eq(count_on(&sys, "cna"), 0);
+    vrmdsys_task(&sys, "DELETE", vm, NULL);
+    ck_assert_msg(!g_file_test(image, G_FILE_TEST_EXISTS), "%s was left", image);
+    json_decref(vrmdsys_call(&sys, "GET", vm, NULL, 400));
+    vrmdsys_end(&sys);
+}
+END_TEST
+
+/* ---- while it is killed -----------------------------------------------------------------------
+ */
+
+static void make_busy_vms(struct vrmdsys *sys)
+{
+    for (unsigned i = 0; i < N_BUSY; i++) {
+        g_autofree char *name = g_strdup_printf("%u busy=2300 slow=150", i);
+
+        g_free(make_vm(sys, name, 0, ""));
+    }
+    ck_assert_uint_eq(count_on(sys, "cna0"), N_BUSY);
+}
+
+static void kill_some(struct vrmdsys *sys, unsigned n)
+{
+    struct rng rng;
+    uint64_t seed;
+
+    rng_secret(&seed, sizeof(seed));
+    rng_seed(&rng, seed);
+    for (unsigned i = 0; i < n; i++) {
+        (void)vrmdlab_wait_active(sys->lab, VRMDSYS_ACTIVE_MS);
+        vrmdlab_pause_ms(rng_below(&rng, 700) + 1);
+        vrmdlab_kill(sys->lab, 0, true);
+        vrmdlab_start(sys->lab, 0);
+    }
+    (void)vrmdlab_wait_active(sys->lab, VRMDSYS_ACTIVE_MS);
+}
+
+START_TEST(a_drain_goes_on_under_the_next_controller)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *urn = host_urn(&sys, 0);
+    g_autofree char *uri = uri_of(urn);
+    g_autofree char *enter = g_strconcat(uri, "/action/enterMaintenanceMode", NULL);
+    g_autofree char *leave = g_strconcat(uri, "/action/exitMaintenanceMode", NULL);
+    g_autofree char *drain = g_strconcat(uri, "/action/MigrateAllVms", NULL);
+    g_autofree char *task = NULL, *status = NULL;
+
+    make_busy_vms(&sys);
+    refuse(&sys, "POST", drain, NULL, "maintenance");
+    json_decref(vrmdsys_call(&sys, "POST", enter, NULL, 200));
+    refuse(&sys, "POST", enter, NULL, "already in maintenance");
+    task = vrmdsys_text(&sys, "POST", drain, NULL, "taskUri");
+    refuse(&sys, "POST", drain, NULL, "being emptied already");
+    kill_some(&sys, N_KILLS);
+    status = vrmdsys_await(&sys, task);
+    ck_assert_str_eq(status, "success");
+    ck_assert_uint_eq(count_on(&sys, "cna0"), 0);
+    ck_assert_uint_eq(count_on(&sys, "cna"), N_BUSY);
+    must_say(&sys, "SELECT count(*) FROM event WHERE name = 'HostDrained'", "1");
+    must_say(&sys, "SELECT count(*) FROM task WHERE status NOT IN ('success', 'failed')", "0");
+    json_decref(vrmdsys_call(&sys, "POST", leave, NULL, 200));
+    vrmdsys_end(&sys);
+}
+END_TEST
+
+static bool is_balanced(struct vrmdsys *sys)
+{
+    return count_on(sys, "cna0") == N_BUSY / 3 && count_on(sys, "cna1") == N_BUSY / 3 &&
+           count_on(sys, "cna2") == N_BUSY / 3;
+}
+
+static bool is_quiet(struct vrmdsys *sys)
+{
+    g_autofree char *n =
+        scratch_sql(vrmdlab_conninfo(sys->lab),
+                    "SELECT count(*) FROM task WHERE status NOT IN ('success', 'failed')");
+
+    return g_str_equal(n, "0");
+}
+
+static void wait_balanced(struct vrmdsys *sys)
+{
+    int64_t until_ms = clock_now_ms() + BALANCE_MS;
+
+    while (!is_balanced(sys) || !is_quiet(sys)) {
+        g_autofree char *fleet = vrmdlab_fleet(sys->lab);
+
+        ck_assert_msg(clock_now_ms() < until_ms, "no balance, see %s:\n%s", vrmdlab_dir(sys->lab),
+                      fleet);
+        vrmdlab_pause_ms(200);
+    }
+}
+
+/* What is said about moves is what happened to them. */
+static void check_recommendations(struct vrmdsys *sys)
+{
+    must_say(sys, "SELECT count(*) FROM recommendation WHERE state = 'applying'", "0");
+    must_say(sys,
+             "SELECT count(*) FROM recommendation r JOIN task t ON t.id = r.task_id WHERE"
+             " t.type = 'MigrateVmTask' AND (r.state = 'done') <> (t.status = 'success')",
+             "0");
+    must_say(sys,
+             "SELECT count(*) FROM task p WHERE p.type = 'ApplyDrsRecommendationTask' AND"
+             " p.status = 'success' AND EXISTS (SELECT FROM task c WHERE c.parent_id = p.id"
+             " AND c.status = 'failed')",
+             "0");
+    must_say(sys,
+             "SELECT count(*) FROM task p WHERE p.type = 'ApplyDrsRecommendationTask' AND 1 <>"
+             " (SELECT count(*) FROM event WHERE task_id = p.id AND name = 'DrsPlanDone')",
+             "0");
+}
+
+START_TEST(a_plan_is_carried_out_by_hand)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *plan = g_strconcat(sys.cluster, "/drsBalance/action/refresh", NULL);
+    g_autofree char *apply = g_strconcat(sys.cluster, "/drsrecommendations/action/apply", NULL);
+    g_autofree char *list = g_strconcat(sys.cluster, "/drsrecommendations", NULL);
+    int64_t until_ms = clock_now_ms() + BALANCE_MS;
+    json_int_t n = 0;
+
+    make_busy_vms(&sys);
+    refuse(&sys, "POST", apply, "{}", "no open recommendation");
+    while (n == 0) { /* until there are samples enough */
+        json_t *json;
+
+        json_decref(vrmdsys_call(&sys, "POST", plan, NULL, 200));
+        json = vrmdsys_call(&sys, "GET", list, NULL, 200);
+        n = json_integer_value(json_object_get(json, "total"));
+        json_decref(json);
+        ck_assert(clock_now_ms() < until_ms);
+        vrmdlab_pause_ms(200);
+    }
+    ck_assert_uint_eq(count_on(&sys, "cna0"), N_BUSY);
+    vrmdsys_task(&sys, "POST", apply, "{}");
+    wait_balanced(&sys);
+    check_recommendations(&sys);
+    vrmdsys_end(&sys);
+}
+END_TEST
+
+START_TEST(automatic_balance_goes_on_under_the_next_controller)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+
+    make_busy_vms(&sys);
+    json_decref(vrmdsys_call(&sys, "PUT", sys.cluster,
+                             "{\"isEnableDrs\":true,\"drsSetting\":{\"drsLevel\":3}}", 200));
+    kill_some(&sys, N_KILLS);
+    wait_balanced(&sys);
+    check_recommendations(&sys);
+    vrmdsys_end(&sys);
+}
+END_TEST
+
+SUITE_MAIN("it_vrmd_work", SUITE_TEST(a_vm_lives_moves_and_goes_with_its_files),
+           SUITE_TEST(a_drain_goes_on_under_the_next_controller),
+           SUITE_TEST(a_plan_is_carried_out_by_hand),
+           SUITE_TEST(automatic_balance_goes_on_under_the_next_controller))

@@ -1,0 +1,127 @@
+/* vrmdsys.c - see vrmdsys.h. */
+#include "config.h"
+
+#include "tests/vrmdsys.h"
+
+#include "base/clock.h"
+#include "tests/suite.h"
+
+#define TASK_MS 60000
+
+/* ---- a system ---------------------------------------------------------------------------------
+ */
+
+json_t *vrmdsys_call(struct vrmdsys *sys, const char *method, const char *path, const char *body,
+                     int want)
+{
+    bool reads = g_str_equal(method, "GET");
+    int status;
+    json_t *json = reads ? rest_read(sys->rest, path, VRMDSYS_ACTIVE_MS, &status)
+                         : rest_call(sys->rest, method, path, body, &status);
+    g_autofree char *text = json_dumps(json, JSON_COMPACT);
+
+    ck_assert_msg(status == want, "%s %s: %d %s, want %d", method, path, status, text, want);
+    return json;
+}
+
+char *vrmdsys_text(struct vrmdsys *sys, const char *method, const char *path, const char *body,
+                   const char *field)
+{
+    json_t *json = vrmdsys_call(sys, method, path, body, 200);
+    char *text = g_strdup(rest_text(json, field));
+
+    json_decref(json);
+    return text;
+}
+
+/* Waits for a task; its status. */
+char *vrmdsys_await(struct vrmdsys *sys, const char *uri)
+{
+    int64_t until_ms = clock_now_ms() + TASK_MS;
+
+    for (;;) {
+        g_autofree char *word = vrmdsys_text(sys, "GET", uri, NULL, "status");
+
+        if (g_str_equal(word, "success") || g_str_equal(word, "failed"))
+            return g_steal_pointer(&word);
+        ck_assert_msg(clock_now_ms() < until_ms, "%s is still %s", uri, word);
+        vrmdlab_pause_ms(20);
+    }
+}
+
+void vrmdsys_task(struct vrmdsys *sys, const char *method, const char *path, const char *body)
+{
+    g_autofree char *task = vrmdsys_text(sys, method, path, body, "taskUri");
+    g_autofree char *word = vrmdsys_await(sys, task);
+    g_autofree char *why = vrmdsys_text(sys, "GET", task, NULL, "reasonDes");
+
+    ck_assert_msg(g_str_equal(word, "success"), "%s %s: %s: %s", method, path, word, why);
+}
+
+char *vrmdsys_path(const struct vrmdsys *sys, const char *rest)
+{
+    return g_strconcat(sys->site, rest, NULL);
+}
+
+static char *read_site(struct vrmdsys *sys)
+{
+    json_t *json = vrmdsys_call(sys, "GET", "/service/sites", NULL, 200);
+    char *uri = g_strdup(rest_text(json_array_get(json_object_get(json, "sites"), 0), "uri"));
+
+    json_decref(json);
+    return uri;
+}
+
+static void add_host(struct vrmdsys *sys, unsigned host)
+{
+    g_autofree char *path = vrmdsys_path(sys, "/hosts");
+    g_autofree char *body =
+        g_strdup_printf("{\"name\":\"cna%u\",\"ip\":\"127.0.0.1\",\"port\":%u,"
+                        "\"clusterUrn\":\"%s\"}",
+                        host, vrmdlab_host_port(sys->lab, host), sys->cluster_urn);
+
+    vrmdsys_task(sys, "POST", path, body);
+}
+
+struct vrmdsys vrmdsys_begin(unsigned n_vrmd)
+{
+    struct vrmdsys sys = { .lab = vrmdlab_new(n_vrmd), .n_vrmd = n_vrmd };
+    g_autofree char *path = NULL;
+    json_t *json;
+
+    for (unsigned n = 0; n < n_vrmd; n++)
+        vrmdlab_start(sys.lab, n);
+    (void)vrmdlab_wait_active(sys.lab, VRMDSYS_ACTIVE_MS);
+    sys.rest = rest_new(vrmdlab_urls(sys.lab));
+    while (!sys.site || !*sys.site) { /* the first log-in finds the active one */
+        int status;
+
+        json_decref(rest_read(sys.rest, "/service/sites", VRMDSYS_ACTIVE_MS, &status));
+        g_free(sys.site);
+        sys.site = read_site(&sys);
+    }
+    path = vrmdsys_path(&sys, "/clusters");
+    json = vrmdsys_call(&sys, "POST", path, "{\"name\":\"fleet\"}", 200);
+    sys.cluster = g_strdup(rest_text(json, "uri"));
+    sys.cluster_urn = g_strdup(rest_text(json, "urn"));
+    json_decref(json);
+    for (unsigned i = 0; i < VRMDLAB_HOSTS; i++)
+        add_host(&sys, i);
+    return sys;
+}
+
+/* A controller that is asked to end does so, in good order (and without a leak, under ASan). */
+void vrmdsys_end(struct vrmdsys *sys)
+{
+    for (unsigned n = 0; n < sys->n_vrmd; n++) {
+        int status = vrmdlab_runs(sys->lab, n) ? vrmdlab_stop(sys->lab, n) : -1;
+
+        ck_assert_msg(status == 0, "vrmd%u ended with %d, see %s", n, status,
+                      vrmdlab_dir(sys->lab));
+    }
+    rest_free(sys->rest);
+    vrmdlab_free(sys->lab);
+    g_free(sys->site);
+    g_free(sys->cluster);
+    g_free(sys->cluster_urn);
+}
