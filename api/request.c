@@ -271,6 +271,21 @@ static bool check_database(const struct request *req, const struct op *op, GErro
                   error);
 }
 
+/* A preview that we cannot give must not become the deed itself. */
+static bool check_dry_run(const struct request *req, const struct op *op, GError **error)
+{
+    bool dry_run = false;
+
+    if (!target_bool(&req->target, "dryRun", &dry_run, error))
+        return false;
+    if (!dry_run || !op_kind_mutates(op->kind))
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, "dryRun",
+                   "dryRun = true: this call has no preview; nothing was done, leave dryRun out to "
+                   "do it");
+    return false;
+}
+
 static bool prepare(struct request *req, GError **error)
 {
     request_refresh(req);
@@ -289,7 +304,7 @@ static bool build(struct request *req, GError **error)
     }
     if (!op)
         return true;
-    if (!check_database(req, op, error))
+    if (!check_dry_run(req, op, error) || !check_database(req, op, error))
         return false;
     req->op_kind = op->kind;
     req->op = g_steal_pointer(&op);

@@ -46,6 +46,24 @@ START_TEST(a_login_gives_a_token_that_works_until_log_out)
 }
 END_TEST
 
+START_TEST(a_dry_run_does_nothing)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    g_autofree char *token = NULL;
+
+    fake_init(&fake);
+    token = fake_token(&fake, "administrator");
+    reply =
+        fake_call(&fake, "POST", "/service/sites/43BC08E8/vms/i-00000035/action/stop?dryRun=true",
+                  token, NULL, "{}");
+    ck_assert_int_eq(reply.status, 400);
+    ck_assert_ptr_nonnull(strstr(reply.text, "\"field\":\"dryRun\""));
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 START_TEST(a_bearer_token_works_as_well)
 {
     struct fake fake;
@@ -397,7 +415,7 @@ START_TEST(a_new_password_ends_the_users_other_sessions)
 END_TEST
 
 SUITE_MAIN("api_request", SUITE_TEST(a_login_gives_a_token_that_works_until_log_out),
-           SUITE_TEST(a_bearer_token_works_as_well),
+           SUITE_TEST(a_dry_run_does_nothing), SUITE_TEST(a_bearer_token_works_as_well),
            SUITE_LOOP(a_refused_login_has_status_400_and_its_number, refused),
            SUITE_TEST(an_endless_login_name_is_refused_before_the_controller_sees_it),
            SUITE_TEST(a_lost_race_is_run_again_on_the_newer_object),
