@@ -249,14 +249,23 @@ need()
     [[ $(id -u) == 0 ]] || { echo "must be root"; return 1; }
 }
 
+# The logs of a failure are kept.
+KEEP_LOGS=1
+clean_up()
+{
+    cluster_down
+    ((KEEP_LOGS)) || rm -rf "$WORK"
+}
+
 main()
 {
     local name passed=0 failed=0 cases=("$@")
     (($# > 0)) || read -ra cases <<<"${CASES//$'\n'/ }"
     need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
+    mkdir -p "$WORK"
     cluster_down
     rm -rf "$WORK"
-    trap 'cluster_down' EXIT
+    trap clean_up EXIT
     if ! { cluster_up 3 && new_vm a cna1 && new_vm c cna1 5; }; then
         echo "0 passed, 1 failed"
         exit 1
@@ -271,6 +280,7 @@ main()
         fi
     done
     echo "$passed passed, $failed failed"
+    KEEP_LOGS=$failed
     ((failed == 0))
 }
 
