@@ -209,7 +209,7 @@ drs_show_next_steps()
   T=\$(\$C -X POST -D - -o /dev/null -H 'X-Auth-User: admin' -H "X-Auth-Key: \$(cat $state/admin.password)" $DEMO_URL/service/session | sed -n 's/\\r\$//; /^x-auth-token:/Ip')
   \$C -H "\$T" "$DEMO_URL$SITE/vms?detail=0" | jq -r '.vms[] | .name + " " + .status + " " + .hostName'
   \$C -H "\$T" $DEMO_URL$CLUSTER/drsBalance | jq
-  $DEMO_TOP/deploy/lab busy idle1 40     # more load, on whichever host it is
+  VRM_LAB=$VRM_LAB VRM_LAB_DIR=$VRM_LAB_DIR $DEMO_TOP/deploy/lab busy idle1 40   # more load
   deploy/demo --down                     # ends it all
 END_OF_TEXT
 }
