@@ -72,7 +72,7 @@ case_drain()
 # A VM that dirties memory fast enough that its migration takes some seconds.
 slow_migration()
 {
-    lab busy "$1" 5 60 >/dev/null
+    lab busy "$1" 5 40 >/dev/null
     sleep 3
     migrate "$1" "$2"
 }

@@ -2,6 +2,7 @@
 #ifndef VRM_TESTS_TEMPDIR_H
 #define VRM_TESTS_TEMPDIR_H
 
+#include <ftw.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 
@@ -15,20 +16,18 @@ G_GNUC_UNUSED static inline char *tempdir_new(void)
     return dir;
 }
 
-/* Removes the folder and what stands directly in it; frees the name. */
+static inline int tempdir_remove_one(const char *path, const struct stat *info, int type,
+                                     struct FTW *walk)
+{
+    (void)info, (void)type, (void)walk;
+    (void)g_remove(path);
+    return 0;
+}
+
+/* Removes the folder with everything in it; frees the name. */
 G_GNUC_UNUSED static inline void tempdir_free(char *dir)
 {
-    GDir *open = g_dir_open(dir, 0, NULL);
-    const char *name;
-
-    while (open && (name = g_dir_read_name(open))) {
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-
-        g_remove(path);
-    }
-    if (open)
-        g_dir_close(open);
-    g_rmdir(dir);
+    (void)nftw(dir, tempdir_remove_one, 16, FTW_DEPTH | FTW_PHYS);
     g_free(dir);
 }
 

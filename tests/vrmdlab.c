@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "tests/it_db.h"
+#include "tests/tempdir.h"
 #include "tests/testcerts.h"
 
 #define MAX_VRMD      2
@@ -379,22 +380,6 @@ VrmdLab *vrmdlab_new(unsigned n_vrmd)
     return lab;
 }
 
-static void remove_folder(const char *dir)
-{
-    g_autoptr(GDir) open = g_dir_open(dir, 0, NULL);
-    const char *name;
-
-    while (open && (name = g_dir_read_name(open))) {
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-
-        if (g_file_test(path, G_FILE_TEST_IS_DIR))
-            remove_folder(path);
-        else
-            (void)g_unlink(path);
-    }
-    (void)g_rmdir(dir);
-}
-
 void vrmdlab_free(VrmdLab *lab)
 {
     for (unsigned n = 0; n < lab->n_vrmd; n++) {
@@ -403,11 +388,12 @@ void vrmdlab_free(VrmdLab *lab)
     }
     for (unsigned i = 0; i < VRMDLAB_HOSTS; i++)
         kill_process(&lab->hosts[i]);
-    if (!g_getenv("VRM_KEEP"))
-        remove_folder(lab->dir);
+    if (g_getenv("VRM_KEEP"))
+        g_free(lab->dir);
+    else
+        tempdir_free(lab->dir);
     testcerts_clear(&lab->certs);
     rest_free(lab->rest);
-    g_free(lab->dir);
     g_free(lab->conninfo);
     g_free(lab->prefix);
     g_free(lab);

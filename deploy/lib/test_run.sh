@@ -76,7 +76,7 @@ run_report() # STEP STATUS SECONDS
     (($2 != 124 && $2 != 137)) || text=", ended after its limit of $ROW_LIMIT s"
     printf 'FAILED  %-11s %4d s  %s: %d passed, %d failed (status %d%s); the end of %s:\n' \
         "$1" "$3" "$ROW_WHAT" "$RUN_PASSED" "$RUN_FAILED" "$2" "$text" "$log"
-    grep -E '^(FAIL|ERROR):? ' "$log" | sort -u | head -n 20 | sed 's/^/        /' || true
+    grep -E '^(FAIL|ERROR):? |^[0-9:]{8}  FAILED' "$log" | sort -u | head -n 20 | sed 's/^/        /' || true
     tail -n 15 "$log" | sed 's/^/        /'
 }
 

@@ -58,6 +58,7 @@ min_samples = 3
 cooldown_s = 5
 [migration]
 timeout_s = ${MIGRATION_TIMEOUT_S:-60}
+bandwidth_mib = 32
 CONF
 }
 
