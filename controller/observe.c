@@ -441,6 +441,7 @@ bool observe_hello(int64_t host_id, const struct agent_hello *hello, void *data,
         return false;
     set_text(&host->agent_version, hello->agent_version);
     set_text(&host->boot_id, hello->boot_id);
+    set_text(&host->migrate_address, hello->migrate_address);
     host->seen_mono_ms = clock_now_ms();
     put_host(app->observe, host_ref(host));
     g_clear_pointer(&host, host_unref);

@@ -35,5 +35,6 @@ void runtime_keep_host(Host *host, const Host *current)
     host->load = current->load;
     replace(&host->agent_version, current->agent_version);
     replace(&host->boot_id, current->boot_id);
+    replace(&host->migrate_address, current->migrate_address);
     replace(&host->trouble, current->trouble);
 }

@@ -60,7 +60,7 @@ static bool fill_migration(const struct app *app, const Task *task, struct migra
     }
     *ret_args = (struct migrate_args){
         .target_name = g_strdup(target->name),
-        .target_address = g_strdup(target->ip),
+        .target_address = g_strdup(*target->migrate_address ? target->migrate_address : target->ip),
         .bandwidth_mib = app->settings->migration_bandwidth_mib,
         .auto_converge = app->settings->migration_auto_converge,
         .timeout_ms = app->settings->migration_timeout_s * SECOND_MS,

@@ -175,11 +175,14 @@ OBJECT_DEFINE(Cluster, cluster);
 /* ---- host ---------------------------------------------------------------------------------- */
 
 static const size_t host_strings[] = {
-    offsetof(Host, name),      offsetof(Host, description),   offsetof(Host, ip),
-    offsetof(Host, bmc_ip),    offsetof(Host, bmc_user),      offsetof(Host, bmc_password),
-    offsetof(Host, real_name), offsetof(Host, uuid),          offsetof(Host, vendor),
-    offsetof(Host, model),     offsetof(Host, cpu_model),     offsetof(Host, hypervisor),
-    offsetof(Host, boot_id),   offsetof(Host, agent_version), offsetof(Host, trouble),
+    offsetof(Host, name),      offsetof(Host, description),
+    offsetof(Host, ip),        offsetof(Host, bmc_ip),
+    offsetof(Host, bmc_user),  offsetof(Host, bmc_password),
+    offsetof(Host, real_name), offsetof(Host, uuid),
+    offsetof(Host, vendor),    offsetof(Host, model),
+    offsetof(Host, cpu_model), offsetof(Host, hypervisor),
+    offsetof(Host, boot_id),   offsetof(Host, agent_version),
+    offsetof(Host, trouble),   offsetof(Host, migrate_address),
 };
 static const struct shape host_shape = { .size = sizeof(Host), .strings = STRINGS(host_strings) };
 OBJECT_DEFINE(Host, host);

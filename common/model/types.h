@@ -144,8 +144,9 @@ typedef struct Host {
     int64_t seen_mono_ms; /* last line from the agent; 0: never since we lead */
     char *agent_version;
     char *boot_id;
-    char *trouble;    /* "" or why it is not normal, for people */
-    struct load load; /* the host itself: guests plus the system */
+    char *migrate_address; /* where other hosts send VMs to; "": ip */
+    char *trouble;         /* "" or why it is not normal, for people */
+    struct load load;      /* the host itself: guests plus the system */
 } Host;
 
 Host *host_new(void);
