@@ -23,6 +23,7 @@
 #define COPY_MS      120 /* a migration at least */
 #define COPY_STEP_MS 20
 #define INCOMING     ".incoming-"
+#define MANAGEMENT   "127.0.0.1" /* where every host is watched */
 
 struct HvFleet {
     char *fleet, *host, *dir;
@@ -259,6 +260,12 @@ static bool fleet_free(void *data)
     return true;
 }
 
+/* Host cna0 has no network of its own for migrations. */
+static char *migrate_address_of(const char *host)
+{
+    return g_str_has_suffix(host, "0") ? g_strdup("") : g_strconcat(host, ".migration", NULL);
+}
+
 static bool fleet_facts(void *data, struct agent_hello *hello, GError **error)
 {
     const HvFleet *hv = data;
@@ -273,7 +280,7 @@ static bool fleet_facts(void *data, struct agent_hello *hello, GError **error)
         .model = g_strdup("files"),
         .cpu_model = g_strdup("none"),
         .hypervisor = g_strdup("fleet 1"),
-        .migrate_address = g_strdup(""),
+        .migrate_address = migrate_address_of(hv->host),
         .mem_mb = HOST_MEM_MB,
         .cpu_threads = HOST_CPUS,
         .cpu_sockets = 1,
@@ -469,6 +476,18 @@ static bool resume_migration(const struct hv_migration *migration, const char *f
     return false;
 }
 
+/* Not where the target wants its VMs sent to. */
+static bool goes_astray(const struct migrate_args *args, GError **error)
+{
+    g_autofree char *told = migrate_address_of(args->target_name);
+    const char *want = *told ? told : MANAGEMENT;
+
+    if (g_str_equal(args->target_address, want))
+        return false;
+    err_set(error, VRM_ERR_INVALID, "target_address = %s: want %s", args->target_address, want);
+    return true;
+}
+
 static bool fleet_migrate(void *data, const struct hv_migration *migration,
                           struct command_report *ret_result, GError **error)
 {
@@ -486,7 +505,7 @@ static bool fleet_migrate(void *data, const struct hv_migration *migration,
         (void)g_unlink(incoming);
         return ok;
     }
-    if (!find_or_fail(hv, migration->uuid, &domain, error) ||
+    if (goes_astray(migration->args, error) || !find_or_fail(hv, migration->uuid, &domain, error) ||
         !may_happen(&domain, "migrate", error))
         return false;
     write_domain(incoming, &domain);
