@@ -3,9 +3,12 @@
 
 #include "agent/agent_conf.h"
 
-#include <gio/gio.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/server_tls.h"
+#include "base/confcheck.h"
 #include "base/err.h"
 
 #define AT(field) offsetof(struct agent_conf, field)
@@ -17,7 +20,8 @@ const struct conf_setting agent_conf_table[] = {
       .doc = "name in reports; empty: the machine's host name" },
     { .section = "agent", .name = "listen", .type = CONF_STRING, .offset = AT(listen),
       .default_text = "0.0.0.0", .min = 1, .max = 64,
-      .doc = "IPv4 or IPv6 address of the management plane to listen on" },
+      .doc = "IPv4 or IPv6 address of the management plane to listen on",
+      .wrong = confcheck_address },
     { .section = "agent", .name = "port", .type = CONF_INT, .offset = AT(port),
       .default_text = "7444", .min = 1, .max = 65535,
       .doc = "TCP port to listen on" },
@@ -59,7 +63,8 @@ const struct conf_setting agent_conf_table[] = {
       .doc = "bridge that VMs' network cards are plugged into; empty: cards exist, unplugged" },
     { .section = "libvirt", .name = "migrate_host", .type = CONF_STRING, .offset = AT(migrate_host),
       .default_text = "", .min = 0, .max = 64,
-      .doc = "this host's address of the migration network, told to other hosts; empty: listen" },
+      .doc = "this host's address of the migration network, told to other hosts; empty: listen",
+      .wrong = confcheck_address },
     { .section = "libvirt", .name = "migrate_tls", .type = CONF_BOOL, .offset = AT(migrate_tls),
       .default_text = "true",
       .doc = "encrypt the memory that a migration copies (needs QEMU's TLS set up on both hosts)" },
@@ -77,15 +82,6 @@ const struct conf_setting agent_conf_table[] = {
 // clang-format on
 const size_t agent_conf_n_table = G_N_ELEMENTS(agent_conf_table);
 
-static bool check_address(const char *field, const char *text, GError **error)
-{
-    if (!*text || g_hostname_is_ip_address(text))
-        return true;
-    err_set_reason(error, VRM_ERR_INVALID, 0, field,
-                   "%s = \"%s\": want an IPv4 or IPv6 address such as 192.0.2.10", field, text);
-    return false;
-}
-
 /* The name becomes part of libvirt's XML and of messages. */
 static bool check_word(const char *field, const char *text, const char *more, GError **error)
 {
@@ -102,9 +98,7 @@ static bool check_word(const char *field, const char *text, const char *more, GE
 
 static bool check(const struct agent_conf *settings, GError **error)
 {
-    if (!check_address("[agent] listen", settings->listen, error) ||
-        !check_address("[libvirt] migrate_host", settings->migrate_host, error) ||
-        !check_word("[agent] name", settings->name, "-._", error) ||
+    if (!check_word("[agent] name", settings->name, "-._", error) ||
         !check_word("[libvirt] bridge", settings->bridge, "-._", error))
         return false;
     if (*settings->emulator && !g_path_is_absolute(settings->emulator)) {
@@ -132,6 +126,37 @@ bool agent_conf_load(const char *path, struct agent_conf *settings, GError **err
     }
     *settings = loaded;
     return true;
+}
+
+static bool check_certificates(const struct agent_conf *settings, GError **error)
+{
+    const struct server_tls_files files = { settings->ca_file, settings->cert_file,
+                                            settings->key_file, NULL };
+    g_autoptr(ServerTls) tls = server_tls_new(&files, error);
+
+    if (!tls)
+        g_prefix_error(error, "[tls] ");
+    return tls != NULL;
+}
+
+static bool check_emulator(const char *path, GError **error)
+{
+    if (!*path || access(path, X_OK) == 0)
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, "emulator",
+                   "[libvirt] emulator = %s: want a program that can be run, such as "
+                   "/usr/bin/qemu-system-x86_64: %s",
+                   path, g_strerror(errno));
+    return false;
+}
+
+bool agent_conf_check(const struct agent_conf *settings, const char *path, GError **error)
+{
+    if (check_certificates(settings, error) && check_emulator(settings->emulator, error) &&
+        confcheck_folder("[agent] state_dir", settings->state_dir, error))
+        return true;
+    g_prefix_error(error, "%s: ", path);
+    return false;
 }
 
 void agent_conf_clear(struct agent_conf *settings)

@@ -38,6 +38,9 @@ extern const size_t agent_conf_n_table;
 /* Loads and checks what the table cannot: addresses, names.  settings is zeroed by the caller and
  * cleared with agent_conf_clear. */
 bool agent_conf_load(const char *path, struct agent_conf *settings, GError **error);
+/* Does what the settings point to exist, and is it fit for its use?  Changes nothing; path: of the
+ * file, for messages. */
+bool agent_conf_check(const struct agent_conf *settings, const char *path, GError **error);
 void agent_conf_clear(struct agent_conf *settings);
 
 #endif /* VRM_AGENT_AGENT_CONF_H */

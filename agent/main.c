@@ -68,6 +68,21 @@ static struct server_options server_options_of(const struct agent_conf *conf)
     };
 }
 
+/* The settings, with all they point to in order. */
+static bool load_checked(const char *path, struct agent_conf *ret_conf, GError **error)
+{
+    struct agent_conf conf = { 0 };
+
+    if (!agent_conf_load(path, &conf, error))
+        return false;
+    if (!agent_conf_check(&conf, path, error)) {
+        agent_conf_clear(&conf);
+        return false;
+    }
+    *ret_conf = conf;
+    return true;
+}
+
 /* Certificates and the log level take effect; everything else waits for a restart. */
 static bool reload(struct app *app, GError **error)
 {
@@ -75,7 +90,7 @@ static bool reload(struct app *app, GError **error)
     struct server_options options;
     bool ok;
 
-    if (!agent_conf_load(app->config, &fresh, error))
+    if (!load_checked(app->config, &fresh, error))
         return false;
     options = server_options_of(&fresh);
     ok = server_reload(app->server, &options, error);
@@ -232,8 +247,8 @@ static bool parse_options(int *argc, char ***argv, struct options *options, GErr
     const GOptionEntry entries[] = {
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "settings (default " DEFAULT_CONFIG ")", "FILE" },
-        { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check, "check the settings and exit",
-          NULL },
+        { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check,
+          "check the settings and what they point to, and exit", NULL },
         { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
           "print all settings with their meaning and exit", NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
@@ -261,7 +276,8 @@ static int with_settings(const struct options *options)
     g_autoptr(GError) error = NULL;
     int status = STATUS_OK;
 
-    if (!agent_conf_load(app.config, &app.conf, &error)) {
+    /* What is printed may be meant for another machine. */
+    if (!(options->print ? agent_conf_load : load_checked)(app.config, &app.conf, &error)) {
         fprintf(stderr, "vrm-agent: %s\n", error->message);
         return STATUS_USAGE;
     }

@@ -19,7 +19,8 @@ struct ServerTls {
 
 static bool fail_gnutls(const char *what, const char *path, int code, GError **error)
 {
-    err_set(error, VRM_ERR_INVALID, "%s %s: %s", what, path, gnutls_strerror(code));
+    err_set(error, VRM_ERR_INVALID, "%s = %s: want PEM files that belong together: %s", what, path,
+            gnutls_strerror(code));
     return false;
 }
 
@@ -29,11 +30,11 @@ static bool read_pem(const char *what, const char *path, char **ret_text, GError
     gsize len;
 
     if (!g_file_get_contents(path, ret_text, &len, &local)) {
-        err_set(error, VRM_ERR_INVALID, "%s: %s", what, local->message);
+        err_set(error, VRM_ERR_INVALID, "%s = %s: want a PEM file: %s", what, path, local->message);
         return false;
     }
     if (len > MAX_PEM) {
-        err_set(error, VRM_ERR_INVALID, "%s %s: %zu bytes: at most %u are read", what, path, len,
+        err_set(error, VRM_ERR_INVALID, "%s = %s: %zu bytes: at most %u are read", what, path, len,
                 MAX_PEM);
         return false;
     }
@@ -58,8 +59,12 @@ static bool check_files(const ServerTls *tls, const struct server_tls_files *fil
                          code == 0 ? GNUTLS_E_NO_CERTIFICATE_FOUND : code, error);
     if (ok) {
         code = gnutls_certificate_set_x509_key_mem(credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
-        if (code < 0)
-            ok = fail_gnutls("cert_file with key_file", files->cert_file, code, error);
+        if (code < 0) {
+            g_autofree char *pair =
+                g_strdup_printf("%s, key_file = %s", files->cert_file, files->key_file);
+
+            ok = fail_gnutls("cert_file", pair, code, error);
+        }
     }
     gnutls_certificate_free_credentials(credentials);
     return ok;

@@ -8,8 +8,9 @@
 
 #include "base/err.h"
 
-#define CHAIN_MAX 16
-#define KEEP_MS   INT64_C(600000) /* far longer than a handshake may take */
+#define CHAIN_MAX  16
+#define KEY_ID_MAX 32
+#define KEEP_MS    INT64_C(600000) /* far longer than a handshake may take */
 
 struct pair {
     gnutls_pcert_st chain[CHAIN_MAX];
@@ -72,7 +73,7 @@ static bool read_file(const char *path, gnutls_datum_t *ret_data, GError **error
 
 static bool bad_file(const char *path, int rc, GError **error)
 {
-    err_set(error, VRM_ERR_INVALID, "%s: %s", path, gnutls_strerror(rc));
+    err_set(error, VRM_ERR_INVALID, "%s: want a PEM file: %s", path, gnutls_strerror(rc));
     return false;
 }
 
@@ -91,20 +92,28 @@ static bool parse_pair(struct pair *pair, const gnutls_datum_t *cert, const char
     return rc == 0 || bad_file(key_file, rc, error);
 }
 
-/* Signs with one and verifies with the other. */
+/* Of the key's public half; of any algorithm. */
+static bool key_id_of(gnutls_pubkey_t key, unsigned char id[KEY_ID_MAX])
+{
+    size_t len = KEY_ID_MAX;
+
+    memset(id, 0, KEY_ID_MAX);
+    return gnutls_pubkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, id, &len) == 0;
+}
+
 static bool check_pair(const struct pair *pair, const char *cert_file, const char *key_file,
                        GError **error)
 {
-    gnutls_datum_t data = { (unsigned char *)(uintptr_t) "vrm", 3 };
-    gnutls_datum_t signature = { 0 };
-    int pk = gnutls_privkey_get_pk_algorithm(pair->key, NULL);
-    gnutls_sign_algorithm_t sign = gnutls_pk_to_sign((gnutls_pk_algorithm_t)pk, GNUTLS_DIG_SHA256);
-    int rc = gnutls_privkey_sign_data(pair->key, GNUTLS_DIG_SHA256, 0, &data, &signature);
+    unsigned char of_cert[KEY_ID_MAX], of_key[KEY_ID_MAX];
+    gnutls_pubkey_t half;
+    bool same;
 
-    if (rc == 0)
-        rc = gnutls_pubkey_verify_data2(pair->chain[0].pubkey, sign, 0, &data, &signature);
-    gnutls_free(signature.data);
-    if (rc >= 0)
+    if (gnutls_pubkey_init(&half) < 0)
+        g_error("gnutls: out of memory");
+    same = gnutls_pubkey_import_privkey(half, pair->key, 0, 0) == 0 && key_id_of(half, of_key) &&
+           key_id_of(pair->chain[0].pubkey, of_cert) && memcmp(of_cert, of_key, KEY_ID_MAX) == 0;
+    gnutls_pubkey_deinit(half);
+    if (same)
         return true;
     err_set(error, VRM_ERR_INVALID, "the key in %s does not belong to the certificate in %s",
             key_file, cert_file);
@@ -145,6 +154,30 @@ bool tls_store_load(TlsStore *store, const char *cert_file, const char *key_file
     drop_old(pair, now_ms);
     pthread_mutex_unlock(&store->lock);
     return true;
+}
+
+bool tls_check_pair(const char *cert_file, const char *key_file, GError **error)
+{
+    g_autoptr(TlsStore) store = tls_store_new();
+
+    return tls_store_load(store, cert_file, key_file, 0, error);
+}
+
+bool tls_check_authorities(const char *ca_file, GError **error)
+{
+    gnutls_x509_crt_t *list = NULL;
+    gnutls_datum_t text = { 0 };
+    unsigned n = 0;
+    int rc;
+
+    if (!read_file(ca_file, &text, error))
+        return false;
+    rc = gnutls_x509_crt_list_import2(&list, &n, &text, GNUTLS_X509_FMT_PEM, 0);
+    g_free(text.data);
+    for (unsigned i = 0; rc >= 0 && i < n; i++)
+        gnutls_x509_crt_deinit(list[i]);
+    gnutls_free(list);
+    return rc >= 0 || bad_file(ca_file, rc, error);
 }
 
 bool tls_store_current(TlsStore *store, gnutls_pcert_st **ret_chain, unsigned *ret_length,

@@ -20,6 +20,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsStore, tls_store_free)
 /* Reads both files and checks that they belong together; on failure the old pair stays. */
 bool tls_store_load(TlsStore *store, const char *cert_file, const char *key_file, int64_t now_ms,
                     GError **error);
+/* Would such a load succeed? */
+bool tls_check_pair(const char *cert_file, const char *key_file, GError **error);
+/* A file of certificates to trust. */
+bool tls_check_authorities(const char *ca_file, GError **error);
 /* The current pair; borrowed.  False before the first load. */
 bool tls_store_current(TlsStore *store, gnutls_pcert_st **ret_chain, unsigned *ret_length,
                        gnutls_privkey_t *ret_key);

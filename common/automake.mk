@@ -5,6 +5,7 @@ PURE_ARCHIVES += common/libmodel.a
 common_libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
 	common/base/conf.c common/base/conf.h \
+	common/base/confcheck.c common/base/confcheck.h \
 	common/base/err.c common/base/err.h \
 	common/base/httpc.c common/base/httpc.h \
 	common/base/json.c common/base/json.h \

@@ -35,6 +35,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/role.c controller/role.h \
 	controller/runtime.c controller/runtime.h \
 	controller/settings.c controller/settings.h \
+	controller/settings_check.c controller/settings_check.h \
 	controller/task.c controller/task.h \
 	controller/task_host.c controller/task_host.h \
 	controller/task_vm.c controller/task_vm.h \

@@ -25,6 +25,7 @@
 #include "controller/call.h"
 #include "controller/history.h"
 #include "controller/role.h"
+#include "controller/settings_check.h"
 
 #define STOP_LIMIT_MS   4000
 #define TRIM_INTERVAL_S 3600
@@ -159,6 +160,21 @@ static HttpClient *make_etcd_client(const struct settings *settings)
     return http_client_new(*settings->etcd_ca_file ? &tls : NULL);
 }
 
+/* The settings, with all they point to in order. */
+static bool load_checked(const char *path, struct settings *ret_settings, GError **error)
+{
+    struct settings settings;
+
+    if (!settings_load(path, &settings, error))
+        return false;
+    if (!settings_check(&settings, path, error)) {
+        settings_clear(&settings);
+        return false;
+    }
+    *ret_settings = settings;
+    return true;
+}
+
 /* ---- signals ----------------------------------------------------------------------------------
  */
 
@@ -195,7 +211,7 @@ static gboolean on_reload_signal(void *data)
     g_autoptr(GError) error = NULL;
 
     (void)sd_notify(0, "RELOADING=1");
-    if (!settings_load(d->config_path, &fresh, &error)) {
+    if (!load_checked(d->config_path, &fresh, &error)) {
         log_error("the configuration was not reloaded", "REASON", error->message, NULL);
         (void)sd_notify(0, "READY=1");
         return G_SOURCE_CONTINUE;
@@ -374,7 +390,7 @@ static bool parse_options(int *argc, char ***argv, struct options *options, GErr
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "configuration file (default " VRM_SYSCONFDIR "/vrmd.conf)", "FILE" },
         { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check,
-          "check the configuration file and exit", NULL },
+          "check the configuration file and what it points to, and exit", NULL },
         { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
           "print every setting with its value and meaning and exit", NULL },
         { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
@@ -408,7 +424,8 @@ static bool handle_options(struct daemon *d, const struct options *options, int 
         return false;
     }
     d->config_path = options->config ? options->config : VRM_SYSCONFDIR "/vrmd.conf";
-    if (!settings_load(d->config_path, &d->settings, &error)) {
+    /* What is printed may be meant for another machine. */
+    if (!(options->print ? settings_load : load_checked)(d->config_path, &d->settings, &error)) {
         fprintf(stderr, "vrmd: %s\n", error->message);
         *ret_status = EXIT_FAILURE;
         return false;

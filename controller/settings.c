@@ -4,9 +4,18 @@
 #include "controller/settings.h"
 
 #include "base/conf.h"
+#include "base/confcheck.h"
 #include "base/err.h"
+#include "db/db.h"
 
 #define AT(field) offsetof(struct settings, field)
+
+static char *wrong_prefix(const char *text)
+{
+    if (text[0] == '/' && !g_str_has_suffix(text, "/"))
+        return NULL;
+    return g_strdup("a path such as /vrm, without a slash at its end");
+}
 
 // clang-format off
 static const struct conf_setting table[] = {
@@ -20,46 +29,49 @@ static const struct conf_setting table[] = {
       .default_text = "info", .choices = "error|warning|info|debug", .doc = "least severe message that is logged", .reload = true },
 
     { .section = "api", .name = "listen", .type = CONF_STRING, .offset = AT(api_listen), .default_text = "0.0.0.0",
-      .min = 2, .max = 64, .doc = "address to listen on" },
+      .min = 2, .max = 64, .doc = "address to listen on", .wrong = confcheck_address },
     { .section = "api", .name = "port", .type = CONF_INT, .offset = AT(api_port), .default_text = "7443",
       .min = 1, .max = 65535, .doc = "TCP port" },
     { .section = "api", .name = "url", .type = CONF_STRING, .offset = AT(api_url), .default_text = "",
-      .max = 120, .doc = "where clients reach this controller; empty: https://<name>:<port>" },
+      .max = 120, .doc = "where clients reach this controller; empty: https://<name>:<port>",
+      .wrong = confcheck_url },
     { .section = "api", .name = "tls", .type = CONF_BOOL, .offset = AT(api_tls), .default_text = "true",
       .doc = "false only behind a TLS proxy on the same machine" },
-    { .section = "api", .name = "cert_file", .type = CONF_STRING, .offset = AT(api_cert_file), .default_text = "",
-      .max = 1024, .doc = "PEM certificate; empty: self-signed, made at the first start in state_dir", .reload = true },
-    { .section = "api", .name = "key_file", .type = CONF_STRING, .offset = AT(api_key_file), .default_text = "",
-      .max = 1024, .doc = "PEM key of cert_file", .reload = true },
+    { .section = "api", .name = "cert_file", .type = CONF_PATH, .offset = AT(api_cert_file), .default_text = "",
+      .doc = "PEM certificate; empty: self-signed, made at the first start in state_dir", .reload = true },
+    { .section = "api", .name = "key_file", .type = CONF_PATH, .offset = AT(api_key_file), .default_text = "",
+      .doc = "PEM key of cert_file", .reload = true },
     { .section = "api", .name = "threads", .type = CONF_INT, .offset = AT(api_threads), .default_text = "2",
       .min = 1, .max = 64, .doc = "threads that serve requests" },
     { .section = "api", .name = "max_connections", .type = CONF_INT, .offset = AT(api_max_connections),
       .default_text = "500", .min = 10, .max = 20000, .doc = "connections at the same time" },
     { .section = "api", .name = "session_idle_s", .type = CONF_INT, .offset = AT(session_idle_s),
       .default_text = "600", .min = 10, .max = 86400, .doc = "a session ends after so long without a request" },
-    { .section = "api", .name = "admin_password_file", .type = CONF_STRING, .offset = AT(admin_password_file),
-      .default_text = "", .max = 1024,
+    { .section = "api", .name = "admin_password_file", .type = CONF_PATH, .offset = AT(admin_password_file),
+      .default_text = "",
       .doc = "first line: password of the first user, admin; empty: made up and left in state_dir/admin.password" },
 
     { .section = "database", .name = "conninfo", .type = CONF_STRING, .offset = AT(db_conninfo),
-      .min = 1, .max = 1024, .doc = "PostgreSQL connection string", .secret = true },
+      .min = 1, .max = 1024, .doc = "PostgreSQL connection string", .secret = true,
+      .wrong = db_conninfo_wrong },
     { .section = "database", .name = "workers", .type = CONF_INT, .offset = AT(db_workers), .default_text = "2",
       .min = 1, .max = 16, .doc = "connections" },
     { .section = "database", .name = "statement_timeout_ms", .type = CONF_INT, .offset = AT(db_statement_timeout_ms),
       .default_text = "5000", .min = 100, .max = 60000, .doc = "bound of each statement and of connecting" },
 
     { .section = "etcd", .name = "endpoints", .type = CONF_LIST, .offset = AT(etcd_endpoints),
-      .min = 1, .max = 16, .doc = "URLs of the etcd members, comma-separated" },
+      .min = 1, .max = 16, .doc = "URLs of the etcd members, comma-separated",
+      .wrong = confcheck_url },
     { .section = "etcd", .name = "prefix", .type = CONF_STRING, .offset = AT(etcd_prefix), .default_text = "/vrm",
-      .min = 2, .max = 128, .doc = "our part of etcd's key space" },
+      .min = 2, .max = 128, .doc = "our part of etcd's key space, such as /vrm", .wrong = wrong_prefix },
     { .section = "etcd", .name = "ttl_s", .type = CONF_INT, .offset = AT(etcd_ttl_s), .default_text = "3",
       .min = 2, .max = 60, .doc = "lease of the active controller; a dead one is replaced after it" },
-    { .section = "etcd", .name = "ca_file", .type = CONF_STRING, .offset = AT(etcd_ca_file), .default_text = "",
-      .max = 1024, .doc = "for https endpoints" },
-    { .section = "etcd", .name = "cert_file", .type = CONF_STRING, .offset = AT(etcd_cert_file), .default_text = "",
-      .max = 1024, .doc = "client certificate for etcd" },
-    { .section = "etcd", .name = "key_file", .type = CONF_STRING, .offset = AT(etcd_key_file), .default_text = "",
-      .max = 1024, .doc = "key of cert_file" },
+    { .section = "etcd", .name = "ca_file", .type = CONF_PATH, .offset = AT(etcd_ca_file), .default_text = "",
+      .doc = "for https endpoints" },
+    { .section = "etcd", .name = "cert_file", .type = CONF_PATH, .offset = AT(etcd_cert_file), .default_text = "",
+      .doc = "client certificate for etcd" },
+    { .section = "etcd", .name = "key_file", .type = CONF_PATH, .offset = AT(etcd_key_file), .default_text = "",
+      .doc = "key of cert_file" },
 
     { .section = "agents", .name = "ca_file", .type = CONF_PATH, .offset = AT(agents_ca_file),
       .min = 1, .max = 1024, .doc = "authority that signed the agents' certificates", .reload = true },
@@ -106,13 +118,53 @@ static const struct conf_setting table[] = {
 };
 // clang-format on
 
-static bool settings_cross_check(const struct settings *settings, GError **error)
+static bool both_or_neither(const char *section, const char *cert, const char *key, GError **error)
 {
-    if (!*settings->api_cert_file != !*settings->api_key_file) {
-        err_set_reason(error, VRM_ERR_INVALID, 0, "api.key_file",
-                       "[api] cert_file and key_file belong together: give both or neither");
+    if (!*cert == !*key)
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, *cert ? "key_file" : "cert_file",
+                   "[%s] %s is given and %s is not: they belong together, give both or neither",
+                   section, *cert ? "cert_file" : "key_file", *cert ? "key_file" : "cert_file");
+    return false;
+}
+
+/* What an https endpoint needs, and what only an https endpoint uses. */
+static bool check_etcd_tls(const struct settings *settings, GError **error)
+{
+    bool tls = false, plain = false;
+
+    for (char **url = settings->etcd_endpoints; *url; url++) {
+        bool https = g_ascii_strncasecmp(*url, "https:", 6) == 0;
+
+        tls = tls || https;
+        plain = plain || !https;
+    }
+    if (tls && !*settings->etcd_ca_file) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "etcd.ca_file",
+                       "[etcd] ca_file is empty: https endpoints want the PEM file of the "
+                       "authority that signed their certificates");
         return false;
     }
+    if (!tls && (*settings->etcd_ca_file || *settings->etcd_cert_file)) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "etcd.endpoints",
+                       "[etcd] endpoints = %s: certificates are given, so want https:// URLs",
+                       settings->etcd_endpoints[0]);
+        return false;
+    }
+    if (tls && plain) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "etcd.endpoints",
+                       "[etcd] endpoints: want all http:// or all https://, not both");
+        return false;
+    }
+    return true;
+}
+
+static bool settings_cross_check(const struct settings *settings, GError **error)
+{
+    if (!both_or_neither("api", settings->api_cert_file, settings->api_key_file, error) ||
+        !both_or_neither("etcd", settings->etcd_cert_file, settings->etcd_key_file, error) ||
+        !check_etcd_tls(settings, error))
+        return false;
     if (settings->drs_max_age_s > settings->drs_window_s) {
         err_set_reason(error, VRM_ERR_INVALID, 0, "drs.max_age_s",
                        "[drs] max_age_s = %" G_GINT64_FORMAT

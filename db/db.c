@@ -67,6 +67,11 @@ static const struct stmt db_stmts[N_DB_STMTS] = {
 
 const struct stmt_table db_stmt_table = { db_stmts, N_DB_STMTS };
 
+char *db_conninfo_wrong(const char *conninfo)
+{
+    return pg_conninfo_wrong(conninfo);
+}
+
 Db *db_new(const char *conninfo, int64_t statement_timeout_ms)
 {
     Db *db = g_new0(Db, 1);

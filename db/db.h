@@ -20,6 +20,9 @@
 
 typedef struct Db Db;
 
+/* What is wanted instead of this connection string (g_free); NULL: it can be read.  Any thread. */
+char *db_conninfo_wrong(const char *conninfo);
+
 /* Does not connect yet.  statement_timeout_ms bounds each statement, and connecting too. */
 Db *db_new(const char *conninfo, int64_t statement_timeout_ms);
 void db_free(Db *db);

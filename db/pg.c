@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -75,23 +76,42 @@ static bool connect_steps(PGconn *conn, int64_t connect_ms, GError **error)
     return true;
 }
 
+/* libpq repeats parts of the text, which may be parts of a password. */
+static bool may_be_repeated(const char *conninfo)
+{
+    return !strstr(conninfo, "passw") && !strstr(conninfo, "://");
+}
+
+char *pg_conninfo_wrong(const char *conninfo)
+{
+    char *complaint = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &complaint);
+    char *want = NULL;
+
+    if (!options)
+        want = g_strdup_printf(
+            "libpq's key=value pairs or its URI, such as host=/run/postgresql dbname=vrm user=vrm"
+            "%s%s",
+            complaint && may_be_repeated(conninfo) ? "; libpq says: " : "",
+            complaint && may_be_repeated(conninfo) ? g_strchomp(complaint) : "");
+    PQfreemem(complaint);
+    PQconninfoFree(options);
+    return want;
+}
+
 static PGconn *start_connection(const char *conninfo, GError **error)
 {
     /* An address that answers nothing must not hold a dead connection for TCP's 15 minutes. */
     const char *const keys[] = { "dbname",          "fallback_application_name", "client_encoding",
                                  "keepalives_idle", "tcp_user_timeout",          NULL };
     const char *const values[] = { conninfo, "vrm", "UTF8", "5", "15000", NULL };
-    char *complaint = NULL;
-    PQconninfoOption *options = PQconninfoParse(conninfo, &complaint);
+    g_autofree char *want = pg_conninfo_wrong(conninfo);
     PGconn *conn;
 
-    if (!options) {
-        err_set_reason(error, VRM_ERR_INVALID, 0, "conninfo", "database conninfo: %s",
-                       complaint ? g_strchomp(complaint) : "cannot be read");
-        PQfreemem(complaint);
+    if (want) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "conninfo", "database conninfo: want %s", want);
         return NULL;
     }
-    PQconninfoFree(options);
     conn = PQconnectStartParams(keys, values, 1);
     if (!conn)
         g_error("libpq: out of memory");

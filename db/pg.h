@@ -25,6 +25,9 @@ struct stmt {
     int n_params;
 };
 
+/* What is wanted instead, with libpq's word on it (g_free); NULL: it can be read. */
+char *pg_conninfo_wrong(const char *conninfo);
+
 /* Connects within connect_ms; later each statement is bounded by statement_ms on the server and
  * slightly more here.  Fails with VRM_ERR_UNAVAILABLE, or VRM_ERR_INVALID for a bad conninfo. */
 Pg *pg_open(const char *conninfo, int64_t connect_ms, int64_t statement_ms, GError **error);

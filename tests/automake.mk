@@ -30,7 +30,7 @@ endif
 
 # --- common/base -------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_err tests/test_clock tests/test_rng tests/test_log tests/test_vec
-UNIT_TESTS += tests/test_json tests/test_work tests/test_conf tests/test_httpc \
+UNIT_TESTS += tests/test_json tests/test_work tests/test_conf tests/test_confcheck tests/test_httpc \
 	tests/test_metrics
 
 tests_test_err_SOURCES = tests/test_err.c tests/suite.h
@@ -49,6 +49,8 @@ tests_test_work_SOURCES = tests/test_work.c tests/suite.h
 tests_test_work_LDADD = $(TEST_LIBS)
 tests_test_conf_SOURCES = tests/test_conf.c tests/suite.h
 tests_test_conf_LDADD = $(TEST_LIBS)
+tests_test_confcheck_SOURCES = tests/test_confcheck.c tests/suite.h tests/tempdir.h
+tests_test_confcheck_LDADD = $(TEST_LIBS)
 tests_test_httpc_SOURCES = tests/test_httpc.c tests/suite.h tests/testcerts.c tests/testcerts.h
 tests_test_httpc_LDADD = $(TEST_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS)
 tests_test_metrics_SOURCES = tests/test_metrics.c tests/suite.h
@@ -211,7 +213,7 @@ tests_fuzz_fuzz_http_body_LDADD = $(API_TEST_LIBS)
 tests_fuzz_fuzz_http_body_LDFLAGS = $(FUZZ_LINK)
 
 # --- controller --------------------------------------------------------------------------------
-UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe
+UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe tests/test_settings
 
 tests_test_forget_SOURCES = tests/test_forget.c tests/suite.h
 tests_test_forget_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
@@ -219,6 +221,8 @@ tests_test_vm_files_SOURCES = tests/test_vm_files.c tests/suite.h
 tests_test_vm_files_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_observe_SOURCES = tests/test_observe.c tests/suite.h
 tests_test_observe_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
+tests_test_settings_SOURCES = tests/test_settings.c tests/suite.h tests/testcerts.c tests/testcerts.h
+tests_test_settings_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
 
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
 

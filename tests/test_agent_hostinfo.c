@@ -104,7 +104,7 @@ static const struct {
 } conf_rows[] = {
     { "", NULL },
     { "[agent]\nname=cna1\nlisten=192.0.2.1\n[libvirt]\nmigrate_host=2001:db8::1\n", NULL },
-    { "[agent]\nlisten=cna1\n", "[agent] listen = \"cna1\": want an IPv4 or IPv6 address" },
+    { "[agent]\nlisten=cna1\n", "[agent] listen = cna1: want an IPv4 or IPv6 address" },
     { "[agent]\nname=a b\n", "[agent] name = \"a b\": want letters" },
     { "[agent]\nport=0\n", "port" },
     { "[agent]\nstats_interval_ms=100\n", "stats_interval_ms" },

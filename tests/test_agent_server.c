@@ -345,7 +345,7 @@ START_TEST(a_reload_with_bad_files_changes_nothing)
     server = options_of(&bench);
     server.key_file = bench.certs.client_key;
     ck_assert(!server_reload(bench.server, &server, &error));
-    suite_take_error(&error, VRM_ERR_INVALID, "cert_file with key_file");
+    suite_take_error(&error, VRM_ERR_INVALID, "want PEM files that belong together");
     server = options_of(&bench);
     server.ca_file = "/nix/ca.pem";
     ck_assert(!server_reload(bench.server, &server, &error));

@@ -3,6 +3,7 @@
 
 #include "base/conf.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/suite.h"
@@ -19,22 +20,27 @@ struct settings {
 
 #define AT(field) offsetof(struct settings, field)
 
+static char *no_digits(const char *text)
+{
+    return strpbrk(text, "0123456789") ? g_strdup("no digits") : NULL;
+}
+
 /* clang-format off */
 static const struct conf_setting table[] = {
     { "api", "listen",   CONF_STRING, AT(listen), "127.0.0.1", 1, 64, NULL,
-      "address the API listens on", false, false },
+      "address the API listens on", false, false, NULL },
     { "api", "port",     CONF_INT,    AT(port),   "7443", 1, 65535, NULL,
-      "its port", false, false },
+      "its port", false, false, NULL },
     { "api", "tls",      CONF_BOOL,   AT(tls),    "yes", 0, 0, NULL,
-      "speak TLS", true, false },
+      "speak TLS", true, false, NULL },
     { "api", "ca-file",  CONF_PATH,   AT(ca),     "", 0, 0, NULL,
-      "whom to trust", true, false },
+      "whom to trust", true, false, NULL },
     { "log", "level",    CONF_CHOICE, AT(level),  "info", 0, 0, "error|warning|info|debug",
-      "what is logged", true, false },
+      "what is logged", true, false, NULL },
     { "etcd", "peers",   CONF_LIST,   AT(peers),  "a, b", 1, 3, NULL,
-      "the servers", false, false },
+      "the servers", false, false, no_digits },
     { "db",  "password", CONF_STRING, AT(password), NULL, 4, 0, NULL,
-      "of the database user", false, true },
+      "of the database user", false, true, no_digits },
 };
 /* clang-format on */
 #define N G_N_ELEMENTS(table)
@@ -117,6 +123,8 @@ static const struct {
     { DB "[etcd]\npeers =\n", "t.conf:4: [etcd] peers = : want 1..3 items" },
     { DB "[etcd]\npeers = a,,b\n", "t.conf:4: [etcd] peers = a,,b: want 1..3 items" },
     { DB "[etcd]\npeers = a,b,\n", "want 1..3 items" },
+    { DB "[etcd]\npeers = a, b2\n", "t.conf:4: [etcd] peers = b2: want no digits" },
+    { "[db]\npassword = abc1\n", "t.conf:2: [db] password = ***: want no digits" },
     { DB "[etcd]\npeers = a,b,c,d\n", "want 1..3 items" },
     { "[db]\npassword = abc\n", "t.conf:2: [db] password = ***: want 4..4096 characters" },
     { DB "[api]\nprot = 1\n", "t.conf:4: unknown key prot in [api]; did you mean port?" },

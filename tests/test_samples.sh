@@ -25,15 +25,22 @@ same() # FILE COMMAND...
 for program in vrmd vrm-agent; do
     sample=$top/deploy/conf/$program.conf
     same "deploy/conf/$program.conf" sh "$make_samples" "$program" "$bin/$program"
-    "$bin/$program" --config "$sample" --check-config || fail "$program refuses its sample"
+    "$bin/$program" --config "$sample" --print-config >"$dir/printed.conf" ||
+        fail "$program refuses its sample"
     # Every line that a person may uncomment is a setting that is accepted.
     sed -E 's/^#([a-z_]+ =)/\1/' "$sample" >"$dir/all.conf"
-    "$bin/$program" --config "$dir/all.conf" --check-config || fail "a default is refused"
-    # What a program prints is a file that it takes, and prints the same again.
-    "$bin/$program" --config "$sample" --print-config >"$dir/printed.conf"
-    "$bin/$program" --config "$dir/printed.conf" --check-config || fail "its own print is refused"
-    "$bin/$program" --config "$dir/printed.conf" --print-config | cmp - "$dir/printed.conf" ||
+    "$bin/$program" --config "$dir/all.conf" --print-config >/dev/null || fail "a default is refused"
+    # What a program prints is, with its secrets put in, a file that it takes, and prints again.
+    sed 's|^conninfo = \*\*\*$|conninfo = dbname=vrm|' "$dir/printed.conf" >"$dir/again.conf"
+    "$bin/$program" --config "$dir/again.conf" --print-config | cmp - "$dir/printed.conf" ||
         fail "$program: a second print differs"
+    # A certificate that is not there is found before it is needed.
+    sed -E "/^\[(agents|tls)\]/,\$ s|^(ca_file =).*|\1 $dir/no-ca.pem|" "$dir/again.conf" >"$dir/lost.conf"
+    if "$bin/$program" --config "$dir/lost.conf" --check-config 2>"$dir/said"; then
+        fail "$program takes a certificate that is not there"
+    fi
+    grep -q "lost.conf: .*ca_file = .*No such file" "$dir/said" ||
+        fail "not named: $(cat "$dir/said")"
     # A misspelt key is told with file and line.
     printf '[nowhere]\nkey = 1\n' >"$dir/bad.conf"
     if "$bin/$program" --config "$dir/bad.conf" --check-config 2>"$dir/said"; then

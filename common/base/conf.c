@@ -379,10 +379,10 @@ static bool scan_text(struct scan *scan, const char *text, GError **error)
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-static bool refuse(const struct scan *scan, size_t i, const char *text, GError **error)
+static bool refuse(const struct scan *scan, size_t i, const char *text, const char *want,
+                   GError **error)
 {
     const struct conf_setting *setting = &scan->table[i];
-    g_autofree char *want = types[setting->type].want(setting);
     g_autofree char *where = scan->given[i].text
                                  ? g_strdup_printf("%s:%d:", scan->name, scan->given[i].line)
                                  : g_strdup_printf("%s (default):", scan->name);
@@ -390,6 +390,39 @@ static bool refuse(const struct scan *scan, size_t i, const char *text, GError *
     err_set_reason(error, VRM_ERR_INVALID, 0, setting->name, "%s [%s] %s = %.80s: want %s", where,
                    setting->section, setting->name, setting->secret ? "***" : text, want);
     return false;
+}
+
+/* The setting's own check.  True: text will do. */
+static bool check_one(const struct scan *scan, size_t i, const char *text, GError **error)
+{
+    const struct conf_setting *setting = &scan->table[i];
+    g_autofree char *want = setting->wrong && *text ? setting->wrong(text) : NULL;
+
+    return !want || refuse(scan, i, text, want, error);
+}
+
+static bool check_value(const struct scan *scan, size_t i, const char *text,
+                        const union value *value, GError **error)
+{
+    if (scan->table[i].type != CONF_LIST)
+        return check_one(scan, i, text, error);
+    for (char **item = value->list; *item; item++) {
+        if (!check_one(scan, i, *item, error))
+            return false;
+    }
+    return true;
+}
+
+static bool parse_value(const struct scan *scan, size_t i, const char *text, union value *ret_value,
+                        GError **error)
+{
+    const struct conf_setting *setting = &scan->table[i];
+    g_autofree char *want = NULL;
+
+    if (types[setting->type].parse(setting, text, ret_value))
+        return check_value(scan, i, text, ret_value, error);
+    want = types[setting->type].want(setting);
+    return refuse(scan, i, text, want, error);
 }
 
 /* All settings into values; those not given take their default. */
@@ -406,8 +439,8 @@ static bool parse_values(const struct scan *scan, bool need_all, union value *va
                            setting->section, setting->name, setting->doc);
             return false;
         }
-        if (text && !types[setting->type].parse(setting, text, &values[i]))
-            return refuse(scan, i, text, error);
+        if (text && !parse_value(scan, i, text, &values[i], error))
+            return false;
     }
     return true;
 }

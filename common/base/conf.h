@@ -36,6 +36,9 @@ struct conf_setting {
     const char *doc; /* one line for --print-config and docs */
     bool reload;     /* takes effect at SIGHUP */
     bool secret;     /* never printed */
+    /* What type and range cannot say: returns what is wanted instead of text (g_free), or NULL if
+     * it will do.  Asked for each item of a list, never for an empty text.  May be NULL. */
+    char *(*wrong)(const char *text);
 };
 
 /* Fills the struct at settings (zeroed by the caller).  path NULL: defaults only (for tests);
@@ -48,7 +51,8 @@ bool conf_parse(const char *text, const char *name, const struct conf_setting *t
                 size_t n_table, void *settings, GError **error);
 /* Frees the strings and lists and zeroes all fields of the table. */
 void conf_clear(const struct conf_setting *table, size_t n_table, void *settings);
-/* The settings as a commented file that conf_parse reads back; secrets as "***".  g_free. */
+/* The settings as a commented file that conf_parse reads back once the secrets, shown as "***", are
+ * put in.  g_free. */
 char *conf_format(const struct conf_setting *table, size_t n_table, const void *settings);
 
 #endif /* VRM_BASE_CONF_H */

@@ -20,12 +20,12 @@ struct settings {
 
 /* clang-format off */
 static const struct conf_setting table[] = {
-    { "api", "text",   CONF_STRING, AT(text),   "x",  0, 20, NULL, "t", false, false },
-    { "api", "path",   CONF_PATH,   AT(path),   "",   0, 0, NULL, "p", false, false },
-    { "api", "number", CONF_INT,    AT(number), "1", -9, 99, NULL, "n", true, false },
-    { "log", "choice", CONF_CHOICE, AT(choice), "a",  0, 0, "a|bb", "c", false, false },
-    { "log", "list",   CONF_LIST,   AT(list),   "",   0, 3, NULL, "l", false, false },
-    { "log", "flag",   CONF_BOOL,   AT(flag),   "no", 0, 0, NULL, "f", false, false },
+    { "api", "text",   CONF_STRING, AT(text),   "x",  0, 20, NULL, "t", false, false, NULL },
+    { "api", "path",   CONF_PATH,   AT(path),   "",   0, 0, NULL, "p", false, false, NULL },
+    { "api", "number", CONF_INT,    AT(number), "1", -9, 99, NULL, "n", true, false, NULL },
+    { "log", "choice", CONF_CHOICE, AT(choice), "a",  0, 0, "a|bb", "c", false, false, NULL },
+    { "log", "list",   CONF_LIST,   AT(list),   "",   0, 3, NULL, "l", false, false, NULL },
+    { "log", "flag",   CONF_BOOL,   AT(flag),   "no", 0, 0, NULL, "f", false, false, NULL },
 };
 /* clang-format on */
 
