@@ -46,8 +46,8 @@ const struct conf_setting agent_conf_table[] = {
       .doc = "this host's private key" },
     { .section = "tls", .name = "controllers", .type = CONF_LIST, .offset = AT(controllers),
       .default_text = "", .reload = true,
-      .doc = "common names of certificates that may command this host; empty: every one that the "
-             "authority signed" },
+      .doc = "common names of certificates that may command this host; empty: every one with "
+             "organizational unit VRM controller, as `certs controller` makes them" },
 
     { .section = "libvirt", .name = "uri", .type = CONF_STRING, .offset = AT(uri),
       .default_text = "qemu:///system", .min = 1, .max = 256,

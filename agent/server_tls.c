@@ -143,36 +143,71 @@ static bool check_chain(gnutls_session_t session, GError **error)
     return false;
 }
 
-static char *peer_name(gnutls_session_t session)
+/* The n-th part of that kind of the certificate's subject; NULL: there are not so many. */
+static char *subject_part(gnutls_x509_crt_t cert, const char *oid, unsigned n)
 {
-    unsigned n = 0;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
-    gnutls_x509_crt_t cert;
-    char name[MAX_NAME];
-    size_t len = sizeof(name);
-    bool ok;
+    char text[MAX_NAME];
+    size_t len = sizeof(text);
 
-    if (!chain || n == 0 || gnutls_x509_crt_init(&cert) < 0)
+    if (gnutls_x509_crt_get_dn_by_oid(cert, oid, n, 0, text, &len) != 0)
         return NULL;
-    ok = gnutls_x509_crt_import(cert, &chain[0], GNUTLS_X509_FMT_DER) == 0 &&
-         gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &len) == 0;
-    gnutls_x509_crt_deinit(cert);
-    return ok ? g_strndup(name, len) : NULL;
+    return g_strndup(text, len);
 }
 
-bool server_tls_check(const ServerTls *tls, gnutls_session_t session, GError **error)
+static bool has_controller_role(gnutls_x509_crt_t cert)
 {
-    g_autofree char *name = NULL;
+    for (unsigned n = 0;; n++) {
+        g_autofree char *unit = subject_part(cert, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, n);
 
-    if (!check_chain(session, error))
+        if (!unit)
+            return false;
+        if (strcmp(unit, SERVER_TLS_CONTROLLER_ROLE) == 0)
+            return true;
+    }
+}
+
+/* A certificate of our own authority is not enough: every host has one. */
+static bool check_subject(const ServerTls *tls, gnutls_x509_crt_t cert, GError **error)
+{
+    g_autofree char *name = subject_part(cert, GNUTLS_OID_X520_COMMON_NAME, 0);
+
+    if (!tls->controllers || !tls->controllers[0]) {
+        if (has_controller_role(cert))
+            return true;
+        err_set(
+            error, VRM_ERR_DENIED,
+            "client certificate: \"%s\" is not a controller's: want organizational unit \"%s\", "
+            "or its name in [tls] controllers of this host",
+            name ? name : "", SERVER_TLS_CONTROLLER_ROLE);
         return false;
-    if (!tls->controllers || !tls->controllers[0])
-        return true;
-    name = peer_name(session);
+    }
     if (name && g_strv_contains((const char *const *)tls->controllers, name))
         return true;
     err_set(error, VRM_ERR_DENIED,
             "client certificate: \"%s\" is not one of [tls] controllers of this host",
             name ? name : "");
     return false;
+}
+
+bool server_tls_check(const ServerTls *tls, gnutls_session_t session, GError **error)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *chain;
+    gnutls_x509_crt_t cert;
+    bool ok;
+
+    if (!check_chain(session, error))
+        return false;
+    chain = gnutls_certificate_get_peers(session, &n);
+    if (!chain || n == 0 || gnutls_x509_crt_init(&cert) < 0) {
+        err_set(error, VRM_ERR_DENIED, "client certificate: none");
+        return false;
+    }
+    ok = gnutls_x509_crt_import(cert, &chain[0], GNUTLS_X509_FMT_DER) == 0;
+    if (ok)
+        ok = check_subject(tls, cert, error);
+    else
+        err_set(error, VRM_ERR_DENIED, "client certificate: cannot be read");
+    gnutls_x509_crt_deinit(cert);
+    return ok;
 }

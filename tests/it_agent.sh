@@ -164,6 +164,15 @@ case_nobody_without_a_certificate()
         >"$WORK/answer" 2>&1 || fail "served without a certificate: $(cat "$WORK/answer")"
 }
 
+case_a_host_commands_no_other_host()
+{
+    local code
+    code=$(curl -sS -m 5 --noproxy '*' -o "$WORK/answer" -w '%{http_code}' --cacert "$LAB_DIR/certs/ca.pem" \
+        --cert "$LAB_DIR/certs/cna2/client-cert.pem" --key "$LAB_DIR/certs/cna2/client-key.pem" \
+        "https://$(address cna1):7444/v1/health")
+    [[ $code == 403 ]] || fail "cna2's certificate got $code from cna1: $(cat "$WORK/answer")"
+}
+
 case_volumes()
 {
     local file=$LAB_DIR/store/new.img vm

@@ -307,6 +307,30 @@ START_TEST(a_certificate_of_another_authority_is_refused_after_a_reload)
 }
 END_TEST
 
+START_TEST(a_host_commands_no_other_host_unless_it_is_named)
+{
+    static const char *const named[] = { "host", NULL };
+    struct bench bench;
+    struct answer answer;
+    struct server_options server;
+
+    bench_init(&bench);
+    set_client(&bench, bench.certs.host_cert, bench.certs.host_key);
+    ask(&bench, "POST", "/v1/commands", stop_body, &answer);
+    ck_assert_int_eq(answer.status, 403);
+    ck_assert_ptr_nonnull(strstr(answer.body, "\\\"host\\\" is not a controller's"));
+    answer_clear(&answer);
+    server = options_of(&bench);
+    server.controllers = named;
+    ck_assert(server_reload(bench.server, &server, NULL));
+    set_client(&bench, bench.certs.host_cert, bench.certs.host_key);
+    ask(&bench, "POST", "/v1/commands", stop_body, &answer);
+    ck_assert_int_eq(answer.status, 202);
+    answer_clear(&answer);
+    bench_clear(&bench);
+}
+END_TEST
+
 START_TEST(only_the_named_controllers_may_command)
 {
     static const char *const others[] = { "vrmd1", "vrmd2", NULL };
@@ -429,6 +453,7 @@ SUITE_MAIN("agent_server", SUITE_TEST(a_command_is_accepted_carried_out_and_can_
            SUITE_TEST(a_client_without_a_certificate_gets_no_answer),
            SUITE_TEST(a_certificate_for_servers_is_none_for_clients),
            SUITE_TEST(a_certificate_of_another_authority_is_refused_after_a_reload),
+           SUITE_TEST(a_host_commands_no_other_host_unless_it_is_named),
            SUITE_TEST(only_the_named_controllers_may_command),
            SUITE_TEST(a_reload_with_bad_files_changes_nothing),
            SUITE_TEST(a_stream_tells_what_happens_and_ends_for_a_higher_epoch_and_at_a_reload),

@@ -42,6 +42,8 @@ for cert in "$dir/h1/server-cert.pem" "$dir/h1/client-cert.pem" "$dir/vrm1.pem";
     has "$cert" 'Public-Key: (2048 bit)'
 done
 has "$dir/h1/server-cert.pem" 'IP Address:10.0.0.1, IP Address:FD00:0:0:0:0:0:0:1, DNS:h1.lab'
+has "$dir/h1/server-cert.pem" 'Subject: .*OU = VRM host, CN = h1'
+has "$dir/vrm1.pem" 'Subject: .*OU = VRM controller, CN = vrm1'
 cmp "$dir/ca.pem" "$dir/h1/ca-cert.pem"
 for key in "$dir/ca-key.pem" "$dir/vrm1-key.pem" "$dir/h1/server-key.pem" "$dir/h1/client-key.pem"; do
     [ "$(stat -c %a "$key")" = 600 ] || fail "$key may be read by others"
@@ -53,6 +55,9 @@ sum=$(cat "$dir"/*.pem "$dir"/h1/*.pem | sha256sum)
 "$certs" host "$dir" h1 10.0.0.1 h1.lab
 [ "$(cat "$dir"/*.pem "$dir"/h1/*.pem | sha256sum)" = "$sum" ] || fail "a second run changed files"
 refused "not valid for 10.0.0.2" "$certs" host "$dir" h1 10.0.0.2
+cp "$dir/h1/server-cert.pem" "$dir/h1c.pem"
+cp "$dir/h1/server-key.pem" "$dir/h1c-key.pem"
+refused "not that of a controller" "$certs" controller "$dir" h1c 10.0.0.1
 rm "$dir/h1/client-key.pem"
 refused "only 4 of 5 files" "$certs" host "$dir" h1 10.0.0.1
 "$certs" --force host "$dir" h1 10.0.0.2

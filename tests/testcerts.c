@@ -22,7 +22,18 @@ static void must(int rc)
         g_error("GnuTLS: %s", gnutls_strerror(rc));
 }
 
-static struct pair begin_pair(const char *name, unsigned char serial)
+/* What is written on a certificate; no role: none is. */
+struct subject {
+    const char *name, *role;
+};
+
+static void put(gnutls_x509_crt_t cert, const char *oid, const char *text)
+{
+    if (text)
+        must(gnutls_x509_crt_set_dn_by_oid(cert, oid, 0, text, (unsigned)strlen(text)));
+}
+
+static struct pair begin_pair(struct subject subject, unsigned char serial)
 {
     struct pair pair;
     time_t now = (time_t)(clock_wall_ms() / 1000);
@@ -35,15 +46,15 @@ static struct pair begin_pair(const char *name, unsigned char serial)
     must(gnutls_x509_crt_set_serial(pair.cert, &serial, 1));
     must(gnutls_x509_crt_set_activation_time(pair.cert, now - 3600));
     must(gnutls_x509_crt_set_expiration_time(pair.cert, now + 3600));
-    must(gnutls_x509_crt_set_dn_by_oid(pair.cert, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-                                       (unsigned)strlen(name)));
+    put(pair.cert, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, subject.role);
+    put(pair.cert, GNUTLS_OID_X520_COMMON_NAME, subject.name);
     must(gnutls_x509_crt_set_key(pair.cert, pair.key));
     return pair;
 }
 
 static struct pair make_authority(const char *name, unsigned char serial)
 {
-    struct pair pair = begin_pair(name, serial);
+    struct pair pair = begin_pair((struct subject){ name, NULL }, serial);
 
     must(gnutls_x509_crt_set_basic_constraints(pair.cert, 1, 0));
     must(gnutls_x509_crt_set_key_usage(pair.cert, GNUTLS_KEY_KEY_CERT_SIGN));
@@ -51,11 +62,11 @@ static struct pair make_authority(const char *name, unsigned char serial)
     return pair;
 }
 
-static struct pair make_leaf(const struct pair *authority, const char *name, const char *purpose,
-                             unsigned char serial)
+static struct pair make_leaf(const struct pair *authority, struct subject subject,
+                             const char *purpose, unsigned char serial)
 {
     static const unsigned char loopback[] = { 127, 0, 0, 1 };
-    struct pair pair = begin_pair(name, serial);
+    struct pair pair = begin_pair(subject, serial);
 
     must(gnutls_x509_crt_set_basic_constraints(pair.cert, 0, -1));
     must(gnutls_x509_crt_set_key_usage(pair.cert, GNUTLS_KEY_DIGITAL_SIGNATURE));
@@ -110,8 +121,11 @@ void testcerts_make(struct testcerts *ret_certs)
 {
     struct pair ca = make_authority("test authority", 1);
     struct pair other_ca = make_authority("other authority", 2);
-    struct pair server = make_leaf(&ca, "server", GNUTLS_KP_TLS_WWW_SERVER, 3);
-    struct pair client = make_leaf(&ca, "client", GNUTLS_KP_TLS_WWW_CLIENT, 4);
+    struct subject controller = { "client", "VRM controller" }, host = { "host", "VRM host" };
+    struct pair server =
+        make_leaf(&ca, (struct subject){ "server", NULL }, GNUTLS_KP_TLS_WWW_SERVER, 3);
+    struct pair client = make_leaf(&ca, controller, GNUTLS_KP_TLS_WWW_CLIENT, 4);
+    struct pair other = make_leaf(&ca, host, GNUTLS_KP_TLS_WWW_CLIENT, 5);
     char *dir = g_dir_make_tmp("testcerts_XXXXXX", NULL);
 
     g_assert(dir);
@@ -123,17 +137,20 @@ void testcerts_make(struct testcerts *ret_certs)
         .server_key = write_key(dir, "server.key", &server),
         .client_cert = write_cert(dir, "client.pem", &client),
         .client_key = write_key(dir, "client.key", &client),
+        .host_cert = write_cert(dir, "host.pem", &other),
+        .host_key = write_key(dir, "host.key", &other),
     };
     free_pair(&ca);
     free_pair(&other_ca);
     free_pair(&server);
     free_pair(&client);
+    free_pair(&other);
 }
 
 void testcerts_clear(struct testcerts *certs)
 {
-    char *files[] = { certs->ca,         certs->other_ca,    certs->server_cert,
-                      certs->server_key, certs->client_cert, certs->client_key };
+    char *files[] = { certs->ca,          certs->other_ca,   certs->server_cert, certs->server_key,
+                      certs->client_cert, certs->client_key, certs->host_cert,   certs->host_key };
 
     for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
         unlink(files[i]);

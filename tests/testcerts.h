@@ -7,7 +7,8 @@ struct testcerts {
     char *ca;                       /* certificate of the authority */
     char *other_ca;                 /* of one that signed nothing */
     char *server_cert, *server_key; /* for 127.0.0.1 and localhost */
-    char *client_cert, *client_key;
+    char *client_cert, *client_key; /* with the role of a controller */
+    char *host_cert, *host_key;     /* for clients too, with the role of a host */
 };
 
 /* Aborts on trouble: it is the test's machine that is broken. */
