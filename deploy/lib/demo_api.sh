@@ -17,13 +17,13 @@ api_call() # METHOD PATH [BODY]
 }
 
 # Was nothing begun, so that the call may be made again?  No connection, or a refusal that says
-# "not now"; a read may also have lost its answer.
-api_may_repeat() # METHOD CURL_STATUS HTTP_STATUS
+# "not now"; where twice is the same as once, the answer may also have been lost.
+api_may_repeat() # METHOD PATH CURL_STATUS HTTP_STATUS
 {
-    case $2 in
-    0) [[ $3 == 503 || $3 == 401 ]] ;;
+    case $3 in
+    0) [[ $4 == 503 || $4 == 401 ]] ;;
     7 | 35) true ;;
-    *) [[ $1 == GET ]] ;;
+    *) [[ $1 != POST || $2 == */action/refresh ]] ;;
     esac
 }
 
@@ -37,12 +37,12 @@ api()
         answer=$(api_call "$@") || status=$?
         code=${answer##*$'\n'}
         [[ $status != 0 || $code != 200 ]] || break
-        if ! api_may_repeat "$1" "$status" "$code" || ((SECONDS >= end)); then
+        if ! api_may_repeat "$1" "$2" "$status" "$code" || ((SECONDS >= end)); then
             echo "$1 $2 ${3-}: HTTP $code ${answer%$'\n'*} (curl $status)" >&2
             return 1
         fi
         sleep 0.5
-        [[ $code != 401 ]] || (api_login) >/dev/null 2>&1 || true
+        [[ $code != 401 ]] || api_login || true
     done
     printf '%s' "${answer%$'\n'*}"
 }
@@ -55,31 +55,42 @@ api_ask()
     api "$@" | jq -r "$filter"
 }
 
-# api_task METHOD PATH [BODY] - the same for a call that becomes a task; it has to succeed.
-api_task()
+# api_make PATH BODY - prints the uri of the object of that kind and name, and makes it if there is
+# none.  A controller that is killed while it answers leaves us in the dark, so the list is asked.
+api_make()
 {
-    local answer
-    answer=$(api "$@")
-    jq -e '.task.status == "success"' <<<"$answer" >/dev/null || {
-        echo "$1 $2 ${3-}: task not successful: $answer" >&2
-        return 1
-    }
-    printf '%s' "$answer"
+    local uri kind=${1##*/} name end=$((SECONDS + API_RETRY_S))
+    name=$(jq -r .name <<<"$2")
+    while :; do
+        uri=$(api_ask ".${kind}[] | select(.name == \"$name\") | .uri" GET "$1?limit=100")
+        [[ -z $uri ]] || break
+        api POST "$1" "$2" >&2 || ((SECONDS < end)) || return 1
+        echo >&2
+    done
+    printf '%s' "$uri"
 }
 
-# api_login - a session for all calls; neither key nor token ever stands on a command line.
+# api_login - a session for all calls; neither key nor token ever stands on a command line.  Several
+# processes may do it at the same time.
 api_login()
 {
-    local state=$DEMO_DIR/state
+    local state=$DEMO_DIR/state login headers
+    login=$state/login.$BASHPID headers=$state/headers.$BASHPID
     (
         umask 077
         printf 'X-Auth-User: admin\nX-Auth-Key: %s\nX-Auth-UserType: 0\n' \
-            "$(head -n 1 "$state/admin.password")" >"$state/login"
-    )
-    curl -sS --noproxy '*' --cacert "$state/api-cert.pem" --max-time "$API_LIMIT_S" --fail \
-        -X POST -H "@$state/login" -D "$state/headers" -o /dev/null "$DEMO_URL/service/session"
-    (umask 077 && sed -n 's/\r$//; /^x-auth-token:/Ip' "$state/headers" >"$state/session")
-    rm -f "$state/login" "$state/headers"
-    [[ -s $state/session ]] || demo_die "the log-in gave no X-Auth-Token"
+            "$(head -n 1 "$state/admin.password")" >"$login"
+        curl -sS --noproxy '*' --cacert "$state/api-cert.pem" --max-time "$API_LIMIT_S" --fail \
+            -X POST -H "@$login" -D "$headers" -o /dev/null "$DEMO_URL/service/session" &&
+            sed -n 's/\r$//; /^x-auth-token:/Ip' "$headers" >"$login" &&
+            [[ -s $login ]] && mv "$login" "$state/session"
+    ) && rm -f "$headers" && return
+    rm -f "$login" "$headers"
+    return 1
+}
+
+api_begin()
+{
+    demo_wait_for "$API_RETRY_S" api_login || demo_die "cannot log in at $DEMO_URL"
     SITE=$(api_ask '.sites[0].uri' GET /service/sites)
 }

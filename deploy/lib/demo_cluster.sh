@@ -1,25 +1,33 @@
 # shellcheck shell=bash
 # demo_cluster.sh - a cluster whose VMs are placed badly on purpose.  Sourced, never run.
 
+readonly CLUSTER_HOST_LIMIT_S=40
 readonly CLUSTER_BOOT_LIMIT_S=90
 
 # --- inventory --------------------------------------------------------------------------------
 
 cluster_create()
 {
-    api_login
-    CLUSTER=$(api_ask .uri POST "$SITE/clusters" \
+    local store
+    api_begin
+    CLUSTER=$(api_make "$SITE/clusters" \
         '{"name":"demo","isEnableDrs":true,"drsSetting":{"drsLevel":1}}')
     CLUSTER_URN=$(api_ask .urn GET "$CLUSTER")
-    STORE_URN=$(api_ask .urn POST "$SITE/datastores" \
+    store=$(api_make "$SITE/datastores" \
         "$(jq -nc --arg path "$VRM_LAB_DIR/store" '{name: "shared", storageType: "NAS", path: $path}')")
+    STORE_URN=$(api_ask .urn GET "$store")
 }
 
 cluster_add_host() # NAME ADDRESS
 {
-    api_task POST "$SITE/hosts" "$(jq -nc --arg name "$1" --arg ip "$2" --arg cluster "$CLUSTER_URN" \
+    api_make "$SITE/hosts" "$(jq -nc --arg name "$1" --arg ip "$2" --arg cluster "$CLUSTER_URN" \
         '{name: $name, ip: $ip, port: 7444, clusterUrn: $cluster}')"
     echo
+}
+
+cluster_hosts_are_normal()
+{
+    [[ $(api_ask '[.hosts[] | select(.status == "normal")] | length' GET "$SITE/hosts") == "$SETUP_HOSTS" ]]
 }
 
 cluster_add_hosts()
@@ -28,7 +36,10 @@ cluster_add_hosts()
     for ((i = 1; i <= SETUP_HOSTS; i++)); do
         cluster_add_host "cna$i" "10.90.$VRM_LAB.$((10 + i))"
     done
-    api GET "$SITE/hosts"
+    demo_wait_for "$CLUSTER_HOST_LIMIT_S" cluster_hosts_are_normal || {
+        api GET "$SITE/hosts"
+        demo_die "not all hosts are normal after $CLUSTER_HOST_LIMIT_S s"
+    }
 }
 
 # --- virtual machines -------------------------------------------------------------------------
@@ -51,7 +62,7 @@ cluster_create_vms()
     hosts=$(api GET "$SITE/hosts")
     while read -r name busy host; do
         [[ -n $name ]] || continue
-        api POST "$SITE/vms" "$(cluster_vm_body "$name" "$busy" \
+        api_make "$SITE/vms" "$(cluster_vm_body "$name" "$busy" \
             "$(jq -r --arg host "$host" '.hosts[] | select(.name == $host) | .urn' <<<"$hosts")")" &
         pids+=($!)
     done <<<"$SETUP_VMS"

@@ -41,10 +41,19 @@ demo_init()
     DEMO_BUILD=$DEMO_DIR/build
     DEMO_URL=https://127.0.0.1:$DEMO_PORT
     export VRM_SERVICES_DIR=$DEMO_DIR/services
-    export VRM_LAB=${VRM_LAB:-0}
-    export VRM_LAB_DIR=$DEMO_DIR/lab
+    demo_choose_lab "${VRM_LAB:-0}"
     export VRM_AGENT=$DEMO_BUILD/vrm-agent
     demo_choose_looks
+}
+
+# The lab has the folder that deploy/lab expects, so that its commands find it.
+demo_choose_lab() # NUMBER
+{
+    if [[ ! $1 =~ ^(0|[1-9][0-9]?)$ ]] || (($1 > 15)); then
+        demo_usage "VRM_LAB '$1': must be a number from 0 to 15"
+    fi
+    export VRM_LAB=$1
+    export VRM_LAB_DIR=/var/tmp/vrm-lab-$1
 }
 
 # --- looks ------------------------------------------------------------------------------------
@@ -103,7 +112,7 @@ demo_bar()
 # A step runs with its output in its own log.  When a command in it fails, the script ends and the
 # exit trap names the step and shows the end of the log.
 
-DEMO_STEP=''
+DEMO_STEP='' DEMO_TIMES=''
 declare -A DEMO_JOB_PID=() DEMO_JOB_TEXT=() DEMO_JOB_START=()
 
 demo_begin()
@@ -120,8 +129,15 @@ demo_step() # NAME TEXT COMMAND...
     demo_transient "  ...  $text"
     shift 2
     "$@" >>"$log" 2>&1
-    DEMO_STEP=''
+    demo_took "$start"
     demo_done "$text" $((SECONDS - start))
+}
+
+# demo_took START - the step has ended: notes its time for the line at the end.
+demo_took()
+{
+    DEMO_TIMES+="${DEMO_TIMES:+, }$DEMO_STEP $((SECONDS - $1))"
+    DEMO_STEP=''
 }
 
 # demo_start NAME TEXT COMMAND... - a step beside others; demo_join waits for it.
@@ -143,7 +159,7 @@ demo_start()
 
 demo_join() # NAME...
 {
-    local name
+    local name took
     for name; do
         DEMO_STEP=$name
         while kill -0 "${DEMO_JOB_PID[$name]}" 2>/dev/null; do
@@ -151,10 +167,10 @@ demo_join() # NAME...
             sleep 0.2
         done
         wait "${DEMO_JOB_PID[$name]}"
-        demo_done "${DEMO_JOB_TEXT[$name]}" \
-            $(($(<"$DEMO_LOGS/$name.end") - DEMO_JOB_START[$name]))
+        took=$(($(<"$DEMO_LOGS/$name.end") - DEMO_JOB_START[$name]))
+        demo_took $((SECONDS - took))
+        demo_done "${DEMO_JOB_TEXT[$name]}" "$took"
         unset "DEMO_JOB_PID[$name]"
-        DEMO_STEP=''
     done
 }
 

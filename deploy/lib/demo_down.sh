@@ -40,15 +40,6 @@ down_controller()
     demo_wait_for 5 down_is_gone vrmd || demo_die "vrmd survives kill -9: $(down_pids vrmd)"
 }
 
-down_remove_dir()
-{
-    if [[ -e $DEMO_MARK ]]; then
-        rm -rf --one-file-system "$DEMO_DIR"
-    elif [[ -d $DEMO_DIR && -n $(ls -A "$DEMO_DIR") ]]; then
-        demo_die "$DEMO_DIR was not made by deploy/demo (no $DEMO_MARK): left alone"
-    fi
-}
-
 # A demo that is still at work, by its process id and name.
 down_check_not_running()
 {
@@ -59,29 +50,49 @@ down_check_not_running()
         demo_die "another deploy/demo (process $pid) is at work in $DEMO_DIR: end it first"
 }
 
+# Which lab is the demo's own, its mark knows: another one is never taken down.
+down_own_lab()
+{
+    local number
+    number=$(<"$DEMO_MARK")
+    [[ -z $number ]] || demo_choose_lab "$number"
+}
+
 # The hosts before the services: an agent that loses its controller does no harm.
 down_everything()
 {
+    down_own_lab
     down_controller
     "$DEMO_TOP/deploy/lab" down
     "$DEMO_TOP/deploy/services" down
-    down_remove_dir
+    rm -rf --one-file-system "$DEMO_DIR"
 }
 
 down_all()
 {
     down_check_not_running
+    if [[ ! -e $DEMO_MARK ]]; then
+        down_check_folder "left alone"
+        echo "demo: none in $DEMO_DIR, nothing to take down"
+        return
+    fi
     down_everything
     echo "demo: down, nothing is left of it"
 }
 
-# Before a new start.  An unfit folder is refused before anything of it is touched.
+# A folder that holds somebody else's files is refused before anything of it is touched.
+down_check_folder() # WHAT_NOW
+{
+    if [[ -d $DEMO_DIR && ! -e $DEMO_MARK && -n $(ls -A "$DEMO_DIR") ]]; then
+        demo_die "$DEMO_DIR is not empty and was not made by deploy/demo (no $DEMO_MARK): $1"
+    fi
+}
+
+# Before a new start.
 down_leftovers()
 {
     down_check_not_running
-    if [[ -d $DEMO_DIR && ! -e $DEMO_MARK && -n $(ls -A "$DEMO_DIR") ]]; then
-        demo_die "$DEMO_DIR is not empty and was not made by deploy/demo: choose another VRM_DEMO_DIR"
-    fi
+    down_check_folder "choose another VRM_DEMO_DIR"
     [[ -e $DEMO_MARK ]] || return 0
     demo_say "an earlier demo is in $DEMO_DIR: it is removed first"
     down_everything 2>&1 | sed 's/^/  /'
@@ -94,6 +105,7 @@ down_status()
         echo "demo: none in $DEMO_DIR"
         exit 3
     fi
+    down_own_lab
     if down_is_gone vrmd; then
         echo "vrmd      down"
         status=1

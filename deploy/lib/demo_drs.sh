@@ -6,6 +6,7 @@ readonly DRS_DATA_LIMIT_S=90
 readonly DRS_MOVES_LIMIT_S=90
 readonly DRS_MIN_MOVES=3
 readonly DRS_BOOT_LIMIT_S=40
+readonly DRS_COUNT_LIMIT_S=30 # after a crash, until every host has told what runs there
 # All but one sample of the controller's window: that one the percentile passes over.
 readonly DRS_SETTLE_S=23
 readonly DRS_IDLE_PERCENT=3 # of a CPU; a guest that boots takes a whole one
@@ -36,8 +37,8 @@ drs_show_hosts()
 # drs_measure - a fresh look of the product; sets BALANCE. False while it cannot judge.
 drs_measure()
 {
-    BALANCE=$(api POST "$CLUSTER/drsBalance/action/refresh" 2>>"$DEMO_LOGS/balance.log") || return 1
-    echo "$BALANCE" >>"$DEMO_LOGS/balance.log"
+    BALANCE=$(api POST "$CLUSTER/drsBalance/action/refresh" 2>>"$DEMO_LOGS/measure.log") || return 1
+    echo "$BALANCE" >>"$DEMO_LOGS/measure.log"
     [[ $(jq -r .decided <<<"$BALANCE") == true ]]
 }
 
@@ -58,8 +59,8 @@ drs_figure()
 
 drs_wait_for_data()
 {
-    local i
-    DEMO_STEP=balance
+    local i start=$SECONDS
+    DEMO_STEP=measure
     demo_transient "  ...  the guests boot"
     demo_wait_for "$DRS_BOOT_LIMIT_S" drs_is_booted || true # then what was measured counts
     for ((i = DRS_SETTLE_S; i > 0; i--)); do
@@ -68,7 +69,7 @@ drs_wait_for_data()
     done
     demo_wait_for "$DRS_DATA_LIMIT_S" drs_measure ||
         demo_die "DRS cannot judge: $(jq -r .verdict <<<"$BALANCE")"
-    DEMO_STEP=''
+    demo_took "$start"
 }
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -161,11 +162,12 @@ drs_is_even()
     ((N_RUNNING == 0 && N_MOVES > 0)) || return 1
     BALANCE=$(api GET "$CLUSTER/drsBalance")
     [[ $(jq -r '.decided and .recommendationQuantity == 0 and .targetStdev == .currentStdev' <<<"$BALANCE") == true &&
-        -z $(api_ask '.tasks[].taskId' GET "$SITE/tasks?type=ApplyDrsRecommendationTask&status=running&limit=1") ]]
+        $(api_ask '.tasks | length' GET "$SITE/tasks?type=ApplyDrsRecommendationTask&status=running&limit=1") == 0 ]]
 }
 
 drs_automatic()
 {
+    local start=$SECONDS
     demo_title "4  DRS on automatic"
     DEMO_STEP=automatic
     declare -gA DRS_SHOWN=() DRS_SEEN=()
@@ -175,32 +177,48 @@ drs_automatic()
     if ! demo_wait_for "$DRS_MOVES_LIMIT_S" drs_is_even; then
         demo_say "  ${YELLOW}not even after $DRS_MOVES_LIMIT_S s${PLAIN}: $(jq -r .verdict <<<"$BALANCE")"
     fi
-    DEMO_STEP=''
+    demo_took "$start"
 }
 
 # --- result -----------------------------------------------------------------------------------
 
-# drs_count_down - prints how many VMs do not run exactly once, and on the host that the API names.
-drs_count_down()
+# drs_virsh - what runs, as libvirt on each host says; it may have to start again first.
+drs_virsh()
 {
     local i
     for ((i = 1; i <= SETUP_HOSTS; i++)); do
         "$DEMO_TOP/deploy/lab" exec "cna$i" virsh -q list --state-running --name |
-            sed -n "s/^\\(..*\\)\$/cna$i \\1/p"
+            sed -n "s/^\\(..*\\)\$/cna$i \\1/p" || return
     done >"$DEMO_LOGS/virsh.txt"
-    jq -rn --rawfile seen "$DEMO_LOGS/virsh.txt" \
-        --argjson vms "$(api GET "$SITE/vms?limit=100&detail=0")" \
-        --argjson wanted "$(cluster_vm_count)" '
+}
+
+# drs_count_down - sets N_DOWN: how many VMs do not run exactly once, and on the host that the API
+# names.  False unless it is 0.
+drs_count_down()
+{
+    N_DOWN=$(cluster_vm_count)
+    drs_virsh || return
+    N_DOWN=$(jq -rn --rawfile seen "$DEMO_LOGS/virsh.txt" \
+        --argjson vms "$(api GET "$SITE/vms?limit=100&detail=0")" --argjson wanted "$N_DOWN" '
         [$seen | split("\n")[] | select(. != "")] as $seen
         | [$vms.vms[] | . as $vm | (.urn | split(":") | last) as $id
            | select(.status == "running"
                     and [$seen[] | select(endswith(" " + $id))] == ["\($vm.hostName) \($id)"])]
-        | $wanted - length'
+        | $wanted - length')
+    ((N_DOWN == 0))
+}
+
+# drs_own_settings - prints what has to stand before our commands for them to find this demo.
+drs_own_settings()
+{
+    [[ $VRM_LAB == 0 ]] || printf 'VRM_LAB=%s ' "$VRM_LAB"
+    [[ $DEMO_DIR == /var/tmp/vrm-demo ]] || printf 'VRM_DEMO_DIR=%s ' "$DEMO_DIR"
 }
 
 drs_show_next_steps()
 {
-    local state=$DEMO_DIR/state
+    local state=$DEMO_DIR/state own
+    own=$(drs_own_settings)
     demo_title "Go on with"
     cat <<END_OF_TEXT
   URL    $DEMO_URL
@@ -209,27 +227,29 @@ drs_show_next_steps()
   T=\$(\$C -X POST -D - -o /dev/null -H 'X-Auth-User: admin' -H "X-Auth-Key: \$(cat $state/admin.password)" $DEMO_URL/service/session | sed -n 's/\\r\$//; /^x-auth-token:/Ip')
   \$C -H "\$T" "$DEMO_URL$SITE/vms?detail=0" | jq -r '.vms[] | .name + " " + .status + " " + .hostName'
   \$C -H "\$T" $DEMO_URL$CLUSTER/drsBalance | jq
-  VRM_LAB=$VRM_LAB VRM_LAB_DIR=$VRM_LAB_DIR $DEMO_TOP/deploy/lab busy idle1 40   # more load
-  deploy/demo --down                     # ends it all
+  $own$DEMO_TOP/deploy/lab busy idle1 40   # more load
+  $own$DEMO_TOP/deploy/lab status          # the hosts
+  $own$DEMO_TOP/deploy/demo --down         # ends it all
 END_OF_TEXT
 }
 
 drs_result()
 {
-    local n_down
+    local start=$SECONDS
     DEMO_STEP=result
     demo_title "5  The balance afterwards"
     demo_wait_for "$DRS_DATA_LIMIT_S" drs_measure || demo_die "DRS cannot judge: $BALANCE"
     AFTER=$(drs_figure)
-    n_down=$(drs_count_down 2>>"$DEMO_LOGS/result.log")
+    demo_wait_for "$DRS_COUNT_LIMIT_S" drs_count_down 2>>"$DEMO_LOGS/result.log" || true
     drs_show_hosts
-    demo_say "  imbalance $BEFORE before, $BOLD$AFTER$PLAIN now; took $SECONDS s in all"
+    demo_say "  imbalance $BEFORE before, $BOLD$AFTER$PLAIN now"
     drs_show_next_steps
+    demo_took "$start"
     demo_say ""
-    DEMO_STEP=''
-    demo_say "result: imbalance $BEFORE -> $AFTER, $N_MOVES live migrations, $n_down VMs down"
+    demo_say "${DIM}took $SECONDS s: $DEMO_TIMES$PLAIN"
+    demo_say "result: imbalance $BEFORE -> $AFTER, $N_MOVES live migrations, $N_DOWN VMs down"
     jq -en --argjson a "$BEFORE" --argjson b "$AFTER" '$b < $a' >/dev/null &&
-        ((N_MOVES >= DRS_MIN_MOVES && n_down == 0))
+        ((N_MOVES >= DRS_MIN_MOVES && N_DOWN == 0))
 }
 
 drs_all()

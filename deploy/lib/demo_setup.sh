@@ -26,9 +26,20 @@ idle6  0 cna3
 setup_make_dir()
 {
     mkdir -p "$DEMO_DIR"
-    : >"$DEMO_MARK"
+    echo "$VRM_LAB" >"$DEMO_MARK"
     echo $$ >"$DEMO_DIR/pid"
     mkdir -p "$DEMO_LOGS"
+}
+
+# Before anything is ours: a lab that somebody works with is neither used nor taken down later.
+setup_check_lab()
+{
+    local status=0
+    "$DEMO_TOP/deploy/lab" status >/dev/null 2>&1 || status=$?
+    if ((status != 3)) || [[ -d $VRM_LAB_DIR && -n $(ls -A "$VRM_LAB_DIR") ]]; then
+        demo_die "lab $VRM_LAB is in use ($VRM_LAB_DIR): take it down with" \
+            "'VRM_LAB=$VRM_LAB deploy/lab down', or set VRM_LAB to another number from 0 to 15"
+    fi
 }
 
 setup_check_port()
@@ -142,9 +153,9 @@ setup_controller()
 
 setup_all()
 {
+    setup_check_lab
+    setup_check_port
     setup_make_dir
-    DEMO_STEP=port
-    setup_check_port 2>>"$DEMO_LOGS/port.log"
     demo_title "1  From source to running programs (logs in $DEMO_LOGS)"
     demo_step packages "packages to build with" "$DEMO_TOP/deploy/install-deps" build
     demo_start build "vrmd and vrm-agent built" setup_build

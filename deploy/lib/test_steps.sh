@@ -183,20 +183,26 @@ step_system()
     return "$failed"
 }
 
-steps_demo() # ARGUMENT...
+steps_with_demo() # COMMAND...
 {
     VRM_DEMO_DIR=$TEST_DEMO_DIR VRM_LAB=$TEST_DEMO_LAB VRM_DEMO_PORT=17643 VRM_PG_PORT=17632 \
-        VRM_ETCD_PORT=17679 deploy/demo "$@"
+        VRM_ETCD_PORT=17679 "$@"
 }
 
 step_demo()
 {
-    steps_demo
+    steps_with_demo deploy/demo
 }
 
 step_demo_down()
 {
-    steps_demo --down
+    steps_with_demo deploy/demo --down
+}
+
+# Its seed is made up: it stands in the log, and the same kills come with it again.
+step_demo_kills()
+{
+    steps_with_demo tests/system/demo_kills.sh
 }
 
 # steps_left PATTERN TEXT - fails when the text on standard input has lines with the pattern.
@@ -211,7 +217,7 @@ steps_left()
 step_left_overs()
 {
     local lab="vrm($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)" status=0
-    local paths="$TEST_DEMO_DIR|vrm-lab-($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)\\b|vrm-system-$TEST_SYSTEM_LAB\\b"
+    local paths="$TEST_DEMO_DIR|vrm-lab-($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)\\b|vrm-system-($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)\\b"
     ip netns list | steps_left "^$lab-" "network namespace" || status=1
     ip -o link show | steps_left "^[0-9]+: $lab(br|ha|[mh][0-9])" "network link" || status=1
     ip route show table all | steps_left "10\\.9[01]\\.($TEST_SYSTEM_LAB|$TEST_DEMO_LAB)\\." route || status=1
