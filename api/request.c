@@ -166,10 +166,13 @@ static bool check_active(struct request *req, GError **error)
         return true;
     if (status.leader_url[0])
         req->active_url = g_strdup(status.leader_url);
-    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
-                   status.leader_url[0] ? "this controller is a standby; the active one is %s"
-                                        : "no controller is active at the moment%s",
-                   status.leader_url);
+    if (status.leader_url[0])
+        err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                       "this controller is a standby; the active one is %s", status.leader_url);
+    else
+        err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                       "this controller is not active, and it is unknown which one is%s%s",
+                       status.trouble[0] ? ": " : "", status.trouble);
     return false;
 }
 

@@ -37,8 +37,9 @@ static void on_database(bool up, void *user)
 {
     struct app *app = user;
 
+    (void)up; /* the role asks the queue */
     if (app->role)
-        role_database_link(app->role, up);
+        role_database_link(app->role);
 }
 
 static void on_agent_deposed(const char *why, void *user)

@@ -48,6 +48,7 @@ struct Leader {
 
     /* For other threads: what the machine says now. */
     _Atomic int64_t valid_until_ms, epoch;
+    _Atomic bool etcd_ok;
 };
 
 static void feed(Leader *leader, enum leader_event event, int64_t value);
@@ -376,6 +377,7 @@ static void publish(Leader *leader)
 {
     atomic_store(&leader->valid_until_ms, leader_fsm_valid_until(&leader->fsm));
     atomic_store(&leader->epoch, leader_fsm_elected(&leader->fsm) ? leader->fsm.epoch : 0);
+    atomic_store(&leader->etcd_ok, etcd_ok(leader->etcd));
 }
 
 static void feed(Leader *leader, enum leader_event event, int64_t value)
@@ -471,7 +473,12 @@ const char *leader_url(const Leader *leader)
 
 bool leader_etcd_ok(const Leader *leader)
 {
-    return etcd_ok(leader->etcd);
+    return atomic_load(&leader->etcd_ok);
+}
+
+bool leader_is_other(const Leader *leader, const char *url)
+{
+    return *url && !g_str_equal(url, leader->own_url);
 }
 
 bool leader_guard(const Leader *leader, EtcdTxn *txn)

@@ -5,8 +5,8 @@
  * leader_guard().  Leases give liveness; the guard, the epoch in PostgreSQL and the epoch at the
  * agents give safety.
  *
- * Loop thread only; leader_valid and leader_epoch may be asked from any thread.  No callback runs
- * from inside a call of this interface. */
+ * Loop thread only; leader_valid, leader_epoch, leader_etcd_ok and leader_is_other may be asked
+ * from any thread.  No callback runs from inside a call of this interface. */
 #ifndef VRM_CONTROLLER_LEADER_H
 #define VRM_CONTROLLER_LEADER_H
 
@@ -58,8 +58,11 @@ int64_t leader_epoch(const Leader *leader);
 /* Address of the present leader; "" unknown.  Borrowed until the next return to the loop. */
 const char *leader_url(const Leader *leader);
 
-/* Does etcd answer us? */
+/* Does etcd answer us?  A tick old at most. */
 bool leader_etcd_ok(const Leader *leader);
+
+/* Is url, once got from leader_url, known and not our own? */
+bool leader_is_other(const Leader *leader, const char *url);
 
 /* Adds "we still lead" to a transaction of ours; false (and nothing added) if not leader_valid. */
 bool leader_guard(const Leader *leader, EtcdTxn *txn);

@@ -42,6 +42,7 @@ struct Role {
 
     pthread_mutex_t lock; /* guards what API threads read */
     struct controller_status shown;
+    bool campaigning; /* etcd is being asked */
 };
 
 static void load(Role *role);
@@ -56,26 +57,42 @@ bool role_is_active(const Role *role)
     return role->state == ROLE_ACTIVE || role->state == ROLE_RELOADING;
 }
 
+static void add_trouble(struct controller_status *status, const char *text)
+{
+    if (*status->trouble)
+        g_strlcat(status->trouble, "; ", sizeof(status->trouble));
+    g_strlcat(status->trouble, text, sizeof(status->trouble));
+}
+
 static void show(Role *role, const char *trouble)
 {
     pthread_mutex_lock(&role->lock);
     role->shown.active = role_is_active(role) && role->ready;
     role->shown.epoch = role->epoch;
     role->shown.database_ok = dbq_up(role->app->dbq);
-    role->shown.etcd_ok = leader_etcd_ok(role->leader);
+    role->campaigning = role->state != ROLE_MIGRATING;
     g_strlcpy(role->shown.leader_url, leader_url(role->leader), sizeof(role->shown.leader_url));
     g_strlcpy(role->shown.trouble, trouble, sizeof(role->shown.trouble));
+    if (!*trouble && !role->shown.database_ok)
+        add_trouble(&role->shown, "the database does not answer");
     pthread_mutex_unlock(&role->lock);
 }
 
 void role_status(const Role *role, struct controller_status *ret_status)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&role->lock;
+    bool campaigning;
 
     pthread_mutex_lock(lock);
     *ret_status = role->shown;
+    campaigning = role->campaigning;
     pthread_mutex_unlock(lock);
     ret_status->active = ret_status->active && leader_valid(role->leader);
+    ret_status->etcd_ok = leader_etcd_ok(role->leader);
+    if (campaigning && !ret_status->etcd_ok)
+        add_trouble(ret_status, "etcd does not answer, or has lost its quorum");
+    if (!ret_status->active && !leader_is_other(role->leader, ret_status->leader_url))
+        ret_status->leader_url[0] = '\0'; /* it was us; who it is now, nobody has told us */
 }
 
 int64_t role_epoch(const Role *role)
@@ -372,9 +389,9 @@ void role_deposed(Role *role, const char *why)
     role->events.on_deposed(why);
 }
 
-void role_database_link(Role *role, bool up)
+void role_database_link(Role *role)
 {
-    show(role, up ? "" : "the database does not answer");
+    show(role, "");
 }
 
 /* ---- life -------------------------------------------------------------------------------------

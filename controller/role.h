@@ -33,7 +33,7 @@ bool role_is_active(const Role *role);
 /* Reads everything again once the database answers. */
 void role_reload(Role *role, const char *why);
 /* The database went away or came back. */
-void role_database_link(Role *role, bool up);
+void role_database_link(Role *role);
 /* Somebody has seen a higher epoch. */
 void role_deposed(Role *role, const char *why);
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# it_vrmd_life.sh - how vrmd's process goes on and ends: deposed it lives on as a standby, and a
-# second signal to end is no trouble.
+# it_vrmd_life.sh - how vrmd's process goes on and ends: deposed it lives on as a standby, a second
+# signal to end is no trouble, and without etcd it says so and names nobody as active.
 set -eu
 
 srcdir=${srcdir:-.}
@@ -70,6 +70,22 @@ wait_for_code /healthz/active 503
 sleep 6 # longer than the alarm that ends a process whose workers hang
 kill -0 "$vrmd" 2>/dev/null || fail "deposed, it did not live on as a standby"
 wait_for_code /healthz/active 200
+
+answer() { curl -s --noproxy '*' -m 2 "http://127.0.0.1:$port$1"; }
+
+"$VRM_TEST_SERVICES" pause etcd
+wait_for_code /healthz/active 503
+answer /healthz | grep -q '"etcd":false,"trouble":"[^"]*etcd does not answer' ||
+    fail "no word of etcd: $(answer /healthz)"
+answer /healthz/active | grep -q '"activeController":""' ||
+    fail "somebody is active without etcd: $(answer /healthz/active)"
+answer /service/sites | grep -q 'it is unknown which one is' ||
+    fail "a client is sent somewhere without etcd: $(answer /service/sites)"
+curl -s -D - -o /dev/null -m 2 --noproxy '*' "http://127.0.0.1:$port/service/sites" |
+    grep -qi x-active-controller && fail "without etcd, a header names the active controller"
+"$VRM_TEST_SERVICES" resume etcd
+wait_for_code /healthz/active 200
+answer /healthz | grep -q '"etcd":true,"trouble":""' || fail "old trouble: $(answer /healthz)"
 
 kill -TERM "$vrmd"
 kill -INT "$vrmd" 2>/dev/null || true
