@@ -11,6 +11,7 @@
 #include "api/body.h"
 #include "api/h_cluster_rules.h"
 #include "base/err.h"
+#include "model/imc.h"
 #include "model/reason.h"
 
 #define DEFAULT_LIMEN 5 /* of an hour that a given list leaves out */
@@ -184,6 +185,30 @@ static bool read_flags(const struct json_reader *json, Cluster *cluster, GError 
     return true;
 }
 
+/* Mode and switch go together: what is switched on must be a mode. */
+static bool read_imc(const struct json_reader *json, Cluster *cluster, GError **error)
+{
+    bool given = json_has(json, "imcSetting") || json_has(json, "isEnableImc");
+    g_autofree char *modes = NULL;
+    g_autofree char *want = NULL;
+    const char *mode;
+
+    if (!body_string(json, "imcSetting", BODY_TAG_MAX, REASON_IMC_MODE, &cluster->imc_setting,
+                     error))
+        return false;
+    if (!given || (!*cluster->imc_setting && !cluster->imc_enabled))
+        return true;
+    mode = imc_mode_find(cluster->imc_setting);
+    if (mode) {
+        g_free(cluster->imc_setting);
+        cluster->imc_setting = g_strdup(mode);
+        return true;
+    }
+    modes = imc_modes_list();
+    want = g_strconcat(cluster->imc_enabled ? "with isEnableImc " : "", "one of ", modes, NULL);
+    return body_fail(json, "imcSetting", REASON_IMC_MODE, want, error);
+}
+
 static bool read_cluster(const struct request *req, Cluster *cluster, struct op *op, GError **error)
 {
     static const char *const strategies[] = { "loadBalance", "random", NULL };
@@ -193,9 +218,7 @@ static bool read_cluster(const struct request *req, Cluster *cluster, struct op 
            body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                        &cluster->description, error) &&
            body_string(json, "tag", BODY_TAG_MAX, 0, &cluster->tag, error) &&
-           read_flags(json, cluster, error) &&
-           body_string(json, "imcSetting", BODY_TAG_MAX, REASON_IMC_MODE, &cluster->imc_setting,
-                       error) &&
+           read_flags(json, cluster, error) && read_imc(json, cluster, error) &&
            body_word(json, "resStrategy", strategies, 0, &cluster->res_strategy, error) &&
            body_int(json, INT_FIELD("dsFaultStrategy", 0, 1, 0, &cluster->ds_fault_strategy),
                     error) &&

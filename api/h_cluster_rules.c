@@ -152,6 +152,19 @@ static bool read_rule_name(const struct json_reader *reader, Rule *rule, GError 
            body_fail(reader, "ruleName", REASON_RULE_NAME, "1..255 characters without ':'", error);
 }
 
+/* Groups and members may be empty and be filled later; a rule that names none never binds. */
+static bool check_binds(const struct json_reader *reader, const Rule *rule, GError **error)
+{
+    if (rule->type != RULE_VM_HOST)
+        return true;
+    if (!rule->host_group_id)
+        return body_fail(reader, "hostGroupUrn", REASON_RULE_TYPE,
+                         "a host group of this cluster, with ruleType 3", error);
+    return rule->vm_group_id || rule->n_vms ||
+           body_fail(reader, "vmGroupUrn", REASON_RULE_TYPE,
+                     "a VM group of this cluster, or vms, with ruleType 3", error);
+}
+
 static bool read_rule(const struct request *req, const struct json_reader *reader, Rule *rule,
                       GError **error)
 {
@@ -159,7 +172,7 @@ static bool read_rule(const struct request *req, const struct json_reader *reade
            body_urns(reader, URN_FIELD("vms", req->site, OBJECT_VM, REASON_RULE_VM_NOT_IN_CLUSTER),
                      &rule->vms, &rule->n_vms, error) &&
            check_vms(req, reader, rule, error) && read_group(req, reader, GROUP_VM, rule, error) &&
-           read_group(req, reader, GROUP_HOST, rule, error);
+           read_group(req, reader, GROUP_HOST, rule, error) && check_binds(reader, rule, error);
 }
 
 static const Rule *known_rule(const struct request *req, int64_t cluster_id, int64_t index)

@@ -6,6 +6,8 @@
 
 #include "api/handlers.h"
 
+#include <string.h>
+
 #include "api/body.h"
 #include "base/err.h"
 #include "model/reason.h"
@@ -13,10 +15,21 @@
 #define USER_MAX 128
 #define KEY_MAX  256
 
-static bool credential_usable(const char *text, size_t max_len)
+static bool check_credential(const char *text, const char *field, int max_len, GError **error)
 {
-    return text && text[0] && g_utf8_validate(text, -1, NULL) &&
-           g_utf8_strlen(text, -1) <= (glong)max_len;
+    if (!text || !text[0]) {
+        err_set_reason(error, VRM_ERR_DENIED, REASON_LOGIN_FAILED, field,
+                       "%s is missing: log in needs the headers X-Auth-User and X-Auth-Key, or a "
+                       "body with userName and password",
+                       field);
+        return false;
+    }
+    if (g_utf8_validate(text, -1, NULL) && g_utf8_strlen(text, -1) <= max_len)
+        return true;
+    err_set_reason(error, VRM_ERR_DENIED, REASON_LOGIN_FAILED, field,
+                   "%s has %" G_GSIZE_FORMAT " bytes: want UTF-8 text of 1..%d characters", field,
+                   strlen(text), max_len);
+    return false;
 }
 
 /* {"userName","password"}: scripts that do not know the headers. */
@@ -25,12 +38,9 @@ static bool read_body(struct request *req, char **ret_user, char **ret_key, GErr
     g_autoptr(json_t) root = NULL;
     struct json_reader reader;
 
-    if (req->body->len == 0)
-        return true;
-    root = json_parse(req->body->str, req->body->len, error);
-    if (!root)
+    if (!request_body_object(req, &root, error))
         return false;
-    json_reader_init(&reader, json_is_object(root) ? root : NULL);
+    json_reader_init(&reader, root);
     return body_string(&reader, "userName", USER_MAX, 0, ret_user, error) &&
            body_string(&reader, "password", KEY_MAX, 0, ret_key, error);
 }
@@ -41,14 +51,11 @@ struct op *h_session_open(struct request *req, GError **error)
     g_autofree char *key = g_strdup(req->headers[HEADER_KEY]);
     struct op *op;
 
-    if (!user && !read_body(req, &user, &key, error))
+    if ((!user || !*user) && !read_body(req, &user, &key, error))
         return NULL;
-    if (!credential_usable(user, USER_MAX) || !credential_usable(key, KEY_MAX)) {
-        err_set_reason(error, VRM_ERR_DENIED, REASON_LOGIN_FAILED, "X-Auth-User",
-                       "log in needs the headers X-Auth-User and X-Auth-Key, or a body with "
-                       "userName and password");
+    if (!check_credential(user, "X-Auth-User", USER_MAX, error) ||
+        !check_credential(key, "X-Auth-Key", KEY_MAX, error))
         return NULL;
-    }
     op = op_new(OP_LOGIN);
     op->login_name = g_steal_pointer(&user);
     op->login_key = g_steal_pointer(&key);

@@ -26,7 +26,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-#define SWEEP_S        5
+#define SWEEP_S 5
+/* So much of header_max may arrive before libmicrohttpd itself refuses it. */
+#define MEMORY_FACTOR  8
 #define DISCARD_FACTOR 8 /* of body_max: so much of a body that is too long is read and dropped */
 #define STATUS_CLASSES 6
 #define TLS_PRIORITIES "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"
@@ -397,9 +399,9 @@ static struct MHD_Daemon *listen_on(Api *api, struct face *face, const char *add
         face->management ? 1U : o->threads, MHD_OPTION_CONNECTION_LIMIT, o->max_connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        o->header_max, MHD_OPTION_URI_LOG_CALLBACK, on_target, face, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, face, MHD_OPTION_NOTIFY_CONNECTION, on_connection, face, MHD_OPTION_ARRAY,
-        tls ? tls_items : no_items, MHD_OPTION_END);
+        MEMORY_FACTOR * o->header_max, MHD_OPTION_URI_LOG_CALLBACK, on_target, face,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, face, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, face, MHD_OPTION_ARRAY, tls ? tls_items : no_items, MHD_OPTION_END);
     if (!daemon)
         err_set(error, VRM_ERR_UNAVAILABLE, "cannot listen on %s port %u: %s", address,
                 (unsigned)port, errno ? g_strerror(errno) : "bad options");
@@ -452,6 +454,7 @@ static Api *api_new(const struct api_options *options, const struct api_ops *ops
         .auth = auth_new(&limits),
         .now_ms = clock_now_ms,
         .body_max = options->body_max,
+        .header_max = options->header_max,
         .own_metrics = own_metrics,
         .metrics_user = api,
         .metrics_elsewhere = options->management_address && options->management_address[0],

@@ -1,5 +1,10 @@
 /* http.h - the HTTPS server of vrmd: libmicrohttpd's threads around request.h.
  *
+ * Requests beyond body_max, header_max and target.h's bound get our own error form with 413, 431
+ * and 414.  What libmicrohttpd cannot take apart at all it answers itself, with a page of HTML and
+ * no hook for us, and closes the connection: a broken chunk, a Content-Length that is no number,
+ * another major version of HTTP, more than eight times header_max.
+ *
  * A call that needs the controller is suspended while it is asked; no thread waits.  api_start,
  * api_stop and api_reload_tls belong to the loop thread; everything else runs on the server's own
  * threads. */
@@ -24,7 +29,7 @@ struct api_options {
     int64_t session_idle_ms;
     size_t max_sessions, max_sessions_per_user;
     unsigned max_connections, max_connections_per_address;
-    size_t body_max, header_max;    /* bytes */
+    size_t body_max, header_max;    /* bytes of the body, of all headers together */
     unsigned idle_timeout_s;        /* a connection without traffic */
     unsigned request_timeout_s;     /* from the first byte of a request to its last */
     unsigned stop_timeout_ms;       /* how long api_stop lets answers go out */

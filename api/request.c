@@ -16,6 +16,7 @@
 #define MAX_ATTEMPTS     5
 #define MAX_WAIT_MS      120000
 #define MAX_REQUEST_ID   64
+#define SHOWN_PATH       160 /* bytes of the target in messages */
 #define REQUEST_ID_BYTES 8
 #define JSON_TYPE        "application/json;charset=UTF-8"
 
@@ -48,6 +49,13 @@ static enum method method_parse(const char *text)
     return METHOD_OTHER;
 }
 
+static char *show_line(const char *method, const char *target)
+{
+    g_autofree char *cut = g_strdup_printf("%.16s %.*s", method, SHOWN_PATH, target);
+
+    return g_utf8_make_valid(cut, -1);
+}
+
 struct request *request_new(const struct api_core *core, const char *method, const char *target,
                             const char *address)
 {
@@ -55,6 +63,8 @@ struct request *request_new(const struct api_core *core, const char *method, con
 
     req->core = core;
     req->method = method_parse(method);
+    req->line = show_line(method, target);
+    req->target_too_long = strlen(target) > TARGET_MAX_LENGTH;
     target_parse(target, &req->target, &req->bad_target);
     req->body = g_string_new(NULL);
     req->address = g_strdup(address);
@@ -78,6 +88,7 @@ void request_free(struct request *req)
         g_free(req->headers[i]);
     explicit_bzero(req->body->str, req->body->len); /* it may hold a password */
     g_string_free(req->body, TRUE);
+    g_free(req->line);
     g_free(req->address);
     g_free(req->id);
     g_clear_pointer(&req->snap, snapshot_unref);
@@ -88,6 +99,7 @@ void request_free(struct request *req)
     jw_clear(&req->out);
     g_free(req->new_token);
     g_free(req->active_url);
+    g_free(req->allow);
     g_free(req);
 }
 
@@ -109,6 +121,7 @@ static bool request_id_usable(const char *text)
 
 void request_set_header(struct request *req, const char *name, const char *value)
 {
+    req->header_bytes += strlen(name) + strlen(value);
     for (size_t i = 0; i < N_REQUEST_HEADERS; i++) {
         if (g_ascii_strcasecmp(name, header_names[i]) != 0)
             continue;
@@ -221,14 +234,12 @@ static void read_wait(struct request *req)
     req->wait_ms = (int64_t)MIN(seconds, MAX_WAIT_MS / 1000) * 1000;
 }
 
-static bool parse_body(struct request *req, GError **error)
+bool request_body_object(struct request *req, json_t **ret_root, GError **error)
 {
     const char *text = req->body->str;
     size_t len = req->body->len;
+    g_autoptr(json_t) root = NULL;
 
-    if (req->route->flags & ROUTE_NO_BODY || req->method == METHOD_GET ||
-        req->method == METHOD_DELETE)
-        return true;
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
         text += 3;
         len -= 3;
@@ -241,11 +252,22 @@ static bool parse_body(struct request *req, GError **error)
     }
     if (len == 0 || (len == 4 && memcmp(text, "null", 4) == 0))
         return true;
-    req->root = json_parse(text, len, error);
-    if (!req->root)
+    root = json_parse(text, len, error);
+    if (!root || !json_refuse_twins(root, error))
         return false;
-    if (!json_is_object(req->root))
+    if (!json_is_object(root))
         return refuse(VRM_ERR_INVALID, REASON_MALFORMED, "the body must be a JSON object", error);
+    *ret_root = g_steal_pointer(&root);
+    return true;
+}
+
+static bool parse_body(struct request *req, GError **error)
+{
+    if (req->route->flags & ROUTE_NO_BODY || req->method == METHOD_GET ||
+        req->method == METHOD_DELETE)
+        return true;
+    if (!request_body_object(req, &req->root, error))
+        return false;
     json_reader_init(&req->json, req->root);
     return true;
 }
@@ -316,6 +338,20 @@ static bool build(struct request *req, GError **error)
     return true;
 }
 
+static bool check_sizes(struct request *req, GError **error)
+{
+    if (req->target_too_long)
+        req->error_status = 414; /* find_route has the error */
+    if (req->header_bytes <= req->core->header_max)
+        return true;
+    req->error_status = 431;
+    err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, NULL,
+                   "the headers are too long, %" G_GSIZE_FORMAT " bytes: at most %" G_GSIZE_FORMAT
+                   " are taken",
+                   req->header_bytes, req->core->header_max);
+    return false;
+}
+
 static bool find_route(struct request *req, GError **error)
 {
     if (req->bad_target) {
@@ -323,8 +359,10 @@ static bool find_route(struct request *req, GError **error)
         return false;
     }
     req->route = route_find(req->method, &req->target, &req->allow, error);
-    if (!req->route)
+    if (!req->route) {
         req->error_status = req->allow ? 405 : 404;
+        g_prefix_error(error, "%s: ", req->line);
+    }
     return req->route != NULL;
 }
 
@@ -332,7 +370,7 @@ static bool begin(struct request *req, GError **error)
 {
     unsigned flags;
 
-    if (!find_route(req, error))
+    if (!check_sizes(req, error) || !find_route(req, error))
         return false;
     flags = req->route->flags;
     if (!(flags & ROUTE_PLAIN) && !check_version(req, error))

@@ -24,8 +24,8 @@ struct api_core {
     const struct api_ops *ops;
     void *ctx;
     Auth *auth;
-    int64_t (*now_ms)(void); /* clock_now_ms; tests have their own */
-    size_t body_max;
+    int64_t (*now_ms)(void);          /* clock_now_ms; tests have their own */
+    size_t body_max, header_max;      /* bytes */
     char *(*own_metrics)(void *user); /* the API's own metrics text; may be NULL */
     void *metrics_user;
     bool metrics_elsewhere; /* there is a management address: /metrics is only there */
@@ -79,6 +79,9 @@ struct request {
     bool body_too_big;
     struct target target;
     GError *bad_target;
+    bool target_too_long;
+    size_t header_bytes;
+    char *line;                       /* "GET /service/sites", for messages; cut if it is long */
     char *headers[N_REQUEST_HEADERS]; /* NULL: not sent */
     GString *body;
     char *address; /* the client's */
@@ -107,7 +110,7 @@ struct request {
     const char *content_type;
     char *new_token;           /* X-Auth-Token of a login */
     char *active_url;          /* X-Active-Controller of a standby */
-    const char *allow;         /* Allow of a wrong method */
+    char *allow;               /* Allow of a wrong method */
     const char *missing_right; /* of a refusal */
     int64_t retry_ms;          /* Retry-After */
 };
@@ -133,6 +136,8 @@ void request_abort(struct request *req);
 
 /* The token that came along, or NULL; borrowed. */
 const char *request_token(const struct request *req);
+/* For handlers that read the body themselves: *ret_root stays if there is none (nothing, null). */
+bool request_body_object(struct request *req, json_t **ret_root, GError **error);
 /* For handlers: the newest snapshot in place of the one held. */
 void request_refresh(struct request *req);
 

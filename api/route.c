@@ -141,28 +141,39 @@ bool route_pattern_fits(const char *pattern, const struct target *target)
     return !*pattern;
 }
 
-const struct route *route_find(enum method method, const struct target *target,
-                               const char **ret_allow, GError **error)
+/* The methods of all rows that fit. */
+static char *allowed_methods(const struct target *target)
 {
-    const struct route *other = NULL;
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (enum method method = METHOD_GET; method < METHOD_OTHER; method++) {
+        for (size_t i = 0; i < n_routes; i++) {
+            if (routes[i].method != method || !route_pattern_fits(routes[i].pattern, target))
+                continue;
+            g_string_append_printf(list, "%s%s", list->len ? ", " : "", method_name(method));
+            break;
+        }
+    }
+    return list->len ? g_string_free(g_steal_pointer(&list), FALSE) : NULL;
+}
+
+const struct route *route_find(enum method method, const struct target *target, char **ret_allow,
+                               GError **error)
+{
+    g_autofree char *allow = NULL;
 
     for (size_t i = 0; i < n_routes; i++) {
-        if (!route_pattern_fits(routes[i].pattern, target))
-            continue;
-        if (routes[i].method == method)
+        if (routes[i].method == method && route_pattern_fits(routes[i].pattern, target))
             return &routes[i];
-        if (!other)
-            other = &routes[i];
     }
-    if (other) {
-        *ret_allow = method_name(other->method);
+    allow = allowed_methods(target);
+    if (allow)
         err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, "method",
-                       "%s does not take %s: want %s", other->pattern, method_name(method),
-                       method_name(other->method));
-    } else {
+                       "this URL does not take that method: want %s", allow);
+    else
         err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_MALFORMED, "url",
                        "there is no such URL in this API");
-    }
+    *ret_allow = g_steal_pointer(&allow);
     return NULL;
 }
 

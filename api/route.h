@@ -37,9 +37,9 @@ struct route {
 extern const struct route routes[];
 extern const size_t n_routes;
 
-/* First row that fits; on failure an error with 404, or 405 and *ret_allow. */
-const struct route *route_find(enum method method, const struct target *target,
-                               const char **ret_allow, GError **error);
+/* First row that fits; on failure an error for 404, or for 405 and *ret_allow: "GET, POST". */
+const struct route *route_find(enum method method, const struct target *target, char **ret_allow,
+                               GError **error);
 /* Fills req->ids from the path; objects that are gone are an error with their own number. */
 bool route_resolve(struct request *req, GError **error);
 /* Does segment i of pattern and text fit?  For the test of the table. */

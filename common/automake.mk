@@ -18,6 +18,7 @@ common_libbase_a_SOURCES = \
 
 common_libmodel_a_SOURCES = \
 	common/model/id.c common/model/id.h \
+	common/model/imc.c common/model/imc.h \
 	common/model/reason.h \
 	common/model/snapshot.c common/model/snapshot.h \
 	common/model/state.c common/model/state.h \

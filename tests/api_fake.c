@@ -330,6 +330,7 @@ void fake_init(struct fake *fake)
         .auth = auth_new(&limits),
         .now_ms = now_ms,
         .body_max = 65536,
+        .header_max = 8192,
     };
 }
 

@@ -143,6 +143,23 @@ static const struct {
     { "PUT", C117,
       RULE("\"operationType\":2,\"ruleName\":\"x\",\"ruleType\":3,\"vm2HostRuleType\":5"),
       "10300125", NULL },
+    { "PUT", C117, RULE("\"ruleName\":\"x\",\"ruleType\":3"), "10300125",
+      "drsSetting.drsRules[0].hostGroupUrn" },
+    { "PUT", C117,
+      RULE("\"ruleName\":\"x\",\"ruleType\":3,\"hostGroupUrn\":\"" U(
+          "clusters:117:resourcegroups:4") "\""),
+      "10300125", "drsSetting.drsRules[0].vmGroupUrn" },
+    { "PUT", C117, RULE("\"ruleIndex\":3,\"ruleType\":3"), "10300125",
+      "drsSetting.drsRules[0].hostGroupUrn" },
+    { "PUT", C117, "{\"imcSetting\":\"Pentium\"}", "10300600", "imcSetting" },
+    { "PUT", C117, "{\"isEnableImc\":true}", "10300600", "imcSetting" },
+    { "PUT", C117, "{\"isEnableImc\":true,\"imcSetting\":\"\"}", "10300600", "imcSetting" },
+    { "POST", FAKE_S "/clusters", "{\"name\":\"x\",\"imcSetting\":\"386\"}", "10300600",
+      "imcSetting" },
+    { "PUT", C117, "{\"name\":\"a\",\"NAME\":\"b\"}", "10000001", "NAME" },
+    { "PUT", C117, DRS("\"factor\":1,\"Factor\":2"), "10000001", "drsSetting.Factor" },
+    { "PUT", C117, RULE("\"vms\":[],\"ruleName\":\"x\",\"rulename\":\"y\""), "10000001",
+      "drsSetting.drsRules[0].rulename" },
     { "PUT", C117, RULE("\"operationType\":1,\"ruleIndex\":9"), "10300130",
       "drsSetting.drsRules[0].ruleIndex" },
     { "PUT", C117, RULE("\"operationType\":0"), "10300130", NULL },
@@ -301,6 +318,31 @@ START_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest)
     ck_assert_int_eq(fake.last->overrides[0].vm_id, 0x35);
     ck_assert_int_eq(fake.last->overrides[0].behavior, DRS_BEHAVIOR_DISABLED);
     ck_assert_uint_eq(fake.last->n_rules, 0);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+static const struct {
+    const char *body, *mode;
+    bool enabled;
+} imcs[] = {
+    { "{\"isEnableImc\":true,\"imcSetting\":\"Sandy Bridge\"}", "Sandy Bridge", true },
+    { "{\"isEnableImc\":\"TRUE\",\"imcSetting\":\"merom\"}", "Merom", true },
+    { "{\"imcSetting\":\"Cascadelake-Server\"}", "Cascadelake-Server", false },
+    { "{\"isEnableImc\":false,\"imcSetting\":\"\"}", "", false },
+    { "{\"name\":\"n\"}", "", false },
+};
+
+START_TEST(a_generation_is_kept_under_its_own_name)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "PUT", C117, imcs[_i].body);
+    ck_assert_str_eq(fake.last->cluster->imc_setting, imcs[_i].mode);
+    ck_assert_int_eq(fake.last->cluster->imc_enabled, imcs[_i].enabled);
     fake_reply_clear(&reply);
     fake_clear(&fake);
 }
@@ -574,6 +616,7 @@ END_TEST
 SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_LOOP(a_bad_field_is_named_and_nothing_reaches_the_controller, bad),
            SUITE_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest),
+           SUITE_LOOP(a_generation_is_kept_under_its_own_name, imcs),
            SUITE_TEST(rules_are_created_modified_and_deleted_by_one_put),
            SUITE_TEST(a_vm_is_created_from_a_body_with_odd_capitals),
            SUITE_TEST(a_vm_is_started_after_creation_unless_told_otherwise),

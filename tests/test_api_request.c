@@ -122,7 +122,50 @@ START_TEST(an_endless_login_name_is_refused_before_the_controller_sees_it)
     in = log_in(&fake, name, "secret");
     ck_assert_int_eq(in.status, 400);
     ck_assert_uint_eq(fake.n_ops, 0);
+    ck_assert_str_eq(fake_str(in.json, "errorDes"),
+                     "X-Auth-User has 5000 bytes: want UTF-8 text of 1..128 characters");
     fake_reply_clear(&in);
+    in = log_in(&fake, "ops", name);
+    ck_assert_str_eq(fake_str(in.json, "field"), "X-Auth-Key");
+    fake_reply_clear(&in);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(a_body_names_who_logs_in_when_the_headers_do_not)
+{
+    static const char *const headers[] = { "X-Auth-User: ", "X-Auth-Key: ", NULL };
+    struct fake fake;
+    struct fake_reply in;
+
+    fake_init(&fake);
+    in = fake_call(&fake, "PUT", "/service/session", NULL, headers,
+                   "\xef\xbb\xbf {\"USERNAME\":\"ops\",\"password\":\"secret\"}\n");
+    ck_assert_msg(in.status == 200, "%s", in.text);
+    ck_assert_str_eq(fake.last->login_name, "ops");
+    fake_reply_clear(&in);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(what_is_too_long_is_refused_in_our_own_form)
+{
+    g_autofree char *much = g_strnfill(20000, 'a');
+    g_autofree char *target = g_strconcat("/service/sites?x=", much, NULL);
+    g_autofree char *header = g_strconcat("X-Other: ", much, NULL);
+    const char *const headers[] = { header, NULL };
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_call(&fake, "GET", target, NULL, NULL, NULL);
+    ck_assert_int_eq(reply.status, 414);
+    ck_assert_str_eq(fake_str(reply.json, "errorCode"), "10000001");
+    fake_reply_clear(&reply);
+    reply = fake_call(&fake, "GET", "/service/sites", NULL, headers, NULL);
+    ck_assert_int_eq(reply.status, 431);
+    ck_assert_str_eq(fake_str(reply.json, "errorCode"), "10000001");
+    fake_reply_clear(&reply);
     fake_clear(&fake);
 }
 END_TEST
@@ -418,6 +461,8 @@ SUITE_MAIN("api_request", SUITE_TEST(a_login_gives_a_token_that_works_until_log_
            SUITE_TEST(a_dry_run_does_nothing), SUITE_TEST(a_bearer_token_works_as_well),
            SUITE_LOOP(a_refused_login_has_status_400_and_its_number, refused),
            SUITE_TEST(an_endless_login_name_is_refused_before_the_controller_sees_it),
+           SUITE_TEST(a_body_names_who_logs_in_when_the_headers_do_not),
+           SUITE_TEST(what_is_too_long_is_refused_in_our_own_form),
            SUITE_TEST(a_lost_race_is_run_again_on_the_newer_object),
            SUITE_TEST(after_five_lost_races_the_client_is_told),
            SUITE_TEST(an_object_that_vanished_meanwhile_is_missing_on_the_second_try),

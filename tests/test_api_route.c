@@ -29,7 +29,7 @@ START_TEST(every_row_is_complete_and_reached_by_its_own_url)
 {
     for (size_t i = 0; i < n_routes; i++) {
         g_autofree char *url = example(routes[i].pattern);
-        const char *allow = NULL;
+        g_autofree char *allow = NULL;
         struct target target = { 0 };
 
         ck_assert_msg(!routes[i].read != !routes[i].build, "%s", url);
@@ -182,9 +182,29 @@ START_TEST(what_does_not_exist_has_its_own_number)
 }
 END_TEST
 
+START_TEST(a_stray_call_is_told_what_it_was_and_what_would_do)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply = fake_call(&fake, "PURGE", "/service/nonsense?x=1", NULL, NULL, NULL);
+    ck_assert_str_eq(fake_str(reply.json, "errorDes"),
+                     "PURGE /service/nonsense?x=1: there is no such URL in this API");
+    fake_reply_clear(&reply);
+    reply = fake_call(&fake, "PATCH", FAKE_S "/clusters/117", NULL, NULL, NULL);
+    ck_assert_str_eq(fake_str(reply.json, "errorDes"),
+                     "PATCH " FAKE_S "/clusters/117: this URL does not take that method: want GET, "
+                     "PUT, DELETE");
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 SUITE_MAIN("api_route", SUITE_TEST(every_row_is_complete_and_reached_by_its_own_url),
            SUITE_TEST(without_a_token_nothing_but_health_versions_and_login_answers),
            SUITE_TEST(without_the_right_a_call_is_refused_and_names_it),
            SUITE_TEST(a_standby_answers_503_with_the_active_controller),
            SUITE_TEST(every_read_answers_an_object_and_only_200),
-           SUITE_LOOP(what_does_not_exist_has_its_own_number, strays))
+           SUITE_LOOP(what_does_not_exist_has_its_own_number, strays),
+           SUITE_TEST(a_stray_call_is_told_what_it_was_and_what_would_do))

@@ -301,6 +301,26 @@ START_TEST(a_long_value_is_cut_in_the_message)
 }
 END_TEST
 
+static const struct {
+    const char *text, *said; /* said NULL: good */
+} twins[] = {
+    { "{\"a\":1,\"b\":{\"a\":1},\"c\":[{\"a\":1},{\"A\":1}]}", NULL },
+    { "[1,\"a\",\"A\"]", NULL },
+    { "{\"name\":1,\"NAME\":2}", "the keys \"name\" and \"NAME\" are the same" },
+    { "{\"x\":[0,{\"aB\":1,\"c\":2,\"Ab\":3}]}", "x[1].Ab: the keys \"aB\" and \"Ab\"" },
+};
+
+START_TEST(keys_that_differ_only_in_case_are_refused_at_any_depth)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) root = json_parse(twins[_i].text, strlen(twins[_i].text), &error);
+
+    ck_assert_int_eq(json_refuse_twins(root, &error), !twins[_i].said);
+    if (twins[_i].said)
+        suite_take_error(&error, VRM_ERR_INVALID, twins[_i].said);
+}
+END_TEST
+
 SUITE_MAIN("json", SUITE_TEST(what_is_parsed_prints_the_same),
            SUITE_LOOP(broken_text_is_refused, broken),
            SUITE_LOOP(nesting_is_bounded_exactly, nests),
@@ -310,4 +330,5 @@ SUITE_MAIN("json", SUITE_TEST(what_is_parsed_prints_the_same),
            SUITE_LOOP(a_boolean_has_few_spellings, bools),
            SUITE_LOOP(a_string_is_short_and_has_no_control_characters, strings),
            SUITE_TEST(a_message_names_the_full_path), SUITE_TEST(nothing_there_leaves_everything),
-           SUITE_TEST(a_long_value_is_cut_in_the_message))
+           SUITE_TEST(a_long_value_is_cut_in_the_message),
+           SUITE_LOOP(keys_that_differ_only_in_case_are_refused_at_any_depth, twins))

@@ -84,6 +84,57 @@ static const json_t *find_any_case(const json_t *object, const char *key)
     return NULL;
 }
 
+static bool refuse_twins(const json_t *value, const char *path, GError **error);
+
+/* NOLINTNEXTLINE(misc-no-recursion): JSON_MAX_NESTING bounds it */
+static bool refuse_twin_keys(const json_t *object, const char *path, GError **error)
+{
+    union {
+        const json_t *from;
+        json_t *to;
+    } cast = { .from = object };
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    void *iter;
+
+    for (iter = json_object_iter(cast.to); iter; iter = json_object_iter_next(cast.to, iter)) {
+        const char *key = json_object_iter_key(iter);
+        g_autofree char *below = g_strconcat(path, *path ? "." : "", key, NULL);
+        char *folded = g_ascii_strdown(key, -1);
+        const char *twin = g_hash_table_lookup(seen, folded);
+
+        g_hash_table_replace(seen, folded, (char *)(uintptr_t)key);
+        if (twin) {
+            err_set_reason(error, VRM_ERR_INVALID, 0, below,
+                           "%.160s: the keys \"%.60s\" and \"%.60s\" are the same but for their "
+                           "case: want one of them",
+                           below, twin, key);
+            return false;
+        }
+        if (!refuse_twins(json_object_iter_value(iter), below, error))
+            return false;
+    }
+    return true;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): JSON_MAX_NESTING bounds it */
+static bool refuse_twins(const json_t *value, const char *path, GError **error)
+{
+    if (json_is_object(value))
+        return refuse_twin_keys(value, path, error);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        g_autofree char *below = g_strdup_printf("%s[%zu]", path, i);
+
+        if (!refuse_twins(json_array_get(value, i), below, error))
+            return false;
+    }
+    return true;
+}
+
+bool json_refuse_twins(const json_t *value, GError **error)
+{
+    return refuse_twins(value, "", error);
+}
+
 const json_t *json_get(const struct json_reader *reader, const char *key)
 {
     const json_t *value = json_object_get(reader->object, key);

@@ -24,6 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 /* Parses one value of at most len bytes, nested at most JSON_MAX_NESTING deep, no duplicate keys.
  */
 json_t *json_parse(const char *text, size_t len, GError **error);
+/* Refuses an object, at any depth, with two keys that differ only in case: readers below take
+ * either, and nobody knows which one was meant. */
+bool json_refuse_twins(const json_t *value, GError **error);
 /* Compact, keys in insertion order, UTF-8 as it is; caller frees with g_free. */
 char *json_format(const json_t *value);
 
