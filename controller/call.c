@@ -50,6 +50,12 @@ static const call_fn handlers[] = {
     [OP_PASSWORD_CHANGE] = on_password_change,
 };
 
+call_fn call_handler(enum op_kind kind)
+{
+    g_assert((size_t)kind < G_N_ELEMENTS(handlers));
+    return handlers[kind];
+}
+
 /* ---- answers ----------------------------------------------------------------------------------
  */
 
@@ -188,7 +194,7 @@ static void deliver(void *message, void *user)
 
     (void)user;
     if (refuse_unless_active(call, &error))
-        handlers[call->op->kind](call);
+        call_handler(call->op->kind)(call);
     else
         call_fail(call, error);
 }

@@ -37,6 +37,8 @@ Task *call_finished_task(const struct call *call, Commit *commit, enum task_type
                          enum object_kind kind, const char *name, const int64_t *entity_id);
 
 typedef void (*call_fn)(struct call *call);
+/* Each kind has one. */
+call_fn call_handler(enum op_kind kind);
 
 /* on_session.c */
 void on_login(struct call *call);

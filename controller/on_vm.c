@@ -201,20 +201,42 @@ void on_vm_order(struct call *call)
 /* ---- change -----------------------------------------------------------------------------------
  */
 
-/* CPU and memory of a VM that is on a host cannot change under it. */
+/* What of the change needs the VM to be stopped: CPU and memory of a VM that is on a host cannot
+ * change under it; its host changes by migration only, or the VM could be started a second time;
+ * and a template never runs.  NULL: nothing. */
+static const char *needs_stop(const Vm *vm, const Vm *current, const char **ret_field)
+{
+    const struct {
+        bool changed;
+        const char *field, *what;
+    } table[] = {
+        { vm->memory.size_mb != current->memory.size_mb, "memory.quantityMB", "memory" },
+        { vm->cpu.quantity != current->cpu.quantity, "cpu.quantity", "CPUs" },
+        { vm->cpu.cores_per_socket != current->cpu.cores_per_socket, "cpu.coresPerSocket", "CPUs" },
+        { vm->host_id != current->host_id || vm->cluster_id != current->cluster_id, "location",
+          "location" },
+        { vm->is_template && !current->is_template, "isTemplate", "use as a template" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (!table[i].changed)
+            continue;
+        *ret_field = table[i].field;
+        return table[i].what;
+    }
+    return NULL;
+}
+
 static bool check_change(const Vm *vm, const Vm *current, GError **error)
 {
-    bool resized = vm->cpu.quantity != current->cpu.quantity ||
-                   vm->cpu.cores_per_socket != current->cpu.cores_per_socket ||
-                   vm->memory.size_mb != current->memory.size_mb;
+    const char *field = NULL;
+    const char *what = needs_stop(vm, current, &field);
 
-    if (!resized || !vm_is_placed(current))
+    if (!what || current->status == VM_STOPPED)
         return true;
-    err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_STATE,
-                   vm->memory.size_mb != current->memory.size_mb ? "memory.quantityMB"
-                                                                 : "cpu.quantity",
-                   "VM %s is %s: its CPUs and memory can be changed only while it is stopped",
-                   current->name, vm_status_name(current->status));
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_STATE, field,
+                   "VM %s is %s: its %s can be changed only while it is stopped", current->name,
+                   vm_status_name(current->status), what);
     return false;
 }
 

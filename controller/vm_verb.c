@@ -38,18 +38,33 @@ const struct vm_verb *vm_verb_find(enum task_type type)
     g_assert_not_reached();
 }
 
+/* "running or pause" */
+static char *allowed_words(const struct vm_verb *verb)
+{
+    GString *words = g_string_new(NULL);
+
+    for (unsigned i = 0; i < N_VM_STATUSES; i++) {
+        if (verb->from & STATUS(i))
+            g_string_append_printf(words, "%s%s", words->len ? " or " : "",
+                                   vm_status_name((enum vm_status)i));
+    }
+    return g_string_free(words, FALSE);
+}
+
 bool vm_verb_check(const struct vm_verb *verb, const Vm *vm, GError **error)
 {
-    if (vm->is_template) {
+    g_autofree char *allowed = NULL;
+
+    if (vm->is_template && verb->type != TASK_DELETE_VM) {
         err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_STATE, NULL,
                        "%s is a template: it cannot be %s", vm->name, verb->past);
         return false;
     }
-    if (!(verb->from & STATUS(vm->status))) {
-        err_set_reason(error, VRM_ERR_CONFLICT, (int)verb->wrong_state, NULL,
-                       "VM %s is %s and cannot be %s now", vm->name, vm_status_name(vm->status),
-                       verb->past);
-        return false;
-    }
-    return true;
+    if (verb->from & STATUS(vm->status))
+        return true;
+    allowed = allowed_words(verb);
+    err_set_reason(error, VRM_ERR_CONFLICT, (int)verb->wrong_state, NULL,
+                   "VM %s is %s and cannot be %s now%s%s", vm->name, vm_status_name(vm->status),
+                   verb->past, *allowed ? ": its status must be " : "", allowed);
+    return false;
 }

@@ -213,8 +213,24 @@ tests_fuzz_fuzz_http_body_LDADD = $(API_TEST_LIBS)
 tests_fuzz_fuzz_http_body_LDFLAGS = $(FUZZ_LINK)
 
 # --- controller --------------------------------------------------------------------------------
-UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe tests/test_settings
+CTL_TEST_LIBS = $(vrmd_LDADD) $(TEST_LIBS)
+# All modules of vrmd, made by the test.
+CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
 
+UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe tests/test_settings
+UNIT_TESTS += tests/test_call tests/test_load tests/test_runtime tests/test_settings_keys
+UNIT_TESTS += tests/test_vm_verb
+
+tests_test_call_SOURCES = tests/test_call.c $(CTL_APP)
+tests_test_call_LDADD = $(CTL_TEST_LIBS)
+tests_test_load_SOURCES = tests/test_load.c tests/suite.h
+tests_test_load_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
+tests_test_runtime_SOURCES = tests/test_runtime.c tests/suite.h
+tests_test_runtime_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
+tests_test_settings_keys_SOURCES = tests/test_settings_keys.c tests/suite.h tests/tempdir.h
+tests_test_settings_keys_LDADD = $(CTL_TEST_LIBS)
+tests_test_vm_verb_SOURCES = tests/test_vm_verb.c tests/suite.h
+tests_test_vm_verb_LDADD = $(CTL_TEST_LIBS)
 tests_test_forget_SOURCES = tests/test_forget.c tests/suite.h
 tests_test_forget_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_vm_files_SOURCES = tests/test_vm_files.c tests/suite.h
