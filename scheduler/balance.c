@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "scheduler/compose.h"
 #include "scheduler/explain.h"
+#include "scheduler/rules.h"
 #include "scheduler/search.h"
 
 #define LEVEL_MEDIUM 5
@@ -23,6 +24,9 @@
 /* The hottest host may exceed the mean by this many thresholds before one hot host in a big, else
  * even cluster counts as imbalance. */
 #define SPREAD_PER_THRESHOLD 4
+
+/* Broken rules named in a verdict. */
+#define MAX_BROKEN 3
 
 // clang-format off
 static const struct balance_level levels[N_LEVELS + 1] = {
@@ -338,6 +342,32 @@ static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_
                          l->problem->params.horizon_ms / 1000, held, left_out);
 }
 
+/* What stays broken when the moves are done: which rule, by which VMs, and for want of what. */
+static void say_broken_rules(Plan *plan, const Problem *p)
+{
+    const struct layout_price free_moves = { 0 };
+    g_autoptr(Layout) layout = layout_new(p, &free_moves);
+    g_autoptr(RuleBreaches) breaches = NULL;
+    GString *text;
+
+    for (size_t i = 0; i < plan->moves.len; i++) {
+        const struct plan_move *move = &plan->moves.items[i];
+
+        layout_move(layout, problem_find_vm(p, move->vm_id), problem_find_host(p, move->to_id));
+    }
+    breaches = rules_breaches_at(layout);
+    if (breaches->n_items == 0)
+        return;
+    text = g_string_new(plan->verdict);
+    for (size_t i = 0; i < MIN(breaches->n_items, MAX_BROKEN); i++)
+        g_string_append_printf(text, "; %s%s", plan->moves.len > 0 && i == 0 ? "afterwards " : "",
+                               breaches->items[i].text);
+    if (breaches->n_items > MAX_BROKEN)
+        g_string_append_printf(text, "; %zu more rules are broken", breaches->n_items - MAX_BROKEN);
+    plan_set_verdict(plan, "%s", text->str);
+    g_string_free(text, TRUE);
+}
+
 /* ---- entries -------------------------------------------------------------------------------- */
 
 static void fill_plan(Plan *plan, const Problem *p, int number)
@@ -383,6 +413,7 @@ bool balance_plan(const Snapshot *snap, int64_t cluster_id, const struct sched_p
         layout_measure(layout, &plan->before);
         plan->after = plan->before;
     }
+    say_broken_rules(plan, problem);
     *ret_plan = g_steal_pointer(&plan);
     return true;
 }

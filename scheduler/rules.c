@@ -525,22 +525,14 @@ static char *misplaced_text(const Layout *l, uint32_t r)
     return g_string_free(text, n == 0);
 }
 
-RuleBreaches *rules_breaches(const Snapshot *snap, int64_t cluster_id)
+RuleBreaches *rules_breaches_at(const Layout *layout)
 {
-    const struct layout_price free_moves = { 0 };
+    const Ruleset *set = layout->problem->rules;
     RuleBreaches *breaches = g_new0(RuleBreaches, 1);
-    g_autoptr(Problem) problem = NULL;
-    g_autoptr(Layout) layout = NULL;
-    struct sched_params params;
 
-    sched_params_init(&params);
-    problem = problem_new(snap, cluster_id, &params, 0, NULL);
-    if (!problem)
-        return breaches;
-    layout = layout_new(problem, &free_moves);
-    breaches->items = g_new0(struct rule_breach, problem->rules->n_rules + 1);
-    for (uint32_t r = 0; r < problem->rules->n_rules; r++) {
-        const struct ruleset_rule *rule = &problem->rules->rules[r];
+    breaches->items = g_new0(struct rule_breach, set->n_rules + 1);
+    for (uint32_t r = 0; r < set->n_rules; r++) {
+        const struct ruleset_rule *rule = &set->rules[r];
         g_autofree char *wrong = misplaced_text(layout, r);
         struct rule_breach *breach = &breaches->items[breaches->n_items];
 
@@ -557,4 +549,19 @@ RuleBreaches *rules_breaches(const Snapshot *snap, int64_t cluster_id)
         breaches->n_items++;
     }
     return breaches;
+}
+
+RuleBreaches *rules_breaches(const Snapshot *snap, int64_t cluster_id)
+{
+    const struct layout_price free_moves = { 0 };
+    g_autoptr(Problem) problem = NULL;
+    g_autoptr(Layout) layout = NULL;
+    struct sched_params params;
+
+    sched_params_init(&params);
+    problem = problem_new(snap, cluster_id, &params, 0, NULL);
+    if (!problem)
+        return g_new0(RuleBreaches, 1);
+    layout = layout_new(problem, &free_moves);
+    return rules_breaches_at(layout);
 }

@@ -40,5 +40,8 @@ void rule_breaches_free(RuleBreaches *breaches);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleBreaches, rule_breaches_free)
 
 RuleBreaches *rules_breaches(const Snapshot *snap, int64_t cluster_id);
+/* The same in an assignment that is only thought of. */
+struct Layout;
+RuleBreaches *rules_breaches_at(const struct Layout *layout);
 
 #endif /* VRM_SCHEDULER_RULES_H */

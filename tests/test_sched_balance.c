@@ -65,10 +65,16 @@ static const struct scn_row rows[] = {
       { "b h2 -> h", "a h1 -> h2", "misplaced by rules 1 -> 0" } },
     { "an impossible rule is said",
       PAIR "vm a on=h1\nvm b on=h2\nvm c on=h2\nrule t apart must a b c\ndo balance",
-      { "must-rules are broken, but no move helps" } },
+      { "must-rules are broken, but no move helps",
+        "; keep-apart rule 't' (must) is broken: b is on h2, c is on h2; it needs 3 hosts, 2 can be "
+        "used" } },
+    { "what a plan cannot mend is said with what it can",
+      PAIR "host h3\nvm a on=h1\nvm b on=h1\nvm c on=h1\nvm d on=h2\nrule t apart must a b c d\n"
+      "do balance", { "1 move", "misplaced by rules 2 -> 1; afterwards keep-apart rule 't' (must)",
+                      "it needs 4 hosts, 3 can be used" } },
     { "an impossible wish is said",
       PAIR "vm a on=h1\nvm b on=h2\nvm c on=h2\nrule t apart should a b c\ndo balance",
-      { "should-rules are broken, but no move helps" } },
+      { "should-rules are broken, but no move helps", "; keep-apart rule 't' (should) is broken" } },
     { "memory that cannot be had is said",
       PAIR "host h3 mem=1024\nvm a on=h3 size=2048 bound\ndo balance",
       { "memory is short, but no move helps" } },
