@@ -135,6 +135,15 @@ static void add_cpu_limits(GString *xml, const Vm *vm, const struct domxml_setti
     g_string_append(xml, "  </cputune>\n");
 }
 
+/* The limit is where the balloon stands: the guest keeps within it, nobody is killed. */
+static void add_size(GString *xml, const Vm *vm)
+{
+    add(xml, "  <memory unit='MiB'>%" PRId64 "</memory>\n", vm->memory.size_mb);
+    if (vm->memory.limit_mb > 0 && vm->memory.limit_mb < vm->memory.size_mb)
+        add(xml, "  <currentMemory unit='MiB'>%" PRId64 "</currentMemory>\n", vm->memory.limit_mb);
+    add(xml, "  <vcpu placement='static'>%" PRId64 "</vcpu>\n", vm->cpu.quantity);
+}
+
 static void add_boot(GString *xml, const Vm *vm)
 {
     g_string_append(xml, "  <os>\n    <type arch='x86_64' machine='pc'>hvm</type>\n");
@@ -207,12 +216,12 @@ static void add_disk(GString *xml, const struct vm_disk *disk, size_t counts[3],
     target = target_name(buses[b].prefix, counts[b]++);
     add(xml,
         "    <disk type='file' device='disk'>\n"
-        "      <driver name='qemu' type='raw' cache='%s' io='%s' discard='unmap'/>\n"
+        "      <driver name='qemu' type='raw' cache='%s' io='%s' discard='%s'/>\n"
         "      <source file='%s'/>\n"
         "      <target dev='%s' bus='%s'/>\n"
         "    </disk>\n",
-        cache, g_str_equal(cache, "none") ? "native" : "threads", disk->path, target,
-        buses[b].libvirt);
+        cache, g_str_equal(cache, "none") ? "native" : "threads", disk->thin ? "unmap" : "ignore",
+        disk->path, target, buses[b].libvirt);
     if (b == 1 && counts[b] == 1)
         g_string_append(xml, "    <controller type='scsi' index='0' model='virtio-scsi'/>\n");
 }
@@ -288,10 +297,7 @@ char *domxml_format(const Vm *vm, int64_t gen, const struct domxml_settings *set
         "  <title>%s</title>\n",
         settings->domain_type, name, vm->uuid, vm->name);
     add_metadata(xml, vm->id, gen);
-    add(xml,
-        "  <memory unit='MiB'>%" PRId64 "</memory>\n"
-        "  <vcpu placement='static'>%" PRId64 "</vcpu>\n",
-        vm->memory.size_mb, vm->cpu.quantity);
+    add_size(xml, vm);
     add_cpu_limits(xml, vm, settings);
     add_boot(xml, vm);
     add_features(xml, settings);

@@ -78,10 +78,14 @@ static bool check_existing(int folder, const char *name, const char *path, bool 
     return true;
 }
 
-/* Fills the file at fd; 0 or an errno. */
-static int set_size(int fd, int64_t size_gb)
+/* Gives the file at fd its size, and a thick one its room; 0 or an errno. */
+static int set_size(int fd, const struct vm_disk *disk)
 {
-    return ftruncate(fd, size_gb * BYTES_PER_GIB) < 0 || fsync(fd) < 0 ? errno : 0;
+    off_t size = disk->size_gb * BYTES_PER_GIB;
+
+    if (ftruncate(fd, size) < 0 || (!disk->thin && fallocate(fd, 0, 0, size) < 0))
+        return errno;
+    return fsync(fd) < 0 ? errno : 0;
 }
 
 static bool make_file(int folder, const struct vm_disk *disk, const char *name, GError **error)
@@ -94,14 +98,15 @@ static bool make_file(int folder, const struct vm_disk *disk, const char *name, 
     fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
         return fail_errno("make", disk->path, errno, error);
-    code = set_size(fd, disk->size_gb);
+    code = set_size(fd, disk);
     close(fd);
     if (code == 0 && linkat(folder, temporary, folder, name, 0) < 0)
         code = errno;
     unlinkat(folder, temporary, 0);
     if (code == 0 && fsync(folder) < 0)
         code = errno;
-    return code == 0 || fail_errno("make", disk->path, code, error);
+    return code == 0 || fail_errno(code == EOPNOTSUPP ? "reserve the room of a thick disk" : "make",
+                                   disk->path, code, error);
 }
 
 static bool create_one(const struct vm_disk *disk, bool *ret_made, GError **error)

@@ -9,8 +9,8 @@
 
 #include "model/types.h"
 
-/* Makes each missing file sparse, in its full size, complete or not at all; an existing one is
- * used as it is.  On failure the files made by this call are removed again. */
+/* Makes each missing file in its full size, sparse if thin, complete or not at all; an existing one
+ * is used as it is.  On failure the files made by this call are removed again. */
 bool volume_create_all(const Vm *vm, GError **error);
 
 /* Removes the VM's files; a missing one is fine.  Tries all, reports the first failure. */

@@ -6,6 +6,7 @@
 
 #include "api/handlers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/body.h"
@@ -18,12 +19,46 @@
 #define MEMORY_MAX_MB      16777216
 #define DISK_MAX_GB        65536
 #define DISKS_MAX          60
+#define IDE_DISKS_MAX      4
 #define NICS_MAX           12
 #define WEIGHT_MAX         1000000000
 #define CPU_WEIGHT_EACH    1000 /* FusionCompute's defaults per vCPU and per MB */
 #define MEMORY_WEIGHT_EACH 10
 #define URN_MAX            256
 #define MAC_LENGTH         17
+
+/* ---- what is not carried out ----------------------------------------------------------------- */
+
+/* Fields of FusionCompute that no host would carry out: a VM made without them would not be the one
+ * that was asked for.  "None of it" is fine, in whatever way it is written. */
+struct lacking {
+    const char *key;
+    const char *usual; /* this word means "none of it" too; may be NULL */
+    const char *want;
+};
+
+static bool is_none(const json_t *value, const char *usual)
+{
+    const char *text = json_string_value(value);
+
+    if (text)
+        return !*text || g_str_equal(text, "0") || g_ascii_strcasecmp(text, "false") == 0 ||
+               (usual && g_ascii_strcasecmp(text, usual) == 0);
+    return !json_is_true(value) && json_number_value(value) <= 0 && json_array_size(value) == 0 &&
+           json_object_size(value) == 0;
+}
+
+static bool check_lacking(const struct json_reader *reader, const struct lacking *table, size_t n,
+                          GError **error)
+{
+    for (size_t i = 0; i < n; i++) {
+        const json_t *value = json_get(reader, table[i].key);
+
+        if (value && !is_none(value, table[i].usual))
+            return body_fail(reader, table[i].key, 0, table[i].want, error);
+    }
+    return true;
+}
 
 /* ---- hardware -------------------------------------------------------------------------------- */
 
@@ -37,10 +72,14 @@ static bool read_cpu(const struct json_reader *parent, struct vm_cpu *cpu, GErro
         { "limit", 0, INT32_MAX, REASON_VM_BAD_CPU_LIMIT, &cpu->limit_mhz },
         { "cpuHotPlug", 0, 2, 0, &cpu->hot_plug },
     };
+    static const struct lacking lacking[] = {
+        { "affinitySet", NULL, "an empty list: VMs are not bound to CPUs" },
+    };
     bool usual_weight = cpu->weight == cpu->quantity * CPU_WEIGHT_EACH;
     struct json_reader reader;
 
     if (!json_read_object(parent, "cpu", &reader, error) ||
+        !check_lacking(&reader, lacking, G_N_ELEMENTS(lacking), error) ||
         !body_ints(&reader, ints, G_N_ELEMENTS(ints), error))
         return false;
     if (cpu->weight == 0 || (usual_weight && !json_has(&reader, "weight")))
@@ -88,9 +127,14 @@ static bool read_properties(const struct json_reader *parent, Vm *vm, GError **e
     static const char *const boots[] = { "disk", "cdrom", "pxe", NULL };
     static const char *const faults[] = { "notprocess", "reboot", "ha", NULL };
     static const char *const clocks[] = { "freeClock", "synchClock", NULL };
+    static const struct lacking lacking[] = {
+        { "isEnableFt", NULL, "false: there is no fault tolerance" },
+        { "bootFirmware", "BIOS", "BIOS" },
+    };
     struct json_reader reader;
 
     return json_read_object(parent, "properties", &reader, error) &&
+           check_lacking(&reader, lacking, G_N_ELEMENTS(lacking), error) &&
            body_word(&reader, "bootOption", boots, 0, &vm->boot_option, error) &&
            body_word(&reader, "vmFaultProcess", faults, 0, &vm->fault_process, error) &&
            body_word(&reader, "clockMode", clocks, 0, &vm->clock_mode, error) &&
@@ -100,14 +144,53 @@ static bool read_properties(const struct json_reader *parent, Vm *vm, GError **e
 
 static bool read_hardware(const struct json_reader *parent, Vm *vm, GError **error)
 {
-    return read_cpu(parent, &vm->cpu, error) && read_memory(parent, &vm->memory, error) &&
+    static const struct lacking lacking[] = {
+        { "usb", NULL, "an empty list: USB devices are not passed through" },
+        { "gpu", NULL, "an empty list: GPUs are not passed through" },
+    };
+
+    return check_lacking(parent, lacking, G_N_ELEMENTS(lacking), error) &&
+           read_cpu(parent, &vm->cpu, error) && read_memory(parent, &vm->memory, error) &&
            read_properties(parent, vm, error);
+}
+
+/* The values of one disk beside those of the VM's other disks. */
+static bool check_disk(const struct request *req, const struct json_reader *reader, const Vm *vm,
+                       const struct vm_disk *disk, GError **error)
+{
+    size_t n_ide = 0;
+
+    if (!snapshot_datastore(req->snap, disk->datastore_id))
+        return body_fail(reader, "datastoreUrn", REASON_DATASTORE_MISSING, "an existing datastore",
+                         error);
+    if (disk->size_gb < 1)
+        return body_fail(reader, "quantityGB", 0, "1..65536", error);
+    if (!disk->persistent)
+        return body_fail(reader, "persistentDisk", 0, "true: every disk keeps what is written",
+                         error);
+    for (size_t i = 0; i < vm->n_disks; i++) {
+        if (&vm->disks[i] != disk && vm->disks[i].sequence == disk->sequence)
+            return body_fail(reader, "sequenceNum", 0, "a number no other disk of the VM has",
+                             error);
+        n_ide += g_str_equal(vm->disks[i].bus, "IDE");
+    }
+    if (n_ide > IDE_DISKS_MAX)
+        return body_fail(reader, "pciType", 0, "VIRTIO or SCSI: a VM has at most 4 IDE disks",
+                         error);
+    return true;
 }
 
 static bool read_disk(const struct request *req, const struct json_reader *reader, Vm *vm,
                       size_t index, GError **error)
 {
     static const char *const buses[] = { "VIRTIO", "SCSI", "IDE", NULL };
+    static const struct lacking lacking[] = {
+        { "type", "normal", "normal: disks are not shared between VMs" },
+        { "maxReadBytes", NULL, "0: disks have no limits" },
+        { "maxWriteBytes", NULL, "0: disks have no limits" },
+        { "maxReadRequest", NULL, "0: disks have no limits" },
+        { "maxWriteRequest", NULL, "0: disks have no limits" },
+    };
     struct vm_disk *disk = vm_add_disk(vm);
 
     disk->sequence = (int64_t)index + 1;
@@ -129,17 +212,16 @@ static bool read_disk(const struct request *req, const struct json_reader *reade
         !json_read_bool(reader, "persistentDisk", &disk->persistent, error) ||
         !body_word(reader, "pciType", buses, 0, &disk->bus, error))
         return false;
-    if (!snapshot_datastore(req->snap, disk->datastore_id))
-        return body_fail(reader, "datastoreUrn", REASON_DATASTORE_MISSING, "an existing datastore",
-                         error);
-    if (disk->size_gb < 1)
-        return body_fail(reader, "quantityGB", 0, "1..65536", error);
-    for (size_t i = 0; i + 1 < vm->n_disks; i++) {
-        if (vm->disks[i].sequence == disk->sequence)
-            return body_fail(reader, "sequenceNum", 0, "a number no other disk of the VM has",
-                             error);
-    }
-    return true;
+    return check_lacking(reader, lacking, G_N_ELEMENTS(lacking), error) &&
+           check_disk(req, reader, vm, disk, error);
+}
+
+/* The first in order is the one that the VM boots from. */
+static int by_disk_sequence(const void *left, const void *right)
+{
+    const struct vm_disk *a = left, *b = right;
+
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
 }
 
 static bool read_disks(const struct request *req, const struct json_reader *config, Vm *vm,
@@ -156,6 +238,8 @@ static bool read_disks(const struct request *req, const struct json_reader *conf
             !read_disk(req, &reader, vm, i, error))
             return false;
     }
+    if (vm->n_disks)
+        qsort(vm->disks, vm->n_disks, sizeof(*vm->disks), by_disk_sequence);
     return true;
 }
 
@@ -194,10 +278,24 @@ static bool read_nic(const struct json_reader *reader, Vm *vm, size_t index, GEr
     nic->virtio = true;
     g_free(nic->name);
     nic->name = g_strdup_printf("Network Adapter %zu", index);
-    return body_int(reader, INT_FIELD("sequenceNum", 0, 1000, 0, &nic->sequence), error) &&
-           body_string(reader, "name", BODY_NAME_MAX, 0, &nic->name, error) &&
-           body_string(reader, "portGroupUrn", URN_MAX, 0, &nic->port_group, error) &&
-           json_read_bool(reader, "virtIo", &nic->virtio, error) && read_mac(reader, nic, error);
+    if (!body_int(reader, INT_FIELD("sequenceNum", 0, 1000, 0, &nic->sequence), error) ||
+        !body_string(reader, "name", BODY_NAME_MAX, 0, &nic->name, error) ||
+        !body_string(reader, "portGroupUrn", URN_MAX, 0, &nic->port_group, error) ||
+        !json_read_bool(reader, "virtIo", &nic->virtio, error) || !read_mac(reader, nic, error))
+        return false;
+    for (size_t i = 0; i < index; i++) {
+        if (vm->nics[i].sequence == nic->sequence)
+            return body_fail(reader, "sequenceNum", 0, "a number no other NIC of the VM has",
+                             error);
+    }
+    return true;
+}
+
+static int by_nic_sequence(const void *left, const void *right)
+{
+    const struct vm_nic *a = left, *b = right;
+
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
 }
 
 static bool read_nics(const struct json_reader *config, Vm *vm, GError **error)
@@ -213,6 +311,8 @@ static bool read_nics(const struct json_reader *config, Vm *vm, GError **error)
             !read_nic(&reader, vm, i, error))
             return false;
     }
+    if (vm->n_nics)
+        qsort(vm->nics, vm->n_nics, sizeof(*vm->nics), by_nic_sequence);
     return true;
 }
 

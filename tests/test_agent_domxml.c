@@ -23,6 +23,7 @@ static void add_disk(Vm *vm, const char *path, const char *bus)
     disk->sequence = (int64_t)vm->n_disks;
     set(&disk->path, path);
     set(&disk->bus, bus);
+    disk->thin = !g_str_equal(bus, "IDE");
 }
 
 static Vm *small_vm(void)
@@ -50,6 +51,7 @@ static Vm *big_vm(void)
         .limit_mhz = 4000,
     };
     vm->memory.size_mb = 16384;
+    vm->memory.limit_mb = 12288;
     set(&vm->os_type, "Windows");
     set(&vm->boot_option, "pxe");
     for (int i = 0; i < 28; i++) {

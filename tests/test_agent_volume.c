@@ -21,6 +21,7 @@ static Vm *vm_with(const char *dir, const char *const *names, int64_t size_gb)
 
         disk->sequence = (int64_t)vm->n_disks;
         disk->size_gb = size_gb;
+        disk->thin = true;
         g_free(disk->path);
         disk->path =
             (*names)[0] == '/' || !dir ? g_strdup(*names) : g_strconcat(dir, "/", *names, NULL);
@@ -57,6 +58,29 @@ START_TEST(missing_volumes_are_made_sparse_in_full_size_and_removed_again)
     ck_assert(volume_remove_all(vm, &error));
     ck_assert_uint_eq(count_files(dir), 0);
     ck_assert(volume_remove_all(vm, &error));
+    tempdir_free(dir);
+}
+END_TEST
+
+START_TEST(a_thick_volume_has_all_its_room_at_once)
+{
+    const char *const names[] = { "a.img", NULL };
+    char *dir = tempdir_new();
+    g_autoptr(Vm) vm = vm_with(dir, names, 1);
+    GError *error = NULL;
+    struct stat st;
+
+    vm->disks[0].thin = false;
+    if (volume_create_all(vm, &error)) {
+        ck_assert_int_eq(stat(vm->disks[0].path, &st), 0);
+        ck_assert_int_eq(st.st_size, GIB);
+        ck_assert_int_ge(st.st_blocks, GIB / 512);
+        ck_assert(volume_remove_all(vm, &error));
+    } else { /* this machine's storage cannot, or is full */
+        ck_assert(strstr(error->message, "thick") || error->code == VRM_ERR_NO_CAPACITY);
+        g_clear_error(&error);
+    }
+    ck_assert_uint_eq(count_files(dir), 0);
     tempdir_free(dir);
 }
 END_TEST
@@ -153,6 +177,7 @@ SUITE_MAIN("agent_volume",
            SUITE_TEST(missing_volumes_are_made_sparse_in_full_size_and_removed_again),
            SUITE_TEST(an_existing_file_is_used_as_it_is),
            SUITE_TEST(what_a_crash_left_half_made_does_not_disturb),
+           SUITE_TEST(a_thick_volume_has_all_its_room_at_once),
            SUITE_TEST(a_failure_leaves_nothing_new),
            SUITE_LOOP(a_bad_path_or_size_is_refused_by_name, bad_rows),
            SUITE_TEST(only_files_are_removed_and_one_refusal_does_not_keep_the_others))

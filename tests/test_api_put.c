@@ -5,13 +5,15 @@
 #include "tests/api_fake.h"
 #include "tests/suite.h"
 
-#define C117     FAKE_S "/clusters/117"
-#define VM35     FAKE_S "/vms/i-00000035"
-#define VM37     FAKE_S "/vms/i-00000037"
-#define HOST     FAKE_S "/hosts/112"
-#define U(kind)  FAKE_URN ":" kind
-#define DISK     "{\"datastoreUrn\":\"" U("datastores:1") "\",\"quantityGB\":10}"
-#define HARDWARE "\"cpu\":{\"quantity\":2},\"memory\":{\"quantityMB\":512}"
+#define C117            FAKE_S "/clusters/117"
+#define VM35            FAKE_S "/vms/i-00000035"
+#define VM37            FAKE_S "/vms/i-00000037"
+#define HOST            FAKE_S "/hosts/112"
+#define U(kind)         FAKE_URN ":" kind
+#define DISK            "{\"datastoreUrn\":\"" U("datastores:1") "\",\"quantityGB\":10}"
+#define IDE             "\"pciType\":\"IDE\""
+#define DISK_WITH(more) "{\"datastoreUrn\":\"" U("datastores:1") "\",\"quantityGB\":10," more "}"
+#define HARDWARE        "\"cpu\":{\"quantity\":2},\"memory\":{\"quantityMB\":512}"
 #define VM_BODY(more)                                                                              \
     "{\"name\":\"new\",\"location\":\"" U("clusters:117") "\",\"vmConfig\":{" HARDWARE more "}}"
 
@@ -48,6 +50,15 @@ static const struct {
     { "POST", HOST "/action/MigrateAllVms", NULL, OP_HOST_EVACUATE, 112, "{\"taskUrn\":*" },
     { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[" DISK "]"), OP_VM_CREATE, 0,
       "{\"urn\":\"" U("vms:i-00000384") "\",\"uri\":\"" FAKE_S "/vms/i-00000384\",*" },
+    { "POST", FAKE_S "/vms",
+      VM_BODY(",\"usb\":[],\"gpu\":null,\"disks\":[" DISK_WITH(
+          "\"type\":\"normal\",\"maxReadBytes\":0,\"maxWriteBytes\":\"0\"") "],"
+                                                                            "\"properties\":{"
+                                                                            "\"isEnableFt\":"
+                                                                            "\"false\","
+                                                                            "\"bootFirmware\":"
+                                                                            "\"bios\"}"),
+      OP_VM_CREATE, 0, "*" },
     { "PUT", VM37, "{\"description\":\"x\"}", OP_VM_UPDATE, 0x37, "*" },
     { "DELETE", VM37 "?isReserveDisks=true&isFormat=0&holdTime=3", NULL, OP_VM_DELETE, 0x37, "*" },
     { "POST", VM37 "/action/start", NULL, OP_VM_START, 0x37, "*" },
@@ -219,6 +230,25 @@ static const struct {
       "vmConfig.nics[0].mac" },
     { "POST", FAKE_S "/vms", VM_BODY(",\"nics\":[{\"mac\":\"zz\"}]"), "10000001",
       "vmConfig.nics[0].mac" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"nics\":[{\"sequenceNum\":1},{\"sequenceNum\":1}]"),
+      "10000001", "vmConfig.nics[1].sequenceNum" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[" DISK_WITH("\"persistentDisk\":false") "]"),
+      "10000001", "vmConfig.disks[0].persistentDisk" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[" DISK_WITH("\"type\":\"share\"") "]"),
+      "10000001", "vmConfig.disks[0].type" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[" DISK_WITH("\"maxReadBytes\":1024") "]"),
+      "10000001", "vmConfig.disks[0].maxReadBytes" },
+    { "POST", FAKE_S "/vms",
+      VM_BODY(",\"disks\":[" DISK_WITH(IDE) "," DISK_WITH(IDE) "," DISK_WITH(IDE) "," DISK_WITH(
+          IDE) "," DISK_WITH(IDE) "]"),
+      "10000001", "vmConfig.disks[4].pciType" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"usb\":[{}]"), "10000001", "vmConfig.usb" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"gpu\":[1]"), "10000001", "vmConfig.gpu" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"properties\":{\"isEnableFt\":true}"), "10000001",
+      "vmConfig.properties.isEnableFt" },
+    { "PUT", VM37, "{\"properties\":{\"bootFirmware\":\"UEFI\"}}", "10000001",
+      "properties.bootFirmware" },
+    { "PUT", VM37, CPU("\"affinitySet\":[0,1]"), "10000001", "cpu.affinitySet" },
     { "POST", FAKE_S "/vms", VM_BODY(",\"nics\":5"), "10000001", "vmConfig.nics" },
     { "PUT", VM37, CPU("\"quantity\":0"), "10300003", "cpu.quantity" },
     { "PUT", VM37, CPU("\"quantity\":256"), "10300003", "cpu.quantity" },
@@ -453,6 +483,25 @@ START_TEST(a_vm_is_created_from_a_body_with_odd_capitals)
 }
 END_TEST
 
+START_TEST(disks_and_nics_stand_in_the_order_of_their_numbers)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    reply =
+        fake_ok(&fake, "POST", FAKE_S "/vms",
+                VM_BODY(",\"disks\":[" DISK_WITH("\"sequenceNum\":7") "," DISK_WITH(
+                    "\"sequenceNum\":1") "],\"nics\":[{\"sequenceNum\":3},{\"sequenceNum\":0}]"));
+    ck_assert_int_eq(fake.last->vm->disks[0].sequence, 1);
+    ck_assert_int_eq(fake.last->vm->disks[1].sequence, 7);
+    ck_assert_int_eq(fake.last->vm->nics[0].sequence, 0);
+    ck_assert_int_eq(fake.last->vm->nics[1].sequence, 3);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 START_TEST(a_vm_is_started_after_creation_unless_told_otherwise)
 {
     struct fake fake;
@@ -619,6 +668,7 @@ SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_LOOP(a_generation_is_kept_under_its_own_name, imcs),
            SUITE_TEST(rules_are_created_modified_and_deleted_by_one_put),
            SUITE_TEST(a_vm_is_created_from_a_body_with_odd_capitals),
+           SUITE_TEST(disks_and_nics_stand_in_the_order_of_their_numbers),
            SUITE_TEST(a_vm_is_started_after_creation_unless_told_otherwise),
            SUITE_TEST(a_vm_put_takes_hardware_at_the_top_level_and_below_vmconfig),
            SUITE_TEST(verbs_carry_their_arguments),
