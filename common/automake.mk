@@ -27,4 +27,4 @@ common_libmodel_a_SOURCES = \
 # What a program with libbase links.  The order matters: archives first, then libraries.
 BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)
 
-EXTRA_DIST += common/base/README common/model/README
+EXTRA_DIST += common/README common/base/README common/model/README

@@ -56,6 +56,11 @@ uninstall-local:
 	$(FOR_CONF) if test -e "$$own" && $(CONF_SED) $$sample | cmp -s - "$$own"; then \
 	rm -f "$$own"; fi; done
 
+# Our own folders, unless somebody has put something there.
+uninstall-hook:
+	for folder in '$(batchdir)' '$(pkgdatadir)' '$(docdir)' '$(confdir)'; do \
+	if test -d "$(DESTDIR)$$folder"; then rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$folder"; fi; done
+
 # --- what the programs say about their settings -------------------------------------------------
 
 MAKE_SAMPLES = $(SHELL) $(srcdir)/deploy/conf/make-samples

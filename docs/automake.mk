@@ -1,3 +1,4 @@
 # docs/automake.mk - what is installed for people to read.
 dist_doc_DATA = README LICENSE docs/architecture.md docs/configuration.md docs/contributing.md \
 	docs/operations.md
+EXTRA_DIST += docs/README

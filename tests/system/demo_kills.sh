@@ -11,7 +11,7 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-readonly KILLS=8 FIRST_MAX_S=60 GAP_MAX_S=14 LIMIT_S=400 VMS=12
+readonly KILLS=8 FIRST_MAX_S=60 GAP_MAX_S=14 LIMIT_S=500 VMS=12
 readonly VICTIMS=(vrmd pg etcd vrm-agent libvirtd)
 DEMO_DIR=${VRM_DEMO_DIR:-/var/tmp/vrm-kills-$VRM_LAB}
 export VRM_DEMO_DIR=$DEMO_DIR VRM_DEMO_PORT=${VRM_DEMO_PORT:-$((API_PORT + 3))}
