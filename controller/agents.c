@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #define SPREAD_MS        10
+#define CONNECT_MS       5000 /* also on a busy day: 128 handshakes at both ends */
 #define RETRY_MIN_MS     200
 #define RETRY_MAX_MS     5000
 #define STREAM_IDLE_MS   5000 /* beats come every second */
@@ -337,7 +338,10 @@ static gboolean retry_stream(void *data)
 
 static void retry_later(struct link *link)
 {
-    link->retry_timer = g_timeout_add((guint)link->retry_ms, retry_stream, link);
+    /* Hosts that were lost together are not asked again together. */
+    int64_t spread_ms = link->host_id * SPREAD_MS % link->retry_ms;
+
+    link->retry_timer = g_timeout_add((guint)(link->retry_ms + spread_ms), retry_stream, link);
     link->retry_ms = MIN(link->retry_ms * 2, RETRY_MAX_MS);
 }
 
@@ -389,6 +393,7 @@ static void open_stream(struct link *link)
     link->stream = http_client_send(agents->options.http, &(struct http_request){
                                                               .method = "GET",
                                                               .url = url,
+                                                              .connect_timeout_ms = CONNECT_MS,
                                                               .idle_timeout_ms = STREAM_IDLE_MS,
                                                               .max_reply = AGENT_MAX_LINE,
                                                               .on_line = on_stream_line,

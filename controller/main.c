@@ -30,6 +30,7 @@
 #define STOP_LIMIT_MS   4000
 #define TRIM_INTERVAL_S 3600
 #define LAST_ANSWERS_MS 500
+#define AGENTS_TURN_MS  10 /* of the loop's time, in one go */
 
 struct daemon {
     const char *config_path;
@@ -299,6 +300,7 @@ static bool start(struct daemon *d, GError **error)
     if (!ensure_state_dir(d, error))
         return false;
     d->agents_http = http_client_new(&tls);
+    http_client_limit_turn(d->agents_http, AGENTS_TURN_MS);
     d->etcd_http = make_etcd_client(&d->settings);
     app_init(&d->app, &d->settings, d->agents_http, d->etcd_http, &events);
     d->calls = call_box_new(&d->app);

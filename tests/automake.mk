@@ -322,6 +322,15 @@ tests_it_vrmd_work_CPPFLAGS = $(tests_test_db_CPPFLAGS)
 tests_it_vrmd_work_SOURCES = tests/it_vrmd_work.c $(VRMD_LAB)
 tests_it_vrmd_work_LDADD = $(VRMD_LAB_LIBS)
 
+# The size that is promised: run by hand, tests/bench/bench_vrmd.sh.
+check_PROGRAMS += tests/bench/bench_fleet tests/bench/bench_vrmd
+EXTRA_DIST += tests/bench/bench_vrmd.sh
+tests_bench_bench_fleet_SOURCES = tests/bench/bench_fleet.c
+tests_bench_bench_fleet_LDADD = $(AGENT_LIBS) $(BASE_LIBS)
+tests_bench_bench_vrmd_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_bench_bench_vrmd_SOURCES = tests/bench/bench_vrmd.c tests/restcli.c tests/restcli.h
+tests_bench_bench_vrmd_LDADD = db/libdb.a common/libmodel.a $(BASE_LIBS) $(PQ_LIBS)
+
 # --- deploy ------------------------------------------------------------------------------------
 COMPONENT_CHECKS += tests/test_certs.sh tests/it_services.sh
 TESTS += tests/test_samples.sh tests/test_units.sh

@@ -6,23 +6,28 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t read_clock(clockid_t id)
+static int64_t read_us(clockid_t id)
 {
     struct timespec ts;
     int rc = clock_gettime(id, &ts); /* allowed: here is where it is */
 
     g_assert(rc == 0);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 int64_t clock_now_ms(void)
 {
-    return read_clock(CLOCK_BOOTTIME);
+    return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+    return read_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_ms(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return read_us(CLOCK_REALTIME) / 1000;
 }
 
 char *clock_format_local(int64_t wall_ms)

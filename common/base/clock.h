@@ -8,6 +8,8 @@
 
 /* CLOCK_BOOTTIME in ms: deadlines, ages, protocols.  Counts while the machine sleeps. */
 int64_t clock_now_ms(void);
+/* The same in microseconds: how long work takes. */
+int64_t clock_now_us(void);
 
 /* Unix time in ms: what people read and what is stored.  Never for deadlines. */
 int64_t clock_wall_ms(void);

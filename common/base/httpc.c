@@ -18,6 +18,8 @@
 #define DEFAULT_CONNECT_MS 2000
 #define DEFAULT_MAX_REPLY  ((size_t)1024 * 1024)
 #define MAX_HEADER_BYTES   ((size_t)64 * 1024)
+/* Silence ends a call only when no byte waits to be read: the loop itself may have stood still. */
+#define IDLE_PRIORITY (G_PRIORITY_DEFAULT + 10)
 /* More idle connections than hosts in a cluster: else the oldest are closed all the time. */
 #define MAX_KEPT_CONNECTIONS 512L
 
@@ -32,8 +34,11 @@ struct HttpClient {
     GQueue calls;        /* all */
     GQueue ready;        /* those with lines to deliver */
     struct tls tls;
-    unsigned n_users; /* how many drive()s are on the stack */
-    bool dying;       /* freed by a callback: the last drive() does it */
+    int64_t turn_limit_us; /* 0: none */
+    int64_t turn;          /* which turn of the loop this is ... */
+    int64_t turn_spent_us; /* ... and what we took of it */
+    unsigned n_users;      /* how many drive()s are on the stack */
+    bool dying;            /* freed by a callback: the last drive() does it */
 };
 
 struct HttpCall {
@@ -335,9 +340,26 @@ static int timer_wanted(CURLM *multi, long ms, void *user)
     return 0;
 }
 
+/* What is ready now stays so: the next turn sees it, after all else that waits for the loop. */
+static bool may_go_on(HttpClient *client)
+{
+    int64_t turn = g_source_get_time(g_main_current_source()); /* the same for a whole turn */
+
+    if (turn != client->turn) {
+        client->turn = turn;
+        client->turn_spent_us = 0;
+    }
+    return client->turn_limit_us == 0 || client->turn_spent_us < client->turn_limit_us;
+}
+
 static gboolean fd_ready(gint fd, GIOCondition condition, gpointer user)
 {
+    HttpClient *client = user;
+    int64_t begin_us;
     int events = 0;
+
+    if (!may_go_on(client))
+        return G_SOURCE_CONTINUE;
 
     if (condition & G_IO_IN)
         events |= CURL_CSELECT_IN;
@@ -345,7 +367,11 @@ static gboolean fd_ready(gint fd, GIOCondition condition, gpointer user)
         events |= CURL_CSELECT_OUT;
     if (condition & (G_IO_ERR | G_IO_HUP | G_IO_NVAL))
         events |= CURL_CSELECT_ERR;
-    drive(user, fd, events);
+    begin_us = clock_now_us();
+    enter_client(client);
+    drive(client, fd, events);
+    client->turn_spent_us += clock_now_us() - begin_us;
+    leave_client(client);
     return G_SOURCE_CONTINUE;
 }
 
@@ -438,6 +464,14 @@ static size_t data_came(char *data, size_t size, size_t n, void *user)
 
 /* --- starting a call ------------------------------------------------------------------------- */
 
+static gboolean idle_too_long(gpointer user);
+
+static void start_idle_timer(HttpCall *call, unsigned ms)
+{
+    start_timer(&call->timer, ms, idle_too_long, call);
+    g_source_set_priority(call->timer, IDLE_PRIORITY);
+}
+
 static gboolean idle_too_long(gpointer user)
 {
     HttpCall *call = user;
@@ -445,8 +479,7 @@ static gboolean idle_too_long(gpointer user)
     int64_t idle_ms = clock_now_ms() - call->last_byte_ms;
 
     if (idle_ms < call->idle_timeout_ms) {
-        start_timer(&call->timer, call->idle_timeout_ms - (unsigned)MAX(idle_ms, 0), idle_too_long,
-                    call);
+        start_idle_timer(call, call->idle_timeout_ms - (unsigned)MAX(idle_ms, 0));
         return G_SOURCE_REMOVE;
     }
     fail_call(call, VRM_ERR_TIMEOUT, "silent for %u ms", call->idle_timeout_ms);
@@ -610,7 +643,7 @@ HttpCall *http_client_send(HttpClient *client, const struct http_request *reques
     if (!start_call(call, request))
         start_timer(&call->timer, 0, could_not_start, call);
     else if (call->idle_timeout_ms > 0)
-        start_timer(&call->timer, call->idle_timeout_ms, idle_too_long, call);
+        start_idle_timer(call, call->idle_timeout_ms);
     return call;
 }
 
@@ -653,6 +686,11 @@ void http_client_set_tls(HttpClient *client, const struct http_tls *tls)
     client->tls.ca_file = g_strdup(tls->ca_file);
     client->tls.cert_file = g_strdup(tls->cert_file);
     client->tls.key_file = g_strdup(tls->key_file);
+}
+
+void http_client_limit_turn(HttpClient *client, unsigned ms)
+{
+    client->turn_limit_us = (int64_t)ms * 1000;
 }
 
 void http_client_free(HttpClient *client)

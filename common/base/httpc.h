@@ -56,6 +56,11 @@ HttpClient *http_client_new(const struct http_tls *tls /* NULL: plain or system 
 /* Applies to later connections (SIGHUP); keeps old connections. */
 void http_client_set_tls(HttpClient *client, const struct http_tls *tls);
 
+/* A client with many peers must not hold up the loop when all of them talk at once (TLS handshakes
+ * cost milliseconds each): once it has worked so long in one turn of the loop, its other peers wait
+ * for the next turn.  0, as at first: no limit. */
+void http_client_limit_turn(HttpClient *client, unsigned ms);
+
 /* The call belongs to the client and ends with on_done.  The pointer is for http_call_cancel only
  * and dead when on_done returns. */
 HttpCall *http_client_send(HttpClient *client, const struct http_request *request);
