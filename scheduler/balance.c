@@ -28,6 +28,10 @@
 /* Broken rules named in a verdict. */
 #define MAX_BROKEN 3
 
+/* What evening out aims at, once it begins, is this part of the threshold: so much better that the
+ * next runs have nothing to do, and not so perfect that the last moves gain next to nothing. */
+#define ENOUGH_PART 8
+
 // clang-format off
 static const struct balance_level levels[N_LEVELS + 1] = {
     [1] = { 200, 60, 800, "conservative: rules, overload and gross imbalance only" },
@@ -150,12 +154,10 @@ static bool is_worth_balancing(const Layout *l, const struct balance_level *leve
 {
     const struct drs_policy *drs = &l->problem->cluster->drs;
     struct plan_measure m;
-    int64_t spread;
 
     layout_measure(l, &m);
-    spread = MAX(l->problem->uses[RES_CPU] ? m.cpu_max - m.cpu_mean : 0,
-                 l->problem->uses[RES_MEM] ? m.mem_max - m.mem_mean : 0);
-    if (m.imbalance < level->threshold && spread < level->threshold * SPREAD_PER_THRESHOLD)
+    if (m.imbalance < level->threshold &&
+        layout_spread(l, &m) < level->threshold * SPREAD_PER_THRESHOLD)
         return false;
     return is_busy(l, RES_CPU, drs->threshold_cpu) || is_busy(l, RES_MEM, drs->threshold_mem);
 }
@@ -164,6 +166,8 @@ static void search_layout(Search *search, const struct balance_level *level)
 {
     bool even = false, changed = true;
 
+    search->enough = level->threshold / ENOUGH_PART;
+    search->enough_spread = search->enough * SPREAD_PER_THRESHOLD;
     search_repair(search);
     for (int round = 0; round < MAX_ROUNDS && changed; round++) {
         even = even || is_worth_balancing(search->layout, level);

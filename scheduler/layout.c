@@ -280,6 +280,40 @@ void layout_try(const Layout *layout, uint32_t vm, uint32_t to, struct score *re
     score_after(layout, &effect, price_change(layout, vm, to), deviation, ret_score);
 }
 
+/* How far n x imbalance of a resource could fall, the hottest host staying what it is: its standard
+ * deviation, and its distance from a mean that rises when load goes to a smaller host. */
+static int64_t imbalance_bound(const Layout *l, int r, uint32_t vm, uint32_t to)
+{
+    const Problem *p = l->problem;
+    uint32_t from = l->at[vm];
+    int64_t use = p->vm_use[r][vm], n = p->n_usable;
+    int64_t left = load_of(p, (enum resource)r, from, l->used[r][from] - use);
+    int64_t there = load_of(p, (enum resource)r, to, l->used[r][to] + use);
+    int64_t from_load = l->load[r][from], to_load = l->load[r][to];
+    int64_t more = left - from_load + there - to_load;
+    int64_t more_sq = left * left - from_load * from_load + there * there - to_load * to_load;
+    int64_t fall = more * (2 * l->sum[r] + more) - n * more_sq;
+
+    return (fall > 0 ? fall / MAX(l->deviation[r], 1) + 1 : 0) +
+           (more > 0 ? more / spread_share(p) + 1 : 0);
+}
+
+int64_t layout_gain_bound(const Layout *layout, uint32_t vm, uint32_t to)
+{
+    int64_t bound = 0, n_counted = 0;
+
+    for (int r = 0; r < N_RESOURCES; r++) {
+        if (!layout->problem->uses[r])
+            continue;
+        if (layout->top[r][0] == layout->at[vm])
+            return INT64_MAX;
+        bound += imbalance_bound(layout, r, vm, to);
+        n_counted++;
+    }
+    return n_counted > 0 ? (bound / n_counted + 1) * (layout->problem->params.horizon_ms / 1000)
+                         : 0;
+}
+
 /* ---- change --------------------------------------------------------------------------------- */
 
 static void list_remove(Layout *l, uint32_t vm, uint32_t host)
@@ -335,15 +369,43 @@ static void top_insert(Layout *l, int r, uint32_t host)
     }
 }
 
+static void find_top_of(Layout *l, int r)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(l->top[r]); i++)
+        l->top[r][i] = NO_INDEX;
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        if (problem_usable(l->problem, h))
+            top_insert(l, r, h);
+    }
+}
+
 static void find_top(Layout *l)
 {
+    for (int r = 0; r < N_RESOURCES; r++)
+        find_top_of(l, r);
+}
+
+/* Most moves are among hosts further down. */
+static bool touches_top(const Layout *l, int r, const struct effect *effect)
+{
+    uint32_t last = l->top[r][G_N_ELEMENTS(l->top[r]) - 1];
+
+    for (uint32_t i = 0; i < effect->n_sides; i++) {
+        if (last == NO_INDEX || effect->sides[i].load[r] >= l->load[r][last])
+            return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(l->top[r]); i++) {
+        if (is_side(effect, l->top[r][i]))
+            return true;
+    }
+    return false;
+}
+
+static void update_top(Layout *l, const struct effect *effect)
+{
     for (int r = 0; r < N_RESOURCES; r++) {
-        for (size_t i = 0; i < G_N_ELEMENTS(l->top[r]); i++)
-            l->top[r][i] = NO_INDEX;
-        for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
-            if (problem_usable(l->problem, h))
-                top_insert(l, r, h);
-        }
+        if (touches_top(l, r, effect))
+            find_top_of(l, r);
     }
 }
 
@@ -380,7 +442,7 @@ void layout_move(Layout *layout, uint32_t vm, uint32_t to)
     layout->at[vm] = to;
     layout->price_sum += price;
     layout->score = score;
-    find_top(layout);
+    update_top(layout, &effect);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -538,4 +600,12 @@ void layout_measure(const Layout *layout, struct plan_measure *ret_measure)
         .should_broken = layout->score.should,
         .n_hosts = n,
     };
+}
+
+int64_t layout_spread(const Layout *layout, const struct plan_measure *measure)
+{
+    const bool *uses = layout->problem->uses;
+
+    return MAX(uses[RES_CPU] ? measure->cpu_max - measure->cpu_mean : 0,
+               uses[RES_MEM] ? measure->mem_max - measure->mem_mean : 0);
 }

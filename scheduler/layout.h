@@ -66,10 +66,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Layout, layout_free)
 
 /* The score if vm were on host `to` (NO_INDEX: nowhere).  Does not ask any filter. */
 void layout_try(const Layout *layout, uint32_t vm, uint32_t to, struct score *ret_score);
+/* An upper bound, quickly found, of how far score.soft could fall by that move before its price:
+ * from sqrt(a) - sqrt(b) <= (a - b) / sqrt(a).  INT64_MAX if the move leaves a hottest host. */
+int64_t layout_gain_bound(const Layout *layout, uint32_t vm, uint32_t to);
 /* Puts it there. */
 void layout_move(Layout *layout, uint32_t vm, uint32_t to);
 
 void layout_measure(const Layout *layout, struct plan_measure *ret_measure);
+
+/* How far the hottest host is above the mean, in per mille, by the resource where that is more. */
+int64_t layout_spread(const Layout *layout, const struct plan_measure *measure);
 
 /* Members of the rule on the host, without vm itself. */
 uint32_t layout_others(const Layout *layout, uint32_t rule, uint32_t vm, uint32_t host);

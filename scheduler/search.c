@@ -484,12 +484,28 @@ static bool is_in_trouble(const Layout *l, uint32_t host)
                                        l->committed[host] > p->host_mem_limit[host]);
 }
 
+/* To the coolest hosts; nearly always one of them will do. */
+static bool relieve_to_cool(Search *s, const uint32_t *vms, size_t n_vms)
+{
+    struct candidate best = { 0 };
+    struct hosts cool;
+
+    find_cool(s->layout, &cool);
+    for (size_t i = 0; i < n_vms; i++) {
+        for (uint32_t j = 0; j < cool.n && may_leave(s, vms[i]); j++)
+            consider(s, vms[i], cool.items[j], GAIN_URGENT, &best);
+    }
+    return accept(s, &best);
+}
+
 static bool relieve_host(Search *s, uint32_t host)
 {
     struct candidate best = { 0 };
     size_t n;
     g_autofree uint32_t *vms = list_vms(s->layout, host, &n);
 
+    if (relieve_to_cool(s, vms, n))
+        return true;
     for (size_t i = 0; i < n; i++)
         consider_all(s, vms[i], GAIN_SHOULD, &best);
     for (uint32_t b = 0; b < s->n_bundles; b++) {
@@ -617,19 +633,12 @@ bool search_repair(Search *search)
 
 /* ---- evening out ---------------------------------------------------------------------------- */
 
-/* Could the move lower an imbalance at all?  The target must stay below where the source was. */
-static bool is_downhill(const Layout *l, uint32_t vm, uint32_t to)
+/* Could the move repay its price by evening out?  Most cannot, and this is found out quickly. */
+static bool may_pay(const Layout *l, uint32_t vm, uint32_t to)
 {
-    const Problem *p = l->problem;
-    uint32_t from = l->at[vm];
+    bool leaves_home = l->at[vm] == l->problem->vm_home[vm];
 
-    for (int r = 0; r < N_RESOURCES; r++) {
-        int64_t more = p->vm_use[r][vm] * LOAD_ONE / p->host_cap[r][to];
-
-        if (p->uses[r] && l->load[r][to] + more < l->load[r][from])
-            return true;
-    }
-    return false;
+    return layout_gain_bound(l, vm, to) > (leaves_home ? l->price[vm] : 0);
 }
 
 static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct hosts *cool)
@@ -642,7 +651,7 @@ static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct ho
 
         for (size_t v = 0; v < n; v++) {
             for (uint32_t j = 0; j < cool->n && may_leave(s, vms[v]); j++) {
-                if (is_downhill(s->layout, vms[v], cool->items[j]))
+                if (may_pay(s->layout, vms[v], cool->items[j]))
                     consider(s, vms[v], cool->items[j], GAIN_SOFT, &best);
             }
         }
@@ -650,8 +659,8 @@ static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct ho
     return accept(s, &best);
 }
 
-/* The best move of each VM in turn, taken at once. */
-static bool sweep(Search *s)
+/* The best move of each VM to one of the hosts in turn, taken at once. */
+static bool sweep_to(Search *s, const uint32_t *hosts, uint32_t n_hosts)
 {
     const Problem *p = s->layout->problem;
     bool changed = false;
@@ -661,12 +670,32 @@ static bool sweep(Search *s)
 
         if (!may_leave(s, v))
             continue;
-        for (uint32_t h = 0; h < p->n_hosts; h++) {
-            if (problem_usable(p, h) && is_downhill(s->layout, v, h))
-                consider(s, v, h, GAIN_SOFT, &best);
+        for (uint32_t i = 0; i < n_hosts; i++) {
+            if (may_pay(s->layout, v, hosts[i]))
+                consider(s, v, hosts[i], GAIN_SOFT, &best);
         }
         changed = accept(s, &best) || changed;
     }
+    return changed;
+}
+
+static bool sweep_all(Search *s)
+{
+    const Problem *p = s->layout->problem;
+    g_autofree uint32_t *hosts = g_new(uint32_t, p->n_hosts + 1);
+    uint32_t n = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (problem_usable(p, h))
+            hosts[n++] = h;
+    }
+    return sweep_to(s, hosts, n);
+}
+
+static bool sweep_bundles(Search *s)
+{
+    bool changed = false;
+
     for (uint32_t b = 0; b < s->n_bundles; b++) {
         struct candidate best = { 0 };
 
@@ -676,16 +705,25 @@ static bool sweep(Search *s)
     return changed;
 }
 
+static bool is_even_enough(const Search *s)
+{
+    struct plan_measure m;
+
+    layout_measure(s->layout, &m);
+    return m.imbalance <= s->enough && layout_spread(s->layout, &m) <= s->enough_spread;
+}
+
 bool search_even(Search *search)
 {
     bool changed = false, better = true;
     struct hosts hot, cool;
 
-    while (better) {
+    while (better && !is_even_enough(search)) {
         find_hot(search->layout, &hot);
         find_cool(search->layout, &cool);
-        better = move_hot_to_cool(search, &hot, &cool) || sweep(search) ||
-                 exchange_between(search, &hot, &cool);
+        better = move_hot_to_cool(search, &hot, &cool) || sweep_to(search, cool.items, cool.n) ||
+                 sweep_bundles(search) || exchange_between(search, &hot, &cool) ||
+                 sweep_all(search);
         changed = changed || better;
     }
     return changed;

@@ -24,7 +24,9 @@ typedef struct Search {
     bool *banned;   /* VMs that stay where they are */
     int64_t noise;  /* MHz: less overload than this is not worth a move */
     uint32_t max_moves;
-    bool full;      /* max_moves stopped it */
+    bool full;                     /* max_moves stopped it */
+    int64_t enough, enough_spread; /* per mille of imbalance, and of the hottest host above the
+                                    * mean: evening out ends there */
     int64_t effort; /* tries left for the dear ways of repair: a number, never a time */
     /* VMs tied by must-keep-together rules, two or more: they move as one.  Slices of members. */
     uint32_t *members;

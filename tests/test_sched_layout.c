@@ -53,6 +53,25 @@ static struct score score_from_scratch(const Layout *layout)
     return score;
 }
 
+/* Between two hosts that count, no move gains more than its bound said. */
+static void check_bound(const Layout *layout, uint32_t vm, uint32_t to, const struct score *after,
+                        uint64_t seed)
+{
+    const Problem *p = layout->problem;
+    uint32_t from = layout->at[vm], home = p->vm_home[vm];
+    int64_t price = 0;
+
+    if (from == NO_INDEX || to == NO_INDEX || from == to || !problem_usable(p, from) ||
+        !problem_usable(p, to))
+        return;
+    if (home != NO_INDEX)
+        price = ((to != home) - (from != home)) * layout->price[vm];
+    ck_assert_msg(layout->score.soft + price - after->soft <= layout_gain_bound(layout, vm, to),
+                  "seed %u: gain %ld, bound %ld", (unsigned)seed,
+                  (long)(layout->score.soft + price - after->soft),
+                  (long)layout_gain_bound(layout, vm, to));
+}
+
 static void check_running_sums(uint64_t seed)
 {
     static const struct layout_price price = { .lambda_percent = 100, .min_gain = 15 };
@@ -73,6 +92,7 @@ static void check_running_sums(uint64_t seed)
         if (to == problem->n_hosts)
             to = NO_INDEX;
         layout_try(layout, vm, to, &expected);
+        check_bound(layout, vm, to, &expected, seed);
         layout_move(layout, vm, to);
         assert_same_score(&expected, &layout->score, seed);
         scratch = score_from_scratch(layout);
