@@ -219,16 +219,20 @@ CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
 
 UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe tests/test_settings
 UNIT_TESTS += tests/test_call tests/test_load tests/test_runtime tests/test_settings_keys
-UNIT_TESTS += tests/test_vm_verb
+UNIT_TESTS += tests/test_metrics_view tests/test_vm_target tests/test_vm_verb
 
 tests_test_call_SOURCES = tests/test_call.c $(CTL_APP)
 tests_test_call_LDADD = $(CTL_TEST_LIBS)
 tests_test_load_SOURCES = tests/test_load.c tests/suite.h
 tests_test_load_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
+tests_test_metrics_view_SOURCES = tests/test_metrics_view.c $(CTL_APP)
+tests_test_metrics_view_LDADD = $(CTL_TEST_LIBS)
 tests_test_runtime_SOURCES = tests/test_runtime.c tests/suite.h
 tests_test_runtime_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_settings_keys_SOURCES = tests/test_settings_keys.c tests/suite.h tests/tempdir.h
 tests_test_settings_keys_LDADD = $(CTL_TEST_LIBS)
+tests_test_vm_target_SOURCES = tests/test_vm_target.c $(CTL_APP)
+tests_test_vm_target_LDADD = $(CTL_TEST_LIBS)
 tests_test_vm_verb_SOURCES = tests/test_vm_verb.c tests/suite.h
 tests_test_vm_verb_LDADD = $(CTL_TEST_LIBS)
 tests_test_forget_SOURCES = tests/test_forget.c tests/suite.h
@@ -250,6 +254,15 @@ tests_test_etcd_LDADD = $(LEADER_TEST_LIBS)
 tests_fuzz_fuzz_etcd_SOURCES = tests/fuzz/fuzz_etcd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_etcd_LDADD = controller/libleader.a $(BASE_LIBS)
 tests_fuzz_fuzz_etcd_LDFLAGS = $(FUZZ_LINK)
+
+# Against a real PostgreSQL.
+COMPONENTS += tests/it_ctl
+COMPONENT_CHECKS += tests/it_ctl.sh
+EXTRA_DIST += tests/it_ctl.sh
+
+tests_it_ctl_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_ctl_SOURCES = tests/it_ctl.c tests/it_db.c tests/it_db.h $(CTL_APP)
+tests_it_ctl_LDADD = $(CTL_TEST_LIBS)
 
 # Against a real etcd.
 COMPONENTS += tests/it_etcd tests/it_leader

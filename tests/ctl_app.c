@@ -156,7 +156,7 @@ Vm *ctl_vm(int64_t id, int64_t cluster_id)
     g_free(vm->uuid);
     vm->uuid = g_uuid_string_random();
     vm->status = VM_STOPPED;
-    vm->cpu.quantity = 1;
+    vm->cpu.quantity = vm->cpu.cores_per_socket = 1;
     vm->memory.size_mb = 1024;
     return vm;
 }
