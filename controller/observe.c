@@ -25,6 +25,7 @@ struct seen {
 /* What one host says. */
 struct view {
     int64_t host_id;
+    bool awaited;        /* nothing was heard of it yet, not even that it does not answer */
     bool full;           /* its list was read on the present link */
     int64_t down_ms;     /* since when there is no link; 0: there is one */
     bool hypervisor_ok;  /* its libvirtd answers: the list is of now */
@@ -462,6 +463,7 @@ void observe_link(int64_t host_id, bool up, const char *trouble, void *data)
 
     if (up)
         return; /* the full list makes it count */
+    view->awaited = false;
     if (view->down_ms == 0)
         view->down_ms = clock_now_ms();
     host = edit_host(app->observe, host_id);
@@ -470,6 +472,25 @@ void observe_link(int64_t host_id, bool up, const char *trouble, void *data)
     host->connected = false;
     set_text(&host->trouble, trouble);
     put_host(app->observe, host);
+}
+
+void observe_await(Observe *observe, int64_t host_id)
+{
+    observe_link(host_id, false, "not connected yet", observe->app);
+    view_of(observe, host_id)->awaited = true;
+}
+
+bool observe_awaits(const Observe *observe)
+{
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, observe->views);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (((const struct view *)value)->awaited)
+            return true;
+    }
+    return false;
 }
 
 static void tell_host_lost(Observe *observe, const Host *host)
@@ -607,6 +628,7 @@ static void take_full(Observe *observe, struct view *view, const struct watch_li
     for (size_t i = 0; i < line->n_domains; i++)
         take_domain(view, &line->domains[i]);
     view->full = true;
+    view->awaited = false;
     view->down_ms = 0;
     view->hypervisor_ok = line->hypervisor_ok;
     g_hash_table_remove_all(view->busy);

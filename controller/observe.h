@@ -16,6 +16,11 @@ void observe_free(Observe *observe);
 /* Forgets all views (before a reload). */
 void observe_reset(Observe *observe);
 
+/* A host that is about to be connected after a take-over. */
+void observe_await(Observe *observe, int64_t host_id);
+/* Is there such a host of which nothing is known yet: neither its list nor why it does not come? */
+bool observe_awaits(const Observe *observe);
+
 /* Callbacks for agents_options. */
 bool observe_hello(int64_t host_id, const struct agent_hello *hello, void *app, GError **error);
 void observe_line(int64_t host_id, const struct watch_line *line, void *app);

@@ -288,7 +288,7 @@ static void become_active(Role *role)
     for (size_t i = 0; i < snap->n_hosts; i++) {
         const Host *host = snap->hosts[i];
 
-        observe_link(host->id, false, "not connected yet", app);
+        observe_await(app->observe, host->id);
         agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
     }
     tasks_resume(app->tasks);

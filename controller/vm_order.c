@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "controller/observe.h"
 #include "controller/task.h"
 #include "controller/vm_target.h"
 #include "controller/vm_verb.h"
@@ -20,6 +21,10 @@
 #define AUTO_START_MS (10 * 60 * SECOND_MS)
 #define OWED_MS       (60 * SECOND_MS) /* and is tried for so long */
 #define ASK_AGAIN_MS  500
+/* After a take-over orders wait for the hosts to be heard, at most so long: otherwise they would be
+ * refused, or all placed on the host that happens to come first. */
+#define HOSTS_WAIT_MS (6 * SECOND_MS)
+#define HOSTS_LOOK_MS 50
 
 static const Vm *find_vm(const struct app *app, int64_t id)
 {
@@ -50,8 +55,9 @@ struct placing {
 };
 
 struct Orders {
-    GQueue waiting; /* struct placing */
-    bool open;      /* one is being committed */
+    GQueue waiting;         /* struct placing */
+    bool open;              /* one is being committed */
+    int64_t hosts_until_ms; /* so long it waits for hosts that were not heard yet */
     guint pump_source;
     GPtrArray *owed; /* struct owed */
     guint owed_timer;
@@ -233,6 +239,43 @@ static bool open_new(struct placing *placing, GError **error)
     return true;
 }
 
+static bool all_hosts_connected(const struct app *app)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+
+    for (size_t i = 0; i < snap->n_hosts; i++) {
+        if (!snap->hosts[i]->connected)
+            return false;
+    }
+    return true;
+}
+
+/* Refused for want of hosts, while the first try to reach some of them may have come too early? */
+static bool hosts_may_come(const struct app *app, const GError *error)
+{
+    static const int reasons[] = { REASON_HOST_FAULTY,         REASON_NO_RESOURCES,
+                                   REASON_TARGET_NO_RESOURCES, REASON_NO_HOST_CPU,
+                                   REASON_NO_HOST_MEMORY,      REASON_NO_HOST_RULE };
+
+    if (clock_now_ms() >= app->orders->hosts_until_ms || all_hosts_connected(app))
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(reasons); i++) {
+        if (err_reason(error) == reasons[i])
+            return true;
+    }
+    return false;
+}
+
+static void wait_for_hosts(struct placing *placing)
+{
+    struct app *app = placing->app;
+
+    if (placing->vm_id)
+        g_clear_pointer(&placing->vm, vm_unref);
+    g_queue_push_head(&app->orders->waiting, placing);
+    app->orders->pump_source = g_timeout_add(HOSTS_LOOK_MS, pump, app);
+}
+
 static void open_order(struct placing *placing)
 {
     struct app *app = placing->app;
@@ -240,7 +283,10 @@ static void open_order(struct placing *placing)
     g_autoptr(GError) error = NULL;
 
     if (!(placing->vm_id ? open_existing(placing, &error) : open_new(placing, &error))) {
-        finish_order(placing, error);
+        if (hosts_may_come(app, error))
+            wait_for_hosts(placing);
+        else
+            finish_order(placing, error);
         return;
     }
     commit = commit_new(&app->committer);
@@ -255,10 +301,17 @@ static gboolean pump(void *data)
 {
     struct app *app = data;
 
-    app->orders->pump_source = 0;
+    Orders *orders = app->orders;
+
+    orders->pump_source = 0;
+    if (clock_now_ms() < orders->hosts_until_ms && observe_awaits(app->observe)) {
+        if (!g_queue_is_empty(&orders->waiting))
+            orders->pump_source = g_timeout_add(HOSTS_LOOK_MS, pump, app);
+        return G_SOURCE_REMOVE;
+    }
     inventory_publish(app->inv);
-    while (!app->orders->open && !g_queue_is_empty(&app->orders->waiting))
-        open_order(g_queue_pop_head(&app->orders->waiting));
+    while (!orders->open && !orders->pump_source && !g_queue_is_empty(&orders->waiting))
+        open_order(g_queue_pop_head(&orders->waiting));
     return G_SOURCE_REMOVE;
 }
 
@@ -412,6 +465,7 @@ void vm_order_resume(struct app *app)
     const Snapshot *snap = inventory_peek(app->inv);
     int64_t now_ms = clock_wall_ms();
 
+    app->orders->hosts_until_ms = clock_now_ms() + HOSTS_WAIT_MS;
     for (size_t i = 0; i < snap->n_tasks; i++) {
         if (lacks_its_start(app, snap->tasks[i], now_ms))
             vm_order_owe_start(app, snap->tasks[i]);

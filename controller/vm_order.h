@@ -31,7 +31,8 @@ void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_o
 
 /* Starts the VM that this task has created; tries again for a while. */
 void vm_order_owe_start(struct app *app, const Task *created);
-/* After a take-over: the starts that the last controller still owed to VMs it had created. */
+/* After a take-over: the starts that the last controller still owed to VMs it had created.  Orders
+ * wait some seconds for hosts of which nothing is known yet. */
 void vm_order_resume(struct app *app);
 
 /* The queue that orders pass through, one at a time. */

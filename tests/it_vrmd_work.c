@@ -212,6 +212,24 @@ static void kill_some(struct vrmdsys *sys, unsigned n)
     (void)vrmdlab_wait_active(sys->lab, VRMDSYS_ACTIVE_MS);
 }
 
+START_TEST(right_after_a_take_over_an_order_waits_for_the_hosts)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *vm = make_vm(&sys, "a", 0, "");
+
+    for (int i = 0; i < 3; i++) {
+        vrmdlab_kill(sys.lab, 0, true);
+        vrmdlab_start(sys.lab, 0);
+        (void)vrmdlab_wait_active(sys.lab, VRMDSYS_ACTIVE_MS);
+        while (!rest_ready(sys.rest))
+            vrmdlab_pause_ms(5);
+        act(&sys, vm, i % 2 ? "start" : "stop", "{\"mode\":\"force\"}");
+    }
+    must_be(&sys, vm, "status", "stopped");
+    vrmdsys_end(&sys);
+}
+END_TEST
+
 START_TEST(a_drain_goes_on_under_the_next_controller)
 {
     struct vrmdsys sys = vrmdsys_begin(1);
@@ -331,6 +349,7 @@ START_TEST(automatic_balance_goes_on_under_the_next_controller)
 END_TEST
 
 SUITE_MAIN("it_vrmd_work", SUITE_TEST(a_vm_lives_moves_and_goes_with_its_files),
+           SUITE_TEST(right_after_a_take_over_an_order_waits_for_the_hosts),
            SUITE_TEST(a_drain_goes_on_under_the_next_controller),
            SUITE_TEST(a_plan_is_carried_out_by_hand),
            SUITE_TEST(automatic_balance_goes_on_under_the_next_controller))
