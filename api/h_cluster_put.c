@@ -131,7 +131,7 @@ static bool check_failover_hosts(const struct request *req, const struct json_re
     for (size_t i = 0; i < cluster->ha.n_failover_hosts; i++) {
         const Host *host = snapshot_host(req->snap, cluster->ha.failover_hosts[i]);
 
-        if (!host || host->cluster_id != cluster->id)
+        if (!host || !cluster->id || host->cluster_id != cluster->id)
             return body_fail(reader, "failoverHosts", REASON_HOST_NOT_IN_CLUSTER,
                              "hosts of this cluster", error);
     }

@@ -116,6 +116,21 @@ OBJECT_ENTRY(Group, group, NO_RUNTIME)
 OBJECT_ENTRY(Rule, rule, NO_RUNTIME)
 OBJECT_ENTRY(Datastore, datastore, NO_RUNTIME)
 
+static bool write_rule_of(Db *db, struct entry *entry, GError **error)
+{
+    Rule *rule = entry->object;
+
+    rule->cluster_id = *entry->entity_id;
+    return write_rule(db, entry, error);
+}
+
+static const struct entry_ops rule_of_entry = { write_rule_of, apply_rule, clear_rule };
+
+void commit_put_rule_of(Commit *commit, Rule *rule, const int64_t *cluster_id)
+{
+    add(commit, &rule_of_entry, rule)->entity_id = cluster_id;
+}
+
 static bool write_vm_run(Db *db, struct entry *entry, GError **error)
 {
     return store_vm_update_run(db, entry->object, error);

@@ -44,6 +44,8 @@ void commit_put_vm(Commit *commit, Vm *vm);
 void commit_run_vm(Commit *commit, Vm *vm);
 void commit_put_group(Commit *commit, Group *group);
 void commit_put_rule(Commit *commit, Rule *rule);
+/* With the id of a cluster inserted earlier in this commit. */
+void commit_put_rule_of(Commit *commit, Rule *rule, const int64_t *cluster_id);
 void commit_put_datastore(Commit *commit, Datastore *datastore);
 /* entity_id: where the entity's id will stand once it was inserted earlier in this commit, or
  * NULL. */

@@ -142,6 +142,7 @@ static bool start_api(struct daemon *d, GError **error)
     options.key_file = key;
     options.session_idle_ms = settings->session_idle_s * 1000;
     options.max_connections = (unsigned)settings->api_max_connections;
+    options.max_connections_per_address = (unsigned)settings->api_max_per_address;
     d->api = api_start(&options, &ops, d, error);
     return d->api != NULL;
 }

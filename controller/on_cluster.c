@@ -17,7 +17,8 @@ static void finish(const GError *error, void *user)
         call_task(call, 0, call->op->cluster->id);
 }
 
-/* The commit has its own reference to the cluster, so the call may read its id afterwards. */
+/* The commit has its own reference to the cluster, so the call may read its id afterwards.  Its
+ * rules are empty: nothing belongs to the cluster yet, so the API has refused any that name VMs. */
 void on_cluster_create(struct call *call)
 {
     Cluster *cluster = call->op->cluster;
@@ -26,6 +27,12 @@ void on_cluster_create(struct call *call)
     cluster->id = 0;
     cluster->create_ms = clock_wall_ms();
     commit_put_cluster(commit, cluster_ref(cluster));
+    for (size_t i = 0; i < call->op->n_rules; i++) {
+        Rule *rule = call->op->rules[i].rule;
+
+        rule->create_ms = rule->update_ms = cluster->create_ms;
+        commit_put_rule_of(commit, rule_ref(rule), &cluster->id);
+    }
     call_audit(call, commit, cluster->name, NULL);
     commit_submit(commit, NULL, finish, call);
 }

@@ -11,7 +11,7 @@ struct settings {
     char *name, *state_dir, *site_name, *log_level;
     /* [api] */
     char *api_listen, *api_url, *api_cert_file, *api_key_file, *admin_password_file;
-    int64_t api_port, api_threads, api_max_connections, session_idle_s;
+    int64_t api_port, api_threads, api_max_connections, api_max_per_address, session_idle_s;
     bool api_tls;
     /* [database] */
     char *db_conninfo;

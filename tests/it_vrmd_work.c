@@ -212,6 +212,25 @@ static void kill_some(struct vrmdsys *sys, unsigned n)
     (void)vrmdlab_wait_active(sys->lab, VRMDSYS_ACTIVE_MS);
 }
 
+START_TEST(a_cluster_is_created_with_its_rules)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *path = vrmdsys_path(&sys, "/clusters");
+    g_autofree char *uri =
+        vrmdsys_text(&sys, "POST", path,
+                     "{\"name\":\"ruled\",\"drsSetting\":{\"drsRules\":[{\"operationType\":2,"
+                     "\"ruleName\":\"apart-web\",\"ruleType\":2}]}}",
+                     "uri");
+    json_t *json = vrmdsys_call(&sys, "GET", uri, NULL, 200);
+    const json_t *rules = json_object_get(json_object_get(json, "drsSetting"), "drsRules");
+
+    ck_assert_uint_eq(json_array_size(rules), 1);
+    ck_assert_str_eq(rest_text(json_array_get(rules, 0), "ruleName"), "apart-web");
+    json_decref(json);
+    vrmdsys_end(&sys);
+}
+END_TEST
+
 START_TEST(right_after_a_take_over_an_order_waits_for_the_hosts)
 {
     struct vrmdsys sys = vrmdsys_begin(1);
@@ -349,6 +368,7 @@ START_TEST(automatic_balance_goes_on_under_the_next_controller)
 END_TEST
 
 SUITE_MAIN("it_vrmd_work", SUITE_TEST(a_vm_lives_moves_and_goes_with_its_files),
+           SUITE_TEST(a_cluster_is_created_with_its_rules),
            SUITE_TEST(right_after_a_take_over_an_order_waits_for_the_hosts),
            SUITE_TEST(a_drain_goes_on_under_the_next_controller),
            SUITE_TEST(a_plan_is_carried_out_by_hand),

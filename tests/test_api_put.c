@@ -162,6 +162,13 @@ static const struct {
       "10300125", "drsSetting.drsRules[0].vmGroupUrn" },
     { "PUT", C117, RULE("\"ruleIndex\":3,\"ruleType\":3"), "10300125",
       "drsSetting.drsRules[0].hostGroupUrn" },
+    { "POST", FAKE_S "/clusters",
+      "{\"name\":\"x\",\"haResSetting\":{\"failoverHosts\":[\"" U("hosts:114") "\"]}}", "10300205",
+      "haResSetting.failoverHosts" },
+    { "POST", FAKE_S "/clusters",
+      "{\"name\":\"x\",\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":2,"
+      "\"vms\":[{\"urn\":\"" U("vms:i-00000035") "\"}]}]}}",
+      "10300129", NULL },
     { "PUT", C117, "{\"imcSetting\":\"Pentium\"}", "10300600", "imcSetting" },
     { "PUT", C117, "{\"isEnableImc\":true}", "10300600", "imcSetting" },
     { "PUT", C117, "{\"isEnableImc\":true,\"imcSetting\":\"\"}", "10300600", "imcSetting" },
