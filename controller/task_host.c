@@ -122,12 +122,18 @@ static const struct task_kind join_kind = {
 /* ---- drain ------------------------------------------------------------------------------------
  */
 
-/* Level-triggered: whenever a move ends, the scheduler is asked anew which VMs go where; moves that
- * wait for others simply come later.  So nothing needs to be remembered over a take-over. */
+/* Level-triggered: once a second the scheduler is asked anew, on the CPU worker, which VMs go
+ * where; moves that wait for others simply come later.  So nothing needs to be remembered over a
+ * take-over. A plan shows the past: what it says is checked again, and only one during which
+ * nothing happened may end the task. */
+struct drain_job;
+
 struct drain {
     guint timer;
-    GHashTable *failures; /* int64 VM id -> GINT count */
-    size_t under_way;     /* orders whose task has not ended */
+    struct drain_job *job; /* a plan is being made */
+    unsigned n_changes;    /* orders, and ends of moves */
+    GHashTable *failures;  /* int64 VM id -> GINT count */
+    size_t under_way;      /* orders whose task has not ended */
     size_t moved;
     bool cancelled;
     char *last_error;
@@ -170,6 +176,7 @@ static void drain_ordered(int64_t task_id, const GError *error, void *user)
     if (!run || !error)
         return;
     drain = run->data;
+    drain->n_changes++;
     drain->under_way -= drain->under_way > 0;
     if (!dbq_up(order->app->dbq))
         return; /* nothing was begun; the next look tries again */
@@ -185,6 +192,7 @@ static void order_move(struct run *run, const struct plan_move *move)
     struct drain_order *order = g_new(struct drain_order, 1);
 
     *order = (struct drain_order){ run->app, run->task_id, move->vm_id };
+    drain->n_changes++;
     drain->under_way++;
     vm_order(run->app, move->vm_id,
              &(struct vm_order){ .type = TASK_MIGRATE_VM,
@@ -225,6 +233,17 @@ static void end_drain(struct run *run, const Plan *plan)
     run_finish(run, error);
 }
 
+/* Still where the plan saw it, and free. */
+static bool may_order(const struct run *run, const struct plan_move *move)
+{
+    const struct app *app = run->app;
+    const Vm *vm = snapshot_builder_get_vm(inventory_edit(app->inv), move->vm_id);
+
+    return move->n_depends == 0 && vm && vm->host_id == move->from_id &&
+           !tasks_vm_is_held(app->tasks, move->vm_id) &&
+           count_failure(run->data, move->vm_id, 0) < DRAIN_MAX_FAILURES;
+}
+
 static unsigned start_moves(struct run *run, const Plan *plan)
 {
     struct drain *drain = run->data;
@@ -234,8 +253,7 @@ static unsigned start_moves(struct run *run, const Plan *plan)
     for (size_t i = 0; i < plan->moves.len && drain->under_way < cap; i++) {
         const struct plan_move *move = &plan->moves.items[i];
 
-        if (move->n_depends > 0 || tasks_vm_is_held(run->app->tasks, move->vm_id) ||
-            count_failure(drain, move->vm_id, 0) >= DRAIN_MAX_FAILURES)
+        if (!may_order(run, move))
             continue;
         order_move(run, move);
         started++;
@@ -252,35 +270,89 @@ static bool waits_for_busy_vms(const Plan *plan)
     return false;
 }
 
-static void drain_step(struct run *run)
+struct drain_job {
+    struct app *app;
+    int64_t task_id, host_id;
+    unsigned n_changes; /* of the drain, when the snapshot was taken */
+    Snapshot *snap;
+    struct sched_params params;
+    Plan *plan;
+    GError *error;
+};
+
+static void run_drain_plan(void *thread_state, void *data)
+{
+    struct drain_job *job = data;
+
+    (void)thread_state;
+    (void)evacuate_plan(job->snap, job->host_id, &job->params, &job->plan, &job->error);
+}
+
+static void free_drain_job(struct drain_job *job)
+{
+    snapshot_unref(job->snap);
+    plan_free(job->plan);
+    g_clear_error(&job->error);
+    g_free(job);
+}
+
+static void follow_plan(struct run *run, const struct drain_job *job)
 {
     struct drain *drain = run->data;
-    const Task *task = run_task(run);
-    struct sched_params params;
-    g_autoptr(Plan) plan = NULL;
-    g_autoptr(GError) error = NULL;
-    size_t left;
+    const Plan *plan = job->plan;
+    bool current = job->n_changes == drain->n_changes;
+    size_t left = plan->moves.len + plan->stays.len + drain->under_way;
 
-    inventory_publish(run->app->inv);
-    app_sched_params(run->app, &params);
-    if (!evacuate_plan(inventory_peek(run->app->inv), task->entity_id, &params, &plan, &error)) {
-        run_finish(run, error);
-        return;
-    }
-    left = plan->moves.len + plan->stays.len + drain->under_way;
     run_progress(run, left ? (int64_t)(100 * drain->moved / (drain->moved + left)) : 99);
     if (!drain->cancelled && start_moves(run, plan) > 0)
         return;
-    if (drain->under_way == 0 && (drain->cancelled || !waits_for_busy_vms(plan)))
+    if (current && drain->under_way == 0 && (drain->cancelled || !waits_for_busy_vms(plan)))
         end_drain(run, plan);
+}
+
+/* The task may have ended, or begun anew after a reload, while the plan was made. */
+static void drain_planned(void *data, bool ran)
+{
+    struct drain_job *job = data;
+    struct run *run = tasks_find_run(job->app->tasks, job->task_id);
+    struct drain *drain = run ? run->data : NULL;
+
+    if (drain && drain->job == job) {
+        drain->job = NULL;
+        if (ran && job->error && !run->finishing)
+            run_finish(run, job->error);
+        else if (ran && !run->finishing)
+            follow_plan(run, job);
+    }
+    free_drain_job(job);
+}
+
+static void begin_drain_plan(struct run *run)
+{
+    struct app *app = run->app;
+    struct drain *drain = run->data;
+    struct drain_job *job = g_new0(struct drain_job, 1);
+
+    inventory_publish(app->inv);
+    *job = (struct drain_job){ .app = app,
+                               .task_id = run->task_id,
+                               .host_id = run_task(run)->entity_id,
+                               .n_changes = drain->n_changes,
+                               .snap = inventory_snapshot(app->inv) };
+    app_sched_params(app, &job->params);
+    if (work_pool_submit(app->cpu, NULL, run_drain_plan, drain_planned, job))
+        drain->job = job;
+    else
+        free_drain_job(job); /* too much waits there; the timer tries again */
 }
 
 static gboolean poll_drain(void *data)
 {
     struct run *run = data;
+    const struct drain *drain = run->data;
 
-    if (!run->finishing)
-        drain_step(run);
+    if (!run->finishing && !drain->job)
+        begin_drain_plan(run);
     return G_SOURCE_CONTINUE;
 }
 
@@ -298,6 +370,7 @@ static void drain_child_ended(struct run *run, const Task *child, bool ok)
 {
     struct drain *drain = run->data;
 
+    drain->n_changes++;
     drain->under_way -= drain->under_way > 0;
     if (ok) {
         drain->moved++;
