@@ -331,6 +331,13 @@ static void list_add(Layout *l, uint32_t vm, uint32_t host)
     layout_vms_push(&l->host_vms[host], vm);
 }
 
+static void set_load(Layout *l, uint32_t host)
+{
+    for (int r = 0; r < N_RESOURCES; r++)
+        l->load[r][host] = load_of(l->problem, (enum resource)r, host, l->used[r][host]);
+}
+
+/* The sums; set_load follows. */
 static void carry(Layout *l, uint32_t vm, uint32_t host, int64_t sign)
 {
     const Problem *p = l->problem;
@@ -338,10 +345,8 @@ static void carry(Layout *l, uint32_t vm, uint32_t host, int64_t sign)
 
     if (host == NO_INDEX)
         return;
-    for (int r = 0; r < N_RESOURCES; r++) {
+    for (int r = 0; r < N_RESOURCES; r++)
         l->used[r][host] += sign * p->vm_use[r][vm];
-        l->load[r][host] = load_of(p, (enum resource)r, host, l->used[r][host]);
-    }
     l->committed[host] += sign * p->vm_size[vm];
     l->vcpus[host] += sign * MAX(p->vm[vm]->cpu.quantity, 1);
     l->reserved[host] += sign * p->vm_reserved[vm];
@@ -435,10 +440,14 @@ void layout_move(Layout *layout, uint32_t vm, uint32_t to)
         layout->n_moved++;
     carry(layout, vm, from, -1);
     carry(layout, vm, to, 1);
-    if (from != NO_INDEX)
+    if (from != NO_INDEX) {
+        set_load(layout, from);
         list_remove(layout, vm, from);
-    if (to != NO_INDEX)
+    }
+    if (to != NO_INDEX) {
+        set_load(layout, to);
         list_add(layout, vm, to);
+    }
     layout->at[vm] = to;
     layout->price_sum += price;
     layout->score = score;
@@ -540,6 +549,8 @@ Layout *layout_new(const Problem *problem, const struct layout_price *price)
         if (l->at[v] != NO_INDEX)
             list_add(l, v, l->at[v]);
     }
+    for (uint32_t h = 0; h < problem->n_hosts; h++)
+        set_load(l, h);
     count_all(l);
     return l;
 }

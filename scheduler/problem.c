@@ -107,14 +107,29 @@ uint32_t problem_find_vm(const Problem *problem, int64_t vm_id)
     return low < problem->n_vms && problem->vm[low]->id == vm_id ? low : NO_INDEX;
 }
 
+static bool is_local(const Datastore *store)
+{
+    return g_ascii_strcasecmp(store->storage_type, "LOCAL") == 0;
+}
+
+/* Asked for each VM and host of a plan, and most sites have none. */
+static bool has_local_storage(const Snapshot *snap)
+{
+    for (size_t i = 0; i < snap->n_datastores; i++) {
+        if (is_local(snap->datastores[i]))
+            return true;
+    }
+    return false;
+}
+
 bool problem_has_local_disk(const Problem *problem, uint32_t vm)
 {
     const Vm *it = problem->vm[vm];
 
-    for (size_t i = 0; i < it->n_disks; i++) {
+    for (size_t i = 0; problem->local_disks && i < it->n_disks; i++) {
         const Datastore *store = snapshot_datastore(problem->snap, it->disks[i].datastore_id);
 
-        if (store && g_ascii_strcasecmp(store->storage_type, "LOCAL") == 0)
+        if (store && is_local(store))
             return true;
     }
     return false;
@@ -296,6 +311,7 @@ Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sche
     p->params = *params;
     p->uses[RES_CPU] = cluster->drs.factor != DRS_FACTOR_MEM;
     p->uses[RES_MEM] = cluster->drs.factor != DRS_FACTOR_CPU;
+    p->local_disks = has_local_storage(snap);
     add_hosts(p);
     add_vms(p, extra_vm_id);
     p->rules = ruleset_new(snap, cluster_id, p->vm, p->n_vms, p->host, p->n_hosts);

@@ -51,6 +51,7 @@ typedef struct Problem {
     const Cluster *cluster;
     struct sched_params params;
     bool uses[N_RESOURCES]; /* resources to balance, by the cluster's factor */
+    bool local_disks;       /* there is storage that only one host sees */
 
     uint32_t n_hosts, n_usable;
     const Host **host;
