@@ -326,6 +326,7 @@ Agent *agent_new(const struct agent_options *options, GError **error)
     agent->boot_id = g_strdup(options->boot_id);
     agent->max_commands = options->max_commands;
     agent->settle_ms = options->settle_ms;
+    agent->link_wait_ms = options->link_wait_ms;
     agent->disk = disk_new(journal);
     agent->hub = watch_hub_new(&limits);
     agent->jobs = jobs_new();

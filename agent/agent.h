@@ -25,7 +25,8 @@ struct agent_options {
     int64_t stats_interval_ms; /* 0: no samples */
     unsigned n_workers;
     unsigned max_commands;
-    unsigned settle_ms; /* see exec_resolve */
+    unsigned settle_ms;    /* see exec_resolve */
+    unsigned link_wait_ms; /* how long a command waits for a libvirtd that is away */
 };
 
 /* status and body as of the protocol; body is the receiver's to decref. */

@@ -28,7 +28,7 @@ struct Agent {
     int64_t epoch_on_disk;
     char *boot_id;
     unsigned max_commands;
-    unsigned settle_ms;
+    unsigned settle_ms, link_wait_ms;
     guint beat_timer, ask_timer;
     unsigned n_running; /* workers' jobs whose result has not come back */
     bool stopped;

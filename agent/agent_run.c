@@ -83,6 +83,13 @@ void agent_on_progress(void *message, void *user)
     agent_free_progress(progress);
 }
 
+/* How old a command of a former process is, nobody knows: others may have been told that it failed.
+ */
+static bool may_begin(const Job *job)
+{
+    return !job->restored && !atomic_load(&job->cancelled) && clock_now_ms() < job->deadline_ms;
+}
+
 static void run_on_worker(void *thread_state, void *data)
 {
     struct run *run = data;
@@ -91,6 +98,7 @@ static void run_on_worker(void *thread_state, void *data)
         .command = &run->job->command,
         .deadline_ms = run->job->deadline_ms,
         .settle_ms = run->agent->settle_ms,
+        .may_begin = may_begin(run->job),
         .progress = on_worker_progress,
         .user = run,
     };
@@ -107,11 +115,24 @@ static bool is_open(const struct run *run)
            (run->job->resolve || err_is(run->error, VRM_ERR_TIMEOUT));
 }
 
+/* True if nothing was begun because libvirtd is away: one that was killed is back soon. */
+static bool is_worth_waiting(const struct run *run)
+{
+    Job *job = run->job;
+    int64_t now_ms = clock_now_ms();
+
+    if (run->ok || job->resolve || !err_is(run->error, VRM_ERR_UNAVAILABLE) ||
+        g_strcmp0(err_field(run->error), HV_FIELD_LINK) != 0)
+        return false;
+    if (job->wait_until_ms == 0)
+        job->wait_until_ms = MIN(now_ms + run->agent->link_wait_ms, job->deadline_ms);
+    return now_ms < job->wait_until_ms && !atomic_load(&job->cancelled);
+}
+
 static gboolean on_ask(gpointer user);
 
 static void ask_later(Agent *agent, Job *job)
 {
-    job->resolve = true;
     job->started = false;
     if (agent->ask_timer == 0)
         agent->ask_timer = g_timeout_add(ASK_AGAIN_MS, on_ask, agent);
@@ -122,10 +143,14 @@ static void run_done(void *data, bool ran)
     struct run *run = data;
 
     run->agent->n_running--;
-    if (ran && is_open(run))
+    if (ran && is_open(run)) {
+        run->job->resolve = true;
         ask_later(run->agent, run->job);
-    else if (ran)
+    } else if (ran && is_worth_waiting(run)) {
+        ask_later(run->agent, run->job);
+    } else if (ran) {
         agent_store_result(run->agent, run->job, &run->result, run->ok ? NULL : run->error);
+    }
     command_report_clear(&run->result);
     g_clear_error(&run->error);
     g_free(run);
@@ -272,7 +297,7 @@ void agent_store_result(Agent *agent, Job *job, struct command_report *result, c
     disk_write(agent->disk, &write);
 }
 
-/* ---- commands of a former process ------------------------------------------------------------ */
+/* ---- commands whose end is to be found out, or that wait for libvirtd ------------------------ */
 
 static void dispatch_restored(Job *job, void *user)
 {
@@ -280,7 +305,7 @@ static void dispatch_restored(Job *job, void *user)
     struct command_report nothing = { 0 };
     g_autoptr(GError) error = NULL;
 
-    if (!job->resolve || job->started)
+    if ((!job->resolve && job->wait_until_ms == 0) || job->started)
         return;
     if (job->command.verb != VERB_ABORT) {
         agent_dispatch(agent, job->command.vm_uuid);

@@ -238,6 +238,10 @@ bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GE
             return true;
         (void)poll(NULL, 0, (int)exec->settle_ms);
     }
+    /* Nobody was told that it failed, and while the command lives nobody starts the VM elsewhere.
+     */
+    if (exec->command->verb == VERB_START && exec->may_begin)
+        return run_start(exec, ret_result, error);
     return resolve(exec, ret_result, error);
 }
 

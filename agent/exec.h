@@ -16,6 +16,7 @@ struct exec {
     const struct agent_command *command;
     int64_t deadline_ms;     /* of clock_now_ms */
     unsigned settle_ms;      /* exec_resolve: how late libvirtd may still begin a lost request */
+    bool may_begin;          /* exec_resolve: what was not begun may still be */
     hv_progress_fn progress; /* migrations only */
     void *user;
 };
@@ -24,8 +25,9 @@ struct exec {
 bool exec_run(const struct exec *exec, struct command_report *ret_result, GError **error);
 
 /* The command was accepted, perhaps begun, and its end is not known.  Asks the hypervisor; repeats
- * only what is harmless to repeat.  "It was not done" needs two looks, settle_ms apart: a libvirtd
- * that stood still carries out what it finds in its sockets when it wakes up. */
+ * only what is harmless to repeat; a start that never came to be is made now if it still may.  "It
+ * was not done" needs two looks, settle_ms apart: a libvirtd that stood still carries out what it
+ * finds in its sockets when it wakes up. */
 bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GError **error);
 
 /* True for verbs that wait for a guest or a copy rather than work. */

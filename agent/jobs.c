@@ -123,6 +123,7 @@ Job *jobs_restore(JobTable *table, JournalEntry *entry, int64_t now_ms)
     job->command = entry->command;
     entry->command = (struct agent_command){ 0 };
     job->resolve = true;
+    job->restored = true;
     job->deadline_ms = now_ms + job->command.deadline_ms;
     enqueue(table, job);
     return job;

@@ -20,8 +20,9 @@
 #include "base/log.h"
 
 #define DEFAULT_CONFIG VRM_SYSCONFDIR "/vrm-agent.conf"
-#define END_LIMIT_MS   3000 /* results still on their way to disk or to a client */
-#define SETTLE_MS      2000 /* libvirtd begins in milliseconds what it reads when it wakes up */
+#define END_LIMIT_MS   3000  /* results still on their way to disk or to a client */
+#define LINK_WAIT_MS   10000 /* one that was killed is back within seconds */
+#define SETTLE_MS      2000  /* libvirtd begins in milliseconds what it reads when it wakes up */
 #define END_POLL_MS    20
 #define US_PER_MS      1000
 
@@ -183,6 +184,7 @@ static Agent *make_agent(const struct agent_conf *conf, GError **error)
         .n_workers = (unsigned)conf->workers,
         .max_commands = (unsigned)conf->max_commands,
         .settle_ms = SETTLE_MS,
+        .link_wait_ms = LINK_WAIT_MS,
     };
 
     return agent_new(&options, error);

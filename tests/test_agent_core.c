@@ -23,6 +23,7 @@ struct bench {
     char *dir;
     HvFake *fake;
     Agent *agent;
+    unsigned link_wait_ms;
 };
 
 static void bench_start(struct bench *bench)
@@ -34,6 +35,7 @@ static void bench_start(struct bench *bench)
         .boot_id = "boot-1",
         .n_workers = 2,
         .max_commands = 5,
+        .link_wait_ms = bench->link_wait_ms,
     };
     GError *error = NULL;
 
@@ -676,6 +678,44 @@ START_TEST(a_connection_that_breaks_in_mid_call_is_resolved_like_a_restart)
 }
 END_TEST
 
+START_TEST(a_start_that_a_dying_libvirtd_lost_is_begun_again)
+{
+    struct bench bench;
+
+    bench_init(&bench);
+    wait_up(&bench);
+    hv_fake_fail(bench.fake, "start", VRM_ERR_TIMEOUT, true, "libvirtd went away");
+    hv_fake_hold(bench.fake, "start");
+    ask_status(&bench, "c1", "start", U1, 1, 1);
+    wait_inside(&bench, "start", 1);
+    hv_fake_release(bench.fake, "start");
+    hv_fake_set_link(bench.fake, true); /* reconnected: listed anew, and it is not there */
+    expect(&bench, "c1", "done", "");
+    expect_history(&bench, "start 01;start 01;");
+    bench_clear(&bench);
+}
+END_TEST
+
+START_TEST(a_command_waits_for_a_libvirtd_that_comes_back)
+{
+    struct bench bench;
+
+    bench_prepare(&bench);
+    bench.link_wait_ms = 10000;
+    bench_start(&bench);
+    wait_up(&bench);
+    hv_fake_fail(bench.fake, "start", VRM_ERR_UNAVAILABLE, true, "libvirtd does not answer");
+    hv_fake_hold(bench.fake, "start");
+    ask_status(&bench, "c1", "start", U1, 1, 1);
+    wait_inside(&bench, "start", 1);
+    hv_fake_release(bench.fake, "start");
+    hv_fake_set_link(bench.fake, true);
+    expect(&bench, "c1", "done", "");
+    expect_history(&bench, "start 01;start 01;");
+    bench_clear(&bench);
+}
+END_TEST
+
 START_TEST(without_a_connection_a_command_fails_and_says_so)
 {
     struct bench bench;
@@ -1019,6 +1059,8 @@ SUITE_MAIN("agent_core", SUITE_LOOP(each_verb_reaches_the_hypervisor_and_ends_do
            SUITE_TEST(resolving_waits_for_the_hypervisor_and_new_commands_wait_for_it),
            SUITE_TEST(abort_of_a_migration_that_is_to_be_resolved_follows_it_all_the_same),
            SUITE_TEST(a_connection_that_breaks_in_mid_call_is_resolved_like_a_restart),
+           SUITE_TEST(a_start_that_a_dying_libvirtd_lost_is_begun_again),
+           SUITE_TEST(a_command_waits_for_a_libvirtd_that_comes_back),
            SUITE_TEST(without_a_connection_a_command_fails_and_says_so),
            SUITE_TEST(a_command_that_cannot_be_stored_is_refused_and_does_not_run),
            SUITE_TEST(a_long_journal_is_written_anew_and_forgets_nothing_that_counts),
