@@ -40,24 +40,6 @@ static char *file_name(const Vm *vm, const struct vm_disk *disk, const Datastore
     return g_strdup(disk->path);
 }
 
-/* Two VMs on one disk would destroy it. */
-static bool check_disk_is_free(const struct call *call, const char *path, GError **error)
-{
-    const Snapshot *snap = inventory_peek(call->app->inv);
-
-    for (size_t i = 0; i < snap->n_vms; i++) {
-        for (size_t j = 0; j < snap->vms[i]->n_disks; j++) {
-            if (!g_str_equal(snap->vms[i]->disks[j].path, path))
-                continue;
-            err_set_reason(error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT,
-                           "vmConfig.disks.volumeUrl", "%s is a disk of VM %s already", path,
-                           snap->vms[i]->name);
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool place_disk(const struct call *call, const Vm *vm, struct vm_disk *disk, GError **error)
 {
     const Datastore *datastore =
@@ -78,7 +60,7 @@ static bool place_disk(const struct call *call, const Vm *vm, struct vm_disk *di
         return false;
     }
     replace(&disk->path, g_build_filename(datastore->path, name, NULL));
-    return check_disk_is_free(call, disk->path, error);
+    return true; /* that no other VM has the file is the database's to say */
 }
 
 static bool check_location(const struct call *call, Vm *vm, GError **error)

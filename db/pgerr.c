@@ -51,6 +51,8 @@ static const struct constraint_meaning constraint_meanings[] = {
     { "datastore_name_taken", REASON_BAD_NAME, "name", "a datastore of this name exists" },
     { "volume_datastore_exists", REASON_DATASTORE_MISSING, "datastoreUrn",
       "the datastore does not exist, or still has volumes" },
+    { "volume_path_taken",    REASON_OBJECT_CONFLICT, "vmConfig.disks.volumeUrl",
+      "another disk has this file" },
     { "vm_uuid_taken",        REASON_OBJECT_CONFLICT, "uuid", "a VM with this UUID exists" },
     { "vm_cluster_exists",    REASON_CLUSTER_HAS_VMS, "location",
       "the cluster does not exist, or still has VMs" },

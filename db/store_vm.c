@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "db/row.h"
 #include "db/store_tables.h"
+#include "model/reason.h"
 
 enum {
     VM_LIST,
@@ -25,6 +26,7 @@ enum {
     VM_ADD_NIC,
     VOLUME_INSERT,
     VOLUME_UPDATE,
+    VOLUME_USERS,
     N_VM_STMTS,
 };
 
@@ -71,12 +73,18 @@ static const struct stmt vm_stmts[N_VM_STMTS] = {
     [VM_ADD_NIC] = { "vm_add_nic",
         "INSERT INTO vm_nic (vm_id, sequence, name, mac, port_group, ip, virtio)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)", 7 },
+    /* A file that was kept when its VM went is a volume already, and becomes this VM's. */
     [VOLUME_INSERT] = { "volume_insert",
         "INSERT INTO volume (datastore_id, name, path, size_gb, thin)"
-        " VALUES ($1, $2, $3, $4, $5) RETURNING id", 5 },
+        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (path) WHERE path <> '' DO UPDATE SET"
+        " datastore_id = excluded.datastore_id, name = excluded.name,"
+        " size_gb = excluded.size_gb, thin = excluded.thin RETURNING id", 5 },
     [VOLUME_UPDATE] = { "volume_update",
         "UPDATE volume SET (datastore_id, name, path, size_gb, thin) = ROW ($1, $2, $3, $4, $5)"
         " WHERE id = $6", 6 },
+    [VOLUME_USERS] = { "volume_users",
+        "SELECT vm.name FROM vm_disk JOIN vm ON vm.id = vm_id WHERE volume_id = $1"
+        " ORDER BY vm.id LIMIT 1", 1 },
 };
 
 static const struct col vm_cols[] = {
@@ -226,13 +234,44 @@ bool store_vm_list(Db *db, GPtrArray **ret_vms, GError **error)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+/* Two VMs on one disk would destroy it.  Asked after VOLUME_INSERT, which waits for whoever is
+ * about to attach the same file and keeps the next one waiting: what is read here is the truth. */
+static bool check_unused(Db *db, const struct vm_disk *disk, int64_t volume_id, GError **error)
+{
+    g_auto(stmt_params_auto) params = { 0 };
+    g_autoptr(PGresult) result = NULL;
+
+    stmt_add_int(&params, volume_id);
+    result = stmt_run(db, &vm_stmts[VOLUME_USERS], &params, error);
+    if (!result)
+        return false;
+    if (PQntuples(result) == 0)
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, "vmConfig.disks.volumeUrl",
+                   "volumeUrl = %s: it is a disk of VM %s already; want another file", disk->path,
+                   PQgetvalue(result, 0, 0));
+    return false;
+}
+
+static bool add_volume(Db *db, const struct stmt_params *params, struct vm_disk *disk,
+                       GError **error)
+{
+    int64_t id;
+
+    if (!stmt_get_int(db, &vm_stmts[VOLUME_INSERT], params, &id, error) ||
+        !check_unused(db, disk, id, error))
+        return false;
+    disk->volume_id = id;
+    return true;
+}
+
 static bool put_volume(Db *db, struct vm_disk *disk, GError **error)
 {
     g_auto(stmt_params_auto) params = { 0 };
 
     row_add_params(&params, volume_cols, G_N_ELEMENTS(volume_cols), disk);
     if (disk->volume_id == 0)
-        return stmt_get_int(db, &vm_stmts[VOLUME_INSERT], &params, &disk->volume_id, error);
+        return add_volume(db, &params, disk, error);
     stmt_add_int(&params, disk->volume_id);
     return row_write_one(db, &vm_stmts[VOLUME_UPDATE], &params, "volume", disk->volume_id, error);
 }

@@ -1,6 +1,9 @@
 /* it_db_store.c - every store against a real PostgreSQL: what is written is what is read. */
 #include "config.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "db/store_cluster.h"
 #include "db/store_datastore.h"
 #include "db/store_drs.h"
@@ -627,6 +630,119 @@ START_TEST(deleting_a_vm_takes_only_its_own_volumes)
 }
 END_TEST
 
+START_TEST(a_kept_file_is_taken_up_by_the_next_vm)
+{
+    g_autofree char *conninfo = NULL;
+    g_autoptr(Db) db = scratch_db(&conninfo);
+    struct world world;
+    g_autoptr(Vm) next = NULL;
+    g_autofree char *volumes = NULL;
+
+    make_world(db, &world);
+    must_write(db, delete_vm_only, world.vm);
+    next = make_vm("next", world.cluster->id, 0);
+    add_disk(next, 7, "/a.qcow2");
+    must_write(db, insert_vm, next);
+    ck_assert_int_eq(next->disks[0].volume_id, world.vm->disks[0].volume_id);
+    volumes = scratch_sql(conninfo, "SELECT string_agg(path || size_gb, ' ' ORDER BY path)"
+                                    " FROM volume");
+    ck_assert_str_eq(volumes, "/a.qcow217 /b.qcow212");
+    clear_world(&world);
+}
+END_TEST
+
+/* Two creates in the same moment, each on its own connection. */
+struct file_race {
+    const char *conninfo;
+    Vm *first, *second;
+    pid_t second_pid;
+};
+
+static bool create_second(const struct file_race *race)
+{
+    g_autoptr(Db) db = db_new(race->conninfo, SCRATCH_TIMEOUT_MS);
+    g_autoptr(GError) error = NULL;
+
+    return !db_write(db, 1, insert_vm, race->second, &error) && err_is(error, VRM_ERR_CONFLICT) &&
+           g_strcmp0(err_field(error), "vmConfig.disks.volumeUrl") == 0 &&
+           strstr(error->message, "/c.qcow2: it is a disk of VM first");
+}
+
+static bool create_first_while_second_waits(Db *db, void *data, GError **error)
+{
+    static const char waiting[] = "SELECT count(*) FROM pg_stat_activity WHERE datname ="
+                                  " current_database() AND wait_event_type = 'Lock'";
+    struct file_race *race = data;
+
+    if (!store_vm_insert(db, race->first, error))
+        return false;
+    race->second_pid = fork();
+    if (race->second_pid == 0)
+        _exit(create_second(race) ? 0 : 1);
+    for (;;) {
+        g_autofree char *n = scratch_sql(race->conninfo, waiting);
+
+        if (g_str_equal(n, "1"))
+            return true;
+    }
+}
+
+START_TEST(of_two_vms_with_one_file_the_second_waits_and_is_refused)
+{
+    g_autofree char *conninfo = NULL;
+    g_autoptr(Db) db = scratch_db(&conninfo);
+    struct file_race race = { .conninfo = conninfo };
+    struct world world;
+    int status;
+
+    make_world(db, &world);
+    race.first = make_vm("first", world.cluster->id, 0);
+    race.second = make_vm("second", world.cluster->id, 0);
+    add_disk(race.first, 1, "/c.qcow2");
+    add_disk(race.second, 1, "/c.qcow2");
+    must_write(db, create_first_while_second_waits, &race);
+    ck_assert_int_eq(waitpid(race.second_pid, &status, 0), race.second_pid);
+    ck_assert_int_eq(status, 0);
+    vm_unref(race.first);
+    vm_unref(race.second);
+    clear_world(&world);
+}
+END_TEST
+
+/* As rows could be before 0005: one VM has a file twice, another has it too and knows nothing of
+ * the first, and of a kept file there are two volumes. */
+START_TEST(volumes_of_one_file_become_one)
+{
+    g_autofree char *conninfo = NULL;
+    g_autoptr(Db) db = scratch_db(&conninfo);
+    struct world world;
+    g_autoptr(Vm) other = NULL;
+    g_autofree char *disks = NULL;
+    g_autofree char *volumes = NULL;
+    GError *error = NULL;
+
+    make_world(db, &world);
+    other = make_vm("other", world.cluster->id, 0);
+    add_disk(other, 1, "/c.qcow2");
+    must_write(db, insert_vm, other);
+    g_free(scratch_sql(conninfo,
+                       "DROP INDEX volume_path_taken;"
+                       "DELETE FROM schema_migration WHERE version >= 5;"
+                       "UPDATE volume SET path = '/a.qcow2';"
+                       "INSERT INTO volume (name, path, size_gb, thin) VALUES"
+                       " ('', '/kept', 1, true), ('', '/kept', 1, true), ('', '', 1, true),"
+                       " ('', '', 1, true)"));
+    db_migrate(db, &error);
+    suite_no_error(error);
+    disks = scratch_sql(conninfo, "SELECT string_agg(concat_ws(':', vm_id, sequence, volume_id),"
+                                  " ' ' ORDER BY vm_id, sequence) FROM vm_disk");
+    ck_assert_str_eq(disks, "1:1:3 2:1:3");
+    volumes = scratch_sql(conninfo, "SELECT string_agg(id || path, ' ' ORDER BY id) FROM volume");
+    ck_assert_str_eq(volumes, "3/a.qcow2 5/kept 6 7");
+    clear_world(&world);
+}
+END_TEST
+
 /* ---- deleting hosts and clusters ------------------------------------------------------------ */
 
 static bool delete_host(Db *db, void *data, GError **error)
@@ -895,6 +1011,34 @@ static bool vm_with_taken_mac(Db *db, void *data, GError **error)
     return store_vm_insert(db, vm, error);
 }
 
+static bool vm_with_taken_file(Db *db, void *data, GError **error)
+{
+    const struct world *world = data;
+    g_autoptr(Vm) vm = make_vm("v2", world->cluster->id, 0);
+
+    add_disk(vm, 1, "/b.qcow2");
+    return store_vm_insert(db, vm, error);
+}
+
+static bool vm_with_a_file_twice(Db *db, void *data, GError **error)
+{
+    const struct world *world = data;
+    g_autoptr(Vm) vm = make_vm("v2", world->cluster->id, 0);
+
+    add_disk(vm, 1, "/c.qcow2");
+    add_disk(vm, 2, "/c.qcow2");
+    return store_vm_insert(db, vm, error);
+}
+
+static bool volume_renamed_to_a_taken_file(Db *db, void *data, GError **error)
+{
+    const struct world *world = data;
+    g_autoptr(Vm) vm = vm_dup(world->vm);
+
+    set_text(&vm->disks[0].path, "/b.qcow2");
+    return store_vm_update(db, vm, error);
+}
+
 static bool bound_to_no_host(Db *db, void *data, GError **error)
 {
     const struct world *world = data;
@@ -942,6 +1086,12 @@ static const struct refusal {
       "clusterUrn" },
     { "VM UUID", vm_with_bad_uuid, VRM_ERR_INVALID, REASON_MALFORMED, NULL },
     { "MAC", vm_with_taken_mac, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, "mac" },
+    { "disk file", vm_with_taken_file, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT,
+      "vmConfig.disks.volumeUrl" },
+    { "one file twice", vm_with_a_file_twice, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT,
+      "vmConfig.disks.volumeUrl" },
+    { "volume's file", volume_renamed_to_a_taken_file, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT,
+      "vmConfig.disks.volumeUrl" },
     { "bound", bound_to_no_host, VRM_ERR_INVALID, REASON_VM_BAD_LOCATION, "isBindingHost" },
     { "rule member", foreign_rule_member, VRM_ERR_CONFLICT, REASON_RULE_VM_NOT_IN_CLUSTER, "vms" },
     { "role", unknown_role, VRM_ERR_CONFLICT, REASON_OBJECT_MISSING, "roleList" },
@@ -1463,6 +1613,9 @@ SUITE_MAIN("db-store", SUITE_TEST(the_site_is_stored_once_and_keeps_its_id),
            SUITE_TEST(an_update_replaces_everything_and_keeps_volumes),
            SUITE_TEST(the_run_update_touches_nothing_else),
            SUITE_TEST(deleting_a_vm_takes_only_its_own_volumes),
+           SUITE_TEST(a_kept_file_is_taken_up_by_the_next_vm),
+           SUITE_TEST(of_two_vms_with_one_file_the_second_waits_and_is_refused),
+           SUITE_TEST(volumes_of_one_file_become_one),
            SUITE_TEST(a_host_goes_only_when_no_vm_needs_it),
            SUITE_TEST(a_cluster_goes_only_when_it_is_empty),
            SUITE_TEST(groups_and_rules_come_back_with_their_members),
