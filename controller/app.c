@@ -16,6 +16,9 @@
 #include "controller/vm_order.h"
 #include "scheduler/sched_params.h"
 
+#define HASH_THREADS 2
+#define MAX_HASHES   64 /* waiting; the last has its answer after some 2 s */
+
 static int64_t current_epoch(void *user)
 {
     const struct app *app = user;
@@ -80,6 +83,8 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     };
     app->cpu = work_pool_new(
         &(struct work_pool_options){ .name = "cpu", .n_threads = 1, .max_queued = 1000 });
+    app->hashes = work_pool_new(&(struct work_pool_options){
+        .name = "hash", .n_threads = HASH_THREADS, .max_queued = MAX_HASHES });
     app->loads = load_book_new(&(struct load_options){ .window_ms = settings->drs_window_s * 1000,
                                                        .percentile = settings->drs_percentile });
     app->agents = agents_new(&(struct agents_options){
@@ -106,6 +111,7 @@ void app_clear(struct app *app)
     /* Workers first: their completions still find the modules. */
     g_clear_pointer(&app->agents, agents_free);
     g_clear_pointer(&app->cpu, work_pool_free);
+    g_clear_pointer(&app->hashes, work_pool_free);
     g_clear_pointer(&app->dbq, dbq_free);
     g_clear_pointer(&app->view, metrics_view_free);
     g_clear_pointer(&app->role, role_free);

@@ -32,7 +32,8 @@ struct app {
     Inventory *inv;
     Dbq *dbq;
     struct committer committer;
-    WorkPool *cpu; /* plans, password hashes */
+    WorkPool *cpu;    /* plans */
+    WorkPool *hashes; /* of passwords: a log-in never waits for a plan, nor a plan for log-ins */
     Agents *agents;
     LoadBook *loads;
     Observe *observe;

@@ -172,6 +172,23 @@ void commit_put_task(Commit *commit, Task *task, const int64_t *entity_id)
     add(commit, &task_entry, task)->entity_id = entity_id;
 }
 
+/* ---- users ------------------------------------------------------------------------------------
+ */
+
+static bool write_user(Db *db, struct entry *entry, GError **error)
+{
+    User *user = entry->object;
+
+    return user->id == 0 ? store_user_insert(db, user, error) : store_user_update(db, user, error);
+}
+
+static const struct entry_ops user_entry = { write_user, NULL, NULL };
+
+void commit_put_user(Commit *commit, User *user)
+{
+    (void)add(commit, &user_entry, user);
+}
+
 /* ---- DRS --------------------------------------------------------------------------------------
  */
 

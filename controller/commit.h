@@ -16,6 +16,7 @@
 
 #include "controller/dbq.h"
 #include "controller/inventory.h"
+#include "db/store_user.h"
 
 typedef struct Commit Commit;
 
@@ -50,6 +51,9 @@ void commit_put_datastore(Commit *commit, Datastore *datastore);
 /* entity_id: where the entity's id will stand once it was inserted earlier in this commit, or
  * NULL. */
 void commit_put_task(Commit *commit, Task *task, const int64_t *entity_id);
+/* Borrowed until done has returned, when id and generation are those in the database; users are not
+ * in the inventory. */
+void commit_put_user(Commit *commit, User *user);
 /* A new plan with its recommendations; older open ones of the cluster expire. */
 void commit_put_report(Commit *commit, DrsReport *report);
 /* Writes rec's state, task and finish time, and replaces it in the cluster's report. */

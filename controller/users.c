@@ -22,7 +22,7 @@ struct Users {
     GPtrArray *list;
 };
 
-/* ---- hashing (CPU worker) ---------------------------------------------------------------------
+/* ---- hashing (hash workers) -------------------------------------------------------------------
  */
 
 static bool is_sha256_hex(const char *text)
@@ -60,16 +60,19 @@ static bool check_key(const char *key, const char *hash)
     return (is_sha256_hex(key) && matches(as_digest, hash)) || matches(as_password, hash);
 }
 
+/* NULL: libcrypt cannot make such hashes. */
 static char *hash_password(const char *password)
 {
     struct crypt_data data = { 0 };
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     char salt[16];
+    const char *hash = NULL;
     g_autofree char *digest = digest_of_key(password, false);
 
     rng_secret(salt, sizeof(salt));
-    g_assert(crypt_gensalt_rn("$y$", 0, salt, sizeof(salt), setting, sizeof(setting)));
-    return g_strdup(crypt_r(digest, setting, &data));
+    if (crypt_gensalt_rn("$y$", 0, salt, sizeof(salt), setting, sizeof(setting)))
+        hash = crypt_r(digest, setting, &data);
+    return hash && *hash == '$' ? g_strdup(hash) : NULL; /* failures begin with '*' */
 }
 
 /* ---- log-in -----------------------------------------------------------------------------------
@@ -228,7 +231,7 @@ void users_login(Users *users, const char *name, const char *key, users_login_fn
                              .hash = g_strdup(found ? found->password_hash : nobody),
                              .done = done,
                              .user = user };
-    if (!work_pool_submit(users->app->cpu, NULL, run_login, login_checked, login))
+    if (!work_pool_submit(users->app->hashes, NULL, run_login, login_checked, login))
         login_checked(login, false);
 }
 
@@ -239,7 +242,6 @@ struct change {
     Users *users;
     int64_t user_id;
     char *old_key, *new_password, *old_hash, *new_hash;
-    int64_t epoch;
     User *row; /* as it is to be stored */
     bool ok;
     users_done_fn done;
@@ -266,21 +268,7 @@ static User *find_user_by_id(const Users *users, int64_t id)
     return NULL;
 }
 
-static bool write_user(Db *db, void *data, GError **error)
-{
-    struct change *change = data;
-
-    return change->row->id ? store_user_update(db, change->row, error)
-                           : store_user_insert(db, change->row, error);
-}
-
-static bool run_write(Db *db, void *data, GError **error)
-{
-    struct change *change = data;
-
-    return db_write(db, change->epoch, write_user, change, error);
-}
-
+/* Unknown whether it was: the committer has everything read again, users too. */
 static void user_written(const GError *error, void *data)
 {
     struct change *change = data;
@@ -306,20 +294,27 @@ static void run_change(void *thread_state, void *data)
         change->new_hash = hash_password(change->new_password);
 }
 
+/* ran: the old password was looked at, and the new one hashed. */
+static bool check_hashed(const struct change *change, bool ran, GError **error)
+{
+    if (!ran)
+        err_set_reason(error, VRM_ERR_BUSY, REASON_BUSY, NULL,
+                       "too many log-ins are waiting; try again");
+    else if (!change->ok)
+        err_set_reason(error, VRM_ERR_DENIED, REASON_LOGIN_FAILED, "oldPassword",
+                       "the old password is wrong");
+    else if (!change->new_hash)
+        err_set(error, VRM_ERR_INTERNAL, "libcrypt cannot make yescrypt hashes");
+    return ran && change->ok && change->new_hash;
+}
+
 static void change_hashed(void *data, bool ran)
 {
     struct change *change = data;
-    struct app *app = change->users->app;
+    Commit *commit;
     g_autoptr(GError) error = NULL;
 
-    change->epoch = app->committer.epoch(app->committer.user);
-    if (!ran || change->epoch == 0)
-        err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
-                       "this controller does not lead now");
-    else if (!change->ok)
-        err_set_reason(&error, VRM_ERR_DENIED, REASON_LOGIN_FAILED, "oldPassword",
-                       "the old password is wrong");
-    if (error) {
+    if (!check_hashed(change, ran, &error)) {
         finish_change(change, error);
         return;
     }
@@ -327,7 +322,9 @@ static void change_hashed(void *data, bool ran)
     change->row->password_hash = g_strdup(change->new_hash);
     change->row->must_change = false;
     change->row->password_ms = clock_wall_ms();
-    dbq_submit(app->dbq, "users", run_write, user_written, change);
+    commit = commit_new(&change->users->app->committer);
+    commit_put_user(commit, change->row);
+    commit_submit(commit, "users", user_written, change);
 }
 
 static User *copy_user(const User *from)
@@ -382,7 +379,7 @@ void users_change_password(Users *users, const struct password_change *request, 
     change->old_hash = g_strdup(found->password_hash);
     change->new_password = g_strdup(request->new_password);
     change->row = copy_user(found);
-    if (!work_pool_submit(users->app->cpu, NULL, run_change, change_hashed, change))
+    if (!work_pool_submit(users->app->hashes, NULL, run_change, change_hashed, change))
         change_hashed(change, false);
 }
 
@@ -445,7 +442,7 @@ void users_ensure_admin(Users *users, users_done_fn done, void *user)
     change->row->name = g_strdup(FIRST_USER);
     change->row->roles = g_strdup(FIRST_ROLE);
     change->row->create_ms = clock_wall_ms();
-    if (!work_pool_submit(users->app->cpu, NULL, run_change, change_hashed, change))
+    if (!work_pool_submit(users->app->hashes, NULL, run_change, change_hashed, change))
         change_hashed(change, false);
 }
 

@@ -1,5 +1,5 @@
 /* users.h - who may log in: a copy of the users in memory, so that log-in works also while the
- * database is away.  Hashing runs on the CPU worker.  Loop thread only. */
+ * database is away.  Hashing runs on workers of its own (app.h).  Loop thread only. */
 #ifndef VRM_CONTROLLER_USERS_H
 #define VRM_CONTROLLER_USERS_H
 

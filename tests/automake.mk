@@ -219,7 +219,7 @@ CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
 
 UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_observe tests/test_settings
 UNIT_TESTS += tests/test_call tests/test_load tests/test_runtime tests/test_settings_keys
-UNIT_TESTS += tests/test_metrics_view tests/test_vm_target tests/test_vm_verb
+UNIT_TESTS += tests/test_metrics_view tests/test_users tests/test_vm_target tests/test_vm_verb
 
 tests_test_call_SOURCES = tests/test_call.c $(CTL_APP)
 tests_test_call_LDADD = $(CTL_TEST_LIBS)
@@ -243,6 +243,8 @@ tests_test_observe_SOURCES = tests/test_observe.c tests/suite.h
 tests_test_observe_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
 tests_test_settings_SOURCES = tests/test_settings.c tests/suite.h tests/testcerts.c tests/testcerts.h
 tests_test_settings_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
+tests_test_users_SOURCES = tests/test_users.c tests/suite.h
+tests_test_users_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
 
 LEADER_TEST_LIBS = controller/libleader.a ha/libha.a $(TEST_LIBS)
 
