@@ -155,9 +155,15 @@ static bool write_task(Db *db, struct entry *entry, GError **error)
     return task->id == 0 ? store_task_insert(db, task, error) : store_task_update(db, task, error);
 }
 
+/* Progress goes on while a change of the task is being written. */
 static void apply_task(SnapshotBuilder *builder, struct entry *entry)
 {
-    snapshot_builder_put_task(builder, task_ref(entry->object));
+    Task *task = entry->object;
+    const Task *current = snapshot_builder_get_task(builder, task->id);
+
+    if (current)
+        task->progress = MAX(task->progress, current->progress);
+    snapshot_builder_put_task(builder, task_ref(task));
 }
 
 static void clear_task(struct entry *entry)

@@ -21,6 +21,8 @@ enum leg_state {
 /* One recommendation on its way. */
 struct leg {
     int64_t rec_id, vm_id, from_id, to_id;
+    int64_t task_id; /* of the migration; 0: none was begun */
+    int64_t finish_ms;
     const struct plan_move *move; /* its dependencies; NULL after a take-over */
     size_t place;                 /* in the plan */
     enum leg_state state;
@@ -79,37 +81,50 @@ static const Recommendation *find_rec(const struct app *app, int64_t cluster_id,
 
 static void ignore_result(const GError *error, void *user)
 {
-    (void)error, (void)user; /* the migration's own task tells how it ended */
+    (void)error, (void)user; /* the end of the plan records every move again */
 }
 
-static void record_leg(struct run *run, const struct leg *leg, int64_t task_id)
+/* What became of the move; false if that is known. */
+static bool put_outcome(const struct run *run, const struct leg *leg, Commit *commit)
 {
-    struct app *app = run->app;
-    const Recommendation *current = find_rec(app, run_task(run)->entity_id, leg->rec_id);
+    const Recommendation *current = find_rec(run->app, run_task(run)->entity_id, leg->rec_id);
     Recommendation *rec;
-    Commit *commit;
-    g_autofree char *key = g_strdup_printf("rec:%" G_GINT64_FORMAT, leg->rec_id);
 
-    if (!current)
-        return;
+    if (!current || current->state != REC_APPLYING)
+        return false;
     rec = recommendation_dup(current);
     rec->state = leg->state == LEG_DONE ? REC_DONE : REC_FAILED;
-    rec->finish_ms = clock_wall_ms();
-    if (task_id)
-        rec->task_id = task_id;
-    commit = commit_new(&app->committer);
+    rec->finish_ms = leg->finish_ms;
+    if (leg->task_id)
+        rec->task_id = leg->task_id;
     commit_put_recommendation(commit, rec);
-    commit_submit(commit, key, ignore_result, NULL);
+    return true;
+}
+
+/* At once, so that people see how far it is. */
+static void record_leg(const struct run *run, const struct leg *leg)
+{
+    g_autofree char *key = g_strdup_printf("rec:%" G_GINT64_FORMAT, leg->rec_id);
+    g_autoptr(Commit) commit = commit_new(&run->app->committer);
+
+    if (put_outcome(run, leg, commit))
+        commit_submit(g_steal_pointer(&commit), key, ignore_result, NULL);
+}
+
+static void note_error(struct apply *apply, const char *why)
+{
+    if (!apply->first_error)
+        apply->first_error = g_strdup(why);
 }
 
 static void end_leg(struct run *run, struct leg *leg, bool ok, int64_t task_id, const char *why)
 {
-    struct apply *apply = run->data;
-
     leg->state = ok ? LEG_DONE : LEG_FAILED;
-    if (!ok && !apply->first_error)
-        apply->first_error = g_strdup(why);
-    record_leg(run, leg, task_id);
+    leg->task_id = task_id;
+    leg->finish_ms = clock_wall_ms();
+    if (!ok)
+        note_error(run->data, why);
+    record_leg(run, leg);
 }
 
 /* ---- moving -----------------------------------------------------------------------------------
@@ -252,7 +267,10 @@ static void end_apply(struct run *run, size_t n_done)
     const struct apply *apply = run->data;
     g_autoptr(GError) error = NULL;
 
-    if (n_done < apply->n_legs)
+    if (apply->n_legs == 0)
+        err_set_reason(&error, VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING, NULL,
+                       "the plan and its recommendations are gone");
+    else if (n_done < apply->n_legs)
         err_set_reason(&error, VRM_ERR_CONFLICT, REASON_FAILED, NULL,
                        "%zu of %zu moves were done; %s", n_done, apply->n_legs,
                        apply->first_error ? apply->first_error
@@ -304,31 +322,21 @@ static void leg_ended(struct run *run, const Task *child, bool ok)
 /* ---- begin ------------------------------------------------------------------------------------
  */
 
-static bool child_under_way(const struct app *app, int64_t parent_id, int64_t vm_id)
+/* The newest migration that the plan's task ordered for this VM. */
+static const Task *child_about(const struct app *app, int64_t parent_id, int64_t vm_id)
 {
     const Snapshot *snap = inventory_peek(app->inv);
 
-    for (size_t i = 0; i < snap->n_tasks; i++) {
-        const Task *task = snap->tasks[i];
+    for (size_t i = snap->n_tasks; i > 0; i--) {
+        const Task *task = snap->tasks[i - 1];
 
-        if (task->parent_id == parent_id && task->entity_id == vm_id && !task_is_final(task))
-            return true;
+        if (task->parent_id == parent_id && task->entity_id == vm_id)
+            return task;
     }
-    return false;
+    return NULL;
 }
 
-/* After a take-over a move may be done already, with only its record missing. */
-static enum leg_state state_of_leg(const struct run *run, const Recommendation *rec)
-{
-    const Vm *vm = snapshot_builder_get_vm(inventory_edit(run->app->inv), rec->vm_id);
-
-    if (child_under_way(run->app, run->task_id, rec->vm_id))
-        return LEG_MOVING;
-    return vm && vm->host_id == rec->target_host_id ? LEG_DONE : LEG_WAITING;
-}
-
-static struct leg make_leg(const struct run *run, const Recommendation *rec, size_t place,
-                           const Plan *plan)
+static struct leg make_leg(const Recommendation *rec, size_t place, const Plan *plan)
 {
     return (struct leg){
         .rec_id = rec->id,
@@ -339,8 +347,31 @@ static struct leg make_leg(const struct run *run, const Recommendation *rec, siz
         .move = plan && place < plan->moves.len && plan->moves.items[place].vm_id == rec->vm_id
                     ? &plan->moves.items[place]
                     : NULL,
-        .state = state_of_leg(run, rec),
     };
+}
+
+/* After a take-over: what is on record, and what its migration says where that is missing. */
+static void recall_leg(struct run *run, struct leg *leg, const Recommendation *rec,
+                       const Task *child)
+{
+    if (child && !task_is_final(child)) {
+        leg->state = LEG_MOVING;
+        return;
+    }
+    if (rec->state == REC_APPLYING && !child)
+        return; /* has yet to be ordered */
+    leg->task_id = child ? child->id : 0;
+    leg->finish_ms = child ? child->finish_ms : rec->finish_ms;
+    leg->state =
+        rec->state == REC_DONE || (child && child->status == TASK_SUCCESS) ? LEG_DONE : LEG_FAILED;
+    if (leg->state == LEG_FAILED)
+        note_error(run->data, child ? child->reason_text : "a move was not begun");
+}
+
+/* Part of this task's plan: a record names the task until it names the migration. */
+static bool is_part(const struct run *run, const Recommendation *rec, const Task *child)
+{
+    return rec->task_id == run->task_id || (child && rec->task_id == child->id);
 }
 
 static void begin_apply(struct run *run)
@@ -354,13 +385,14 @@ static void begin_apply(struct run *run)
     apply->legs = g_new0(struct leg, report ? report->n_recommendations : 0);
     for (size_t i = 0; report && i < report->n_recommendations; i++) {
         const Recommendation *rec = report->recommendations[i];
+        const Task *child = child_about(run->app, run->task_id, rec->vm_id);
+        struct leg *leg = &apply->legs[apply->n_legs];
 
-        if (rec->state == REC_APPLYING && rec->task_id == run->task_id)
-            apply->legs[apply->n_legs++] = make_leg(run, rec, i, plan);
-    }
-    for (size_t i = 0; i < apply->n_legs; i++) {
-        if (apply->legs[i].state == LEG_DONE)
-            record_leg(run, &apply->legs[i], 0);
+        if (!is_part(run, rec, child))
+            continue;
+        *leg = make_leg(rec, i, plan);
+        recall_leg(run, leg, rec, child);
+        apply->n_legs++;
     }
     poke(run);
 }
@@ -387,13 +419,39 @@ static void record_apply(struct run *run, const Task *task, const GError *error,
     else
         commit_event(commit, &event, "the DRS plan of %s was carried out: %zu moves",
                      task->entity_name, apply->n_legs);
+    for (size_t i = 0; i < apply->n_legs; i++)
+        (void)put_outcome(run, &apply->legs[i], commit);
+}
+
+/* As the task's final row does in the database (db/store_task.h). */
+static void after_apply(struct run *run, const Task *task, bool ok)
+{
+    SnapshotBuilder *builder = inventory_edit(run->app->inv);
+    const DrsReport *current = report_of(run->app, task->entity_id);
+    g_autoptr(DrsReport) report = current ? drs_report_dup(current) : NULL;
+
+    (void)ok;
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        Recommendation *rec = report->recommendations[i];
+
+        if (rec->state != REC_APPLYING || rec->task_id != task->id)
+            continue;
+        report->recommendations[i] = recommendation_dup(rec);
+        recommendation_unref(rec);
+        report->recommendations[i]->state = REC_FAILED;
+        report->recommendations[i]->finish_ms = task->finish_ms;
+    }
+    if (report)
+        snapshot_builder_put_drs_report(builder, g_steal_pointer(&report));
 }
 
 const struct task_kind drs_apply_kind = {
     .type = TASK_APPLY_DRS,
+    .entity = OBJECT_CLUSTER,
     .begin = begin_apply,
     .cancel = cancel_apply,
     .record = record_apply,
+    .after = after_apply,
     .child_ended = leg_ended,
     .free_data = free_apply,
 };

@@ -12,14 +12,26 @@
 /* ---- tasks ------------------------------------------------------------------------------------
  */
 
+static void cancelled(const GError *error, void *user)
+{
+    struct call *call = user;
+
+    if (error)
+        call_fail(call, error);
+    else
+        call_done(call);
+}
+
 void on_task_cancel(struct call *call)
 {
-    g_autoptr(GError) error = NULL;
+    const struct op *op = call->op;
 
-    if (tasks_cancel(call->app->tasks, call->op->id, call->op->user, &error))
-        call_done(call);
-    else
-        call_fail(call, error);
+    tasks_cancel(call->app->tasks, op->id,
+                 &(struct commit_audit){ .user = op->user,
+                                         .address = op->address,
+                                         .request_id = op->request_id,
+                                         .operation = op_kind_name(op->kind) },
+                 cancelled, call);
 }
 
 static void answer_with_task(struct call *call, const Task *task)

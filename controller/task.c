@@ -187,22 +187,70 @@ const Task *run_task(const struct run *run)
     return find_task(run->app, run->task_id);
 }
 
-void tasks_begin(Tasks *tasks, int64_t task_id)
+static void begin_foreign(struct run *run)
 {
-    const Task *task = find_task(tasks->app, task_id);
-    struct run *run;
+    const Task *task = run_task(run);
+    g_autoptr(GError) error = NULL;
 
-    g_assert(task && tasks->kinds[task->type]);
-    run = g_new0(struct run, 1);
-    *run = (struct run){ .app = tasks->app, .task_id = task_id, .kind = tasks->kinds[task->type] };
+    err_set(&error, VRM_ERR_INTERNAL,
+            "the database holds an unfinished %s about one of the %s, which this controller cannot "
+            "carry on",
+            task_type_name(task->type), object_kind_segment(task->entity_kind));
+    run_finish(run, error);
+}
+
+static void after_foreign(struct run *run, const Task *task, bool ok)
+{
+    (void)ok;
+    if (task->entity_kind == OBJECT_VM)
+        tasks_release_vm(run->app->tasks, task->entity_id);
+}
+
+/* For rows that we cannot have written. */
+static const struct task_kind foreign_kind = { .begin = begin_foreign, .after = after_foreign };
+
+static const struct task_kind *kind_of(const Tasks *tasks, const Task *task)
+{
+    const struct task_kind *kind = tasks->kinds[task->type];
+
+    return kind && kind->entity == task->entity_kind ? kind : &foreign_kind;
+}
+
+static struct run *begin_run(Tasks *tasks, const Task *task)
+{
+    struct run *run = g_new0(struct run, 1);
+
+    *run = (struct run){ .app = tasks->app, .task_id = task->id, .kind = kind_of(tasks, task) };
     (void)g_hash_table_replace(tasks->runs, &run->task_id, run);
     run->kind->begin(run);
+    return run;
+}
+
+void tasks_begin(Tasks *tasks, int64_t task_id)
+{
+    (void)begin_run(tasks, find_task(tasks->app, task_id));
 }
 
 void tasks_reset(Tasks *tasks)
 {
     g_hash_table_remove_all(tasks->runs);
     g_hash_table_remove_all(tasks->holds);
+}
+
+/* Ends early what somebody wanted to end, before the take-over or now. */
+static void pass_cancel(struct run *run)
+{
+    if (!run->finishing && run->kind->cancel)
+        run->kind->cancel(run);
+}
+
+static void resume(Tasks *tasks, const Task *task)
+{
+    bool cancel_wanted = task->cancel_wanted;
+    struct run *run = begin_run(tasks, task);
+
+    if (cancel_wanted)
+        pass_cancel(run);
 }
 
 void tasks_resume(Tasks *tasks)
@@ -225,7 +273,7 @@ void tasks_resume(Tasks *tasks)
                           task->type == TASK_MIGRATE_VM ? task->target_host_id : 0);
     }
     for (guint i = 0; i < ids->len; i++)
-        tasks_begin(tasks, g_array_index(ids, int64_t, i));
+        resume(tasks, find_task(tasks->app, g_array_index(ids, int64_t, i)));
 }
 
 /* ---- progress and end -------------------------------------------------------------------------
@@ -343,6 +391,7 @@ static void write_final(struct run *run, GError *error)
     g_autofree char *key = g_strdup_printf("task:%" G_GINT64_FORMAT, run->task_id);
 
     task->status = error ? TASK_FAILED : TASK_SUCCESS;
+    task->cancel_wanted = task->cancel_wanted && error; /* else it came too late */
     task->progress = 100;
     task->finish_ms = clock_wall_ms();
     task->reason = error ? (err_reason(error) ? err_reason(error) : REASON_FAILED) : 0;
@@ -366,31 +415,98 @@ void run_finish(struct run *run, const GError *error)
 /* ---- cancel -----------------------------------------------------------------------------------
  */
 
-bool tasks_cancel(Tasks *tasks, int64_t task_id, const char *user, GError **error)
-{
-    const Task *current = find_task(tasks->app, task_id);
-    struct run *run = g_hash_table_lookup(tasks->runs, &task_id);
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, task_id);
-    Task *task;
+struct cancel {
+    Tasks *tasks;
+    int64_t task_id;
+    struct commit_audit audit; /* the caller's part; its texts are borrowed until done */
+    unsigned tries;
+    task_cancel_fn done;
+    void *user;
+};
 
-    if (!current) {
+static void finish_cancel(struct cancel *cancel, const GError *error)
+{
+    cancel->done(error, cancel->user);
+    g_free(cancel);
+}
+
+static void log_cancel(const struct cancel *cancel)
+{
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, cancel->task_id);
+
+    log_info("task is being cancelled", "TASK", id, "USER", cancel->audit.user, NULL);
+}
+
+static void submit_cancel(struct cancel *cancel);
+
+static void cancel_written(const GError *error, void *user)
+{
+    struct cancel *cancel = user;
+    struct run *run = tasks_find_run(cancel->tasks, cancel->task_id);
+
+    if (err_is(error, VRM_ERR_CONFLICT) && ++cancel->tries < FINAL_TRIES) {
+        submit_cancel(cancel); /* it ended meanwhile, say, or somebody else was faster */
+        return;
+    }
+    if (!error)
+        log_cancel(cancel);
+    if (!error && run)
+        pass_cancel(run);
+    finish_cancel(cancel, error);
+}
+
+/* Fails when there is nothing to cancel. */
+static bool check_cancel(const Tasks *tasks, int64_t task_id, const Task *task, GError **error)
+{
+    const struct run *run = g_hash_table_lookup(tasks->runs, &task_id);
+
+    if (!task) {
         err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_TASK_MISSING, NULL,
                        "task %" G_GINT64_FORMAT " does not exist or ended long ago", task_id);
         return false;
     }
-    if (!run || run->finishing || !run->kind->cancel) {
-        err_set_reason(error, VRM_ERR_CONFLICT, REASON_TASK_NOT_CANCELLABLE, NULL,
-                       "%s %" G_GINT64_FORMAT " is %s and cannot be cancelled",
-                       task_type_name(current->type), task_id, task_status_name(current->status));
-        return false;
+    if (run && !run->finishing && run->kind->cancel)
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_TASK_NOT_CANCELLABLE, NULL,
+                   "%s %" G_GINT64_FORMAT " is %s and cannot be cancelled",
+                   task_type_name(task->type), task_id, task_status_name(task->status));
+    return false;
+}
+
+static void submit_cancel(struct cancel *cancel)
+{
+    Tasks *tasks = cancel->tasks;
+    const Task *current = find_task(tasks->app, cancel->task_id);
+    g_autofree char *key = g_strdup_printf("task:%" G_GINT64_FORMAT, cancel->task_id);
+    g_autoptr(GError) error = NULL;
+    Commit *commit;
+    Task *task;
+
+    if (!check_cancel(tasks, cancel->task_id, current, &error) || current->cancel_wanted) {
+        finish_cancel(cancel, error);
+        return;
     }
-    log_info("task is being cancelled", "TASK", id, "USER", user, NULL);
     task = task_dup(current);
     task->status = TASK_CANCELLING;
     task->cancel_wanted = true;
-    snapshot_builder_put_task(inventory_edit(tasks->app->inv), task);
-    run->kind->cancel(run);
-    return true;
+    commit = commit_new(&tasks->app->committer);
+    commit_put_task(commit, task, NULL);
+    cancel->audit.object = task->entity_name;
+    cancel->audit.result = "accepted";
+    cancel->audit.task_id_from = &task->id;
+    commit_audit(commit, &cancel->audit);
+    commit_submit(commit, key, cancel_written, cancel);
+}
+
+void tasks_cancel(Tasks *tasks, int64_t task_id, const struct commit_audit *audit,
+                  task_cancel_fn done, void *user)
+{
+    struct cancel *cancel = g_new(struct cancel, 1);
+
+    *cancel = (struct cancel){
+        .tasks = tasks, .task_id = task_id, .audit = *audit, .done = done, .user = user
+    };
+    submit_cancel(cancel);
 }
 
 unsigned tasks_count_children(const struct app *app, int64_t parent_id)

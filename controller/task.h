@@ -3,7 +3,8 @@
  * A task is a row first (committed together with its intent: the VM's new status, target, run
  * generation), then work, then one final commit.  After a crash or a take-over the unfinished rows
  * are loaded and begun again: the work is a command whose id follows from the task, so an agent
- * that has already done it just says how it ended.  If a final commit cannot be written, nothing is
+ * that has already done it just says how it ended.  A row that no kind of task can carry on (of a
+ * newer version, damaged) fails.  If a final commit cannot be written, nothing is
  * retried here: the role reloads everything from the database and begins again (controller/role.h).
  *
  * Loop thread only. */
@@ -30,8 +31,10 @@ struct run {
  * take-over. */
 struct task_kind {
     enum task_type type;
+    enum object_kind entity; /* what it is about */
     void (*begin)(struct run *run);
-    /* Asks the work to end early; NULL: cannot be cancelled. */
+    /* Asks the work to end early; NULL: cannot be cancelled.  Called once the wish is committed,
+     * and again after a take-over. */
     void (*cancel)(struct run *run);
     /* Adds the outcome for the task's objects to the final commit. error NULL: success. */
     void (*record)(struct run *run, const Task *task, const GError *error, Commit *commit);
@@ -65,7 +68,12 @@ void run_progress(struct run *run, int64_t progress);
 /* Ends the task: error NULL is success.  Writes the final commit; the run is gone afterwards. */
 void run_finish(struct run *run, const GError *error);
 
-bool tasks_cancel(Tasks *tasks, int64_t task_id, const char *user, GError **error);
+/* Commits the wish, then asks the work to end early.  done is called once the wish is committed (by
+ * this call or one before) and cannot be forgotten, or refused; maybe from inside the call.  audit:
+ * user, address, request id and operation, which must live until then. */
+typedef void (*task_cancel_fn)(const GError *error, void *user);
+void tasks_cancel(Tasks *tasks, int64_t task_id, const struct commit_audit *audit,
+                  task_cancel_fn done, void *user);
 /* The run of an unfinished task; NULL if there is none. */
 struct run *tasks_find_run(Tasks *tasks, int64_t task_id);
 /* Unfinished children of a parent. */

@@ -113,6 +113,7 @@ static void after_join(struct run *run, const Task *task, bool ok)
 
 static const struct task_kind join_kind = {
     .type = TASK_ADD_HOST,
+    .entity = OBJECT_HOST,
     .begin = begin_join,
     .record = record_join,
     .after = after_join,
@@ -405,6 +406,7 @@ static void record_drain(struct run *run, const Task *task, const GError *error,
 
 static const struct task_kind drain_kind = {
     .type = TASK_EVACUATE_HOST,
+    .entity = OBJECT_HOST,
     .begin = begin_drain,
     .cancel = cancel_drain,
     .record = record_drain,

@@ -14,7 +14,8 @@
 #include "controller/vm_verb.h"
 #include "model/reason.h"
 
-#define SECOND_MS INT64_C(1000)
+#define SECOND_MS      INT64_C(1000)
+#define ABORT_AGAIN_MS 500
 
 static const Vm *find_vm(const struct app *app, int64_t id)
 {
@@ -184,18 +185,64 @@ static void begin(struct run *run)
     agents_command(run->app->agents, commanded_host(task, vm), &command, on_report, run);
 }
 
-static void ignore_report(const struct command_report *report, const GError *error, bool final,
-                          void *user)
+/* ---- the word to end a migration --------------------------------------------------------------
+ */
+
+/* A cancelled migration's data. */
+struct calling_off {
+    struct app *app;
+    unsigned number; /* of the command: its ids are used once */
+    char *id;        /* under way; NULL: none */
+    guint timer;
+};
+
+static void free_abort(void *data)
 {
-    (void)report, (void)error, (void) final, (void)user; /* the migration itself tells its end */
+    struct calling_off *off = data;
+
+    if (off->timer)
+        g_source_remove(off->timer);
+    if (off->id && off->app->agents)
+        agents_forget(off->app->agents, off->id);
+    g_free(off->id);
+    g_free(off);
 }
 
-static void cancel_migration(struct run *run)
+static void send_abort(struct run *run);
+
+static gboolean abort_again(void *data)
+{
+    struct run *run = data;
+
+    ((struct calling_off *)run->data)->timer = 0;
+    send_abort(run);
+    return G_SOURCE_REMOVE;
+}
+
+/* The migration itself tells its end.  But the word may have overtaken the migration on its way, so
+ * that the agent knows of none (yet), or have been lost with the host's link. */
+static void abort_ended(const struct command_report *report, const GError *error, bool final,
+                        void *user)
+{
+    struct run *run = user;
+    struct calling_off *off = run->data;
+
+    (void)report;
+    if (!final)
+        return;
+    g_clear_pointer(&off->id, g_free);
+    if (error)
+        off->timer = g_timeout_add(ABORT_AGAIN_MS, abort_again, run);
+}
+
+static void send_abort(struct run *run)
 {
     const Task *task = run_task(run);
     const Vm *vm = find_vm(run->app, task->entity_id);
+    struct calling_off *off = run->data;
+    g_autofree char *part = g_strdup_printf("abort%u", ++off->number);
     struct agent_command command = {
-        .id = command_id(run->app, task->id, "abort"),
+        .id = command_id(run->app, task->id, part),
         .gen = vm ? vm->run_gen : 0,
         .verb = VERB_ABORT,
         .vm_uuid = g_strdup(vm ? vm->uuid : ""),
@@ -203,7 +250,19 @@ static void cancel_migration(struct run *run)
         .abort_id = command_id(run->app, task->id, agent_verb_name(VERB_MIGRATE)),
     };
 
-    agents_command(run->app->agents, task->source_host_id, &command, ignore_report, NULL);
+    off->id = g_strdup(command.id);
+    agents_command(run->app->agents, task->source_host_id, &command, abort_ended, run);
+}
+
+static void cancel_migration(struct run *run)
+{
+    struct calling_off *off;
+
+    if (run->data)
+        return;
+    run->data = off = g_new0(struct calling_off, 1);
+    off->app = run->app;
+    send_abort(run);
 }
 
 /* ---- the record -------------------------------------------------------------------------------
@@ -289,8 +348,8 @@ static void after(struct run *run, const Task *task, bool ok)
 #define VM_KIND(task_type, cancel_fn)                                                              \
     &(const struct task_kind)                                                                      \
     {                                                                                              \
-        .type = (task_type), .begin = begin, .cancel = (cancel_fn), .record = record,              \
-        .after = after                                                                             \
+        .type = (task_type), .entity = OBJECT_VM, .begin = begin, .cancel = (cancel_fn),           \
+        .record = record, .after = after, .free_data = free_abort                                  \
     }
 
 const struct task_kind *const task_vm_kinds[] = {

@@ -38,7 +38,8 @@ enum {
 static const struct stmt task_stmts[N_TASK_STMTS] = {
     [TASK_LIST_UNFINISHED] = { "task_list_unfinished",
         "SELECT id, generation, " TASK_COLUMNS " FROM task"
-        " WHERE status NOT IN ('success', 'failed') ORDER BY id", 0 },
+        " WHERE status NOT IN ('success', 'failed') OR parent_id IN"
+        " (SELECT id FROM task WHERE status NOT IN ('success', 'failed')) ORDER BY id", 0 },
     [TASK_COUNT] = { "task_count", "SELECT count(*)" TASK_MATCHES, QUERY_N_PARAMS },
     [TASK_PAGE] = { "task_page",
         "SELECT id, generation, " TASK_COLUMNS TASK_MATCHES " ORDER BY id DESC" QUERY_PAGE,
@@ -49,7 +50,9 @@ static const struct stmt task_stmts[N_TASK_STMTS] = {
         "INSERT INTO task (" TASK_COLUMNS ") VALUES (" TASK_VALUES ") RETURNING id, generation",
         22 },
     [TASK_UPDATE] = { "task_update",
-        "UPDATE task SET (" TASK_COLUMNS ", generation) = ROW (" TASK_VALUES ", generation + 1)"
+        "WITH left_over AS (UPDATE recommendation SET state = 'failed', finish_ms = $16"
+        " WHERE task_id = $23 AND state = 'applying' AND $8::text IN ('success', 'failed'))"
+        " UPDATE task SET (" TASK_COLUMNS ", generation) = ROW (" TASK_VALUES ", generation + 1)"
         " WHERE id = $23 AND generation = $24 AND status NOT IN ('success', 'failed')", 24 },
 };
 

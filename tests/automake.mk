@@ -319,7 +319,7 @@ tests_fuzz_fuzz_agent_xml_LDFLAGS = $(FUZZ_LINK)
 
 # --- the controller as a whole -------------------------------------------------------------------
 # Real vrmd, PostgreSQL and etcd; hosts are tests/fleet_host: the agent over files.
-COMPONENTS += tests/it_vrmd tests/it_vrmd_work tests/fleet_host
+COMPONENTS += tests/it_vrmd tests/it_vrmd_work tests/it_vrmd_task tests/fleet_host
 COMPONENT_CHECKS += tests/it_vrmd.sh
 EXTRA_DIST += tests/it_vrmd.sh
 
@@ -336,6 +336,9 @@ tests_it_vrmd_LDADD = $(VRMD_LAB_LIBS)
 tests_it_vrmd_work_CPPFLAGS = $(tests_test_db_CPPFLAGS)
 tests_it_vrmd_work_SOURCES = tests/it_vrmd_work.c $(VRMD_LAB)
 tests_it_vrmd_work_LDADD = $(VRMD_LAB_LIBS)
+tests_it_vrmd_task_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_vrmd_task_SOURCES = tests/it_vrmd_task.c $(VRMD_LAB)
+tests_it_vrmd_task_LDADD = $(VRMD_LAB_LIBS)
 
 # The size that is promised: run by hand, tests/bench/bench_vrmd.sh.
 check_PROGRAMS += tests/bench/bench_fleet tests/bench/bench_vrmd

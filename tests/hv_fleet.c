@@ -35,7 +35,7 @@ struct HvFleet {
 /* What a domain's file says. */
 struct domain {
     enum domain_state state;
-    int64_t gen, vm_id, busy_mhz, slow_ms;
+    int64_t gen, vm_id, busy_mhz, slow_ms, copy_ms;
     char fail[16];
 };
 
@@ -79,21 +79,23 @@ static bool read_domain(const char *path, struct domain *ret_domain)
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return false;
     words = g_strsplit(text, " ", 0);
-    if (g_strv_length(words) != 6 || !domain_state_parse(words[0], &ret_domain->state))
+    if (g_strv_length(words) != 7 || !domain_state_parse(words[0], &ret_domain->state))
         g_error("%s: %s", path, text);
     ret_domain->gen = g_ascii_strtoll(words[1], NULL, 10);
     ret_domain->vm_id = g_ascii_strtoll(words[2], NULL, 10);
     ret_domain->busy_mhz = g_ascii_strtoll(words[3], NULL, 10);
     ret_domain->slow_ms = g_ascii_strtoll(words[4], NULL, 10);
-    g_strlcpy(ret_domain->fail, words[5], sizeof(ret_domain->fail));
+    ret_domain->copy_ms = g_ascii_strtoll(words[5], NULL, 10);
+    g_strlcpy(ret_domain->fail, words[6], sizeof(ret_domain->fail));
     return true;
 }
 
 static void write_domain(const char *path, const struct domain *domain)
 {
-    g_autofree char *text = g_strdup_printf(
-        "%s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s", domain_state_name(domain->state),
-        domain->gen, domain->vm_id, domain->busy_mhz, domain->slow_ms, domain->fail);
+    g_autofree char *text =
+        g_strdup_printf("%s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s",
+                        domain_state_name(domain->state), domain->gen, domain->vm_id,
+                        domain->busy_mhz, domain->slow_ms, domain->copy_ms, domain->fail);
     g_autoptr(GError) error = NULL;
 
     if (!g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
@@ -173,6 +175,7 @@ static struct domain domain_of(const Vm *vm, int64_t gen)
                              .vm_id = vm->id,
                              .busy_mhz = number_after(vm->name, "busy="),
                              .slow_ms = number_after(vm->name, "slow="),
+                             .copy_ms = number_after(vm->name, "copy="),
                              .fail = "-" };
     const char *fail = strstr(vm->name, "fail=");
 
@@ -427,8 +430,9 @@ static bool fleet_resume(void *data, const char *uuid, GError **error)
 /* ---- migration --------------------------------------------------------------------------------
  */
 
-static bool copy_memory(const struct hv_migration *migration, int64_t ms)
+static bool copy_memory(const struct hv_migration *migration, const struct domain *domain)
 {
+    int64_t ms = COPY_MS + domain->slow_ms + domain->copy_ms;
     struct command_report progress = { .dirty_mbps = 3 };
 
     for (int64_t done = 0; done < ms; done += COPY_STEP_MS) {
@@ -436,7 +440,8 @@ static bool copy_memory(const struct hv_migration *migration, int64_t ms)
         progress.elapsed_ms = done;
         progress.transferred_mb = done;
         progress.remaining_mb = ms - done;
-        if (!migration->progress(&progress, migration->user))
+        if (!migration->progress(&progress, migration->user) &&
+            !g_str_equal(domain->fail, "cancel"))
             return false;
         take_time(COPY_STEP_MS);
     }
@@ -509,7 +514,7 @@ static bool fleet_migrate(void *data, const struct hv_migration *migration,
         !may_happen(&domain, "migrate", error))
         return false;
     write_domain(incoming, &domain);
-    ok = copy_memory(migration, COPY_MS + domain.slow_ms);
+    ok = copy_memory(migration, &domain);
     if (!ok)
         err_set(error, VRM_ERR_CONFLICT, "cancelled");
     ok = ok && hand_over(hv, migration, from, to, error);

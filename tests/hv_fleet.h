@@ -6,7 +6,8 @@
  * change is a line of FLEET/log.  A migration is one rename.
  *
  * The VM's name may say what it does, word by word:  "busy=MHZ" load, "slow=MS" time a call takes,
- * "fail=CALL" that call fails. */
+ * "copy=MS" time a migration takes besides, "fail=CALL" that call fails ("fail=cancel": a migration
+ * goes on to its end). */
 #ifndef VRM_TESTS_HV_FLEET_H
 #define VRM_TESTS_HV_FLEET_H
 

@@ -17,54 +17,12 @@
 /* ---- VMs --------------------------------------------------------------------------------------
  */
 
-static char *host_urn(struct vrmdsys *sys, unsigned host)
-{
-    g_autofree char *path = vrmdsys_path(sys, "/hosts");
-    g_autofree char *name = g_strdup_printf("cna%u", host);
-    json_t *json = vrmdsys_call(sys, "GET", path, NULL, 200);
-    const json_t *item;
-    char *urn = NULL;
-    size_t i;
-
-    json_array_foreach(json_object_get(json, "hosts"), i, item)
-    {
-        if (g_str_equal(rest_text(item, "name"), name))
-            urn = g_strdup(rest_text(item, "urn"));
-    }
-    json_decref(json);
-    ck_assert_msg(urn != NULL, "no host %s", name);
-    return urn;
-}
-
 static char *uri_of(const char *urn)
 {
     g_auto(GStrv) parts = g_strsplit(urn + strlen("urn"), ":", -1);
     g_autofree char *path = g_strjoinv("/", parts);
 
     return g_strconcat("/service", path, NULL);
-}
-
-/* Made and started on the host; its uri. */
-static char *make_vm(struct vrmdsys *sys, const char *name, unsigned host, const char *disks)
-{
-    g_autofree char *path = vrmdsys_path(sys, "/vms");
-    g_autofree char *urn = host_urn(sys, host);
-    g_autofree char *body =
-        g_strdup_printf("{\"name\":\"%s\",\"location\":\"%s\","
-                        "\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},"
-                        "\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":128},"
-                        "\"disks\":[%s]}}",
-                        name, urn, disks);
-    json_t *json = vrmdsys_call(sys, "POST", path, body, 200);
-    char *uri = g_strdup(rest_text(json, "uri"));
-    g_autofree char *status = vrmdsys_await(sys, rest_text(json, "taskUri"));
-    g_autofree char *start = g_strconcat(uri, "/action/start", NULL);
-    g_autofree char *where = g_strdup_printf("{\"location\":\"%s\"}", urn);
-
-    ck_assert_str_eq(status, "success");
-    vrmdsys_task(sys, "POST", start, where);
-    json_decref(json);
-    return uri;
 }
 
 static void act(struct vrmdsys *sys, const char *vm, const char *verb, const char *body)
@@ -74,29 +32,12 @@ static void act(struct vrmdsys *sys, const char *vm, const char *verb, const cha
     vrmdsys_task(sys, "POST", path, body);
 }
 
-static void refuse(struct vrmdsys *sys, const char *method, const char *path, const char *body,
-                   const char *part)
-{
-    json_t *json = vrmdsys_call(sys, method, path, body, 400);
-
-    ck_assert_msg(strstr(rest_text(json, "errorDes"), part) != NULL, "%s %s: \"%s\" not in: %s",
-                  method, path, part, rest_text(json, "errorDes"));
-    json_decref(json);
-}
-
 static void refuse_act(struct vrmdsys *sys, const char *vm, const char *verb, const char *body,
                        const char *part)
 {
     g_autofree char *path = g_strdup_printf("%s/action/%s", vm, verb);
 
-    refuse(sys, "POST", path, body, part);
-}
-
-static void must_be(struct vrmdsys *sys, const char *vm, const char *field, const char *want)
-{
-    g_autofree char *found = vrmdsys_text(sys, "GET", vm, NULL, field);
-
-    ck_assert_msg(g_str_equal(found, want), "%s: %s is %s, want %s", vm, field, found, want);
+    vrmdsys_refuse(sys, "POST", path, body, part);
 }
 
 /* On how many domains of the fleet "cnaN UUID" holds. */
@@ -109,13 +50,6 @@ static unsigned count_on(struct vrmdsys *sys, const char *host)
     for (size_t i = 0; lines[i]; i++)
         n += g_str_has_prefix(lines[i], host);
     return n;
-}
-
-static void must_say(struct vrmdsys *sys, const char *sql, const char *want)
-{
-    g_autofree char *found = scratch_sql(vrmdlab_conninfo(sys->lab), sql);
-
-    ck_assert_msg(g_str_equal(found, want), "%s: %s, want %s", sql, found, want);
 }
 
 /* ---- a life -----------------------------------------------------------------------------------
@@ -132,7 +66,7 @@ static char *add_datastore(struct vrmdsys *sys, const char *dir)
 
 static void check_refusals(struct vrmdsys *sys, const char *vm)
 {
-    g_autofree char *here = host_urn(sys, 1);
+    g_autofree char *here = vrmdsys_host_urn(sys, 1);
     g_autofree char *here_uri = uri_of(here);
     g_autofree char *same = g_strdup_printf("{\"location\":\"%s\"}", here);
 
@@ -140,10 +74,10 @@ static void check_refusals(struct vrmdsys *sys, const char *vm)
     refuse_act(sys, vm, "resume", NULL, "running");
     refuse_act(sys, vm, "migrate", same, "cna1");
     refuse_act(sys, vm, "migrate", "{\"location\":\"urn:sites:X:hosts:1\"}", "location");
-    refuse(sys, "DELETE", vm, NULL, "running");
-    refuse(sys, "DELETE", here_uri, NULL, "VM a is on host cna1");
-    refuse(sys, "PUT", vm, "{\"memory\":{\"quantityMB\":256}}", "running");
-    refuse(sys, "DELETE", sys->cluster, NULL, "");
+    vrmdsys_refuse(sys, "DELETE", vm, NULL, "running");
+    vrmdsys_refuse(sys, "DELETE", here_uri, NULL, "VM a is on host cna1");
+    vrmdsys_refuse(sys, "PUT", vm, "{\"memory\":{\"quantityMB\":256}}", "running");
+    vrmdsys_refuse(sys, "DELETE", sys->cluster, NULL, "");
 }
 
 START_TEST(a_vm_lives_moves_and_goes_with_its_files)
@@ -158,22 +92,22 @@ START_TEST(a_vm_lives_moves_and_goes_with_its_files)
     disks = g_strdup_printf("{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"%s\","
                             "\"volumeUrl\":\"a.img\",\"isThin\":true}",
                             urn);
-    vm = make_vm(&sys, "a", 0, disks);
+    vm = vrmdsys_make_vm(&sys, "a", 0, disks);
     ck_assert_msg(g_file_test(image, G_FILE_TEST_EXISTS), "%s was not made", image);
-    must_be(&sys, vm, "status", "running");
+    vrmdsys_must_be(&sys, vm, "status", "running");
     act(&sys, vm, "pause", NULL);
-    must_be(&sys, vm, "status", "pause");
+    vrmdsys_must_be(&sys, vm, "status", "pause");
     act(&sys, vm, "resume", NULL);
     act(&sys, vm, "reboot", "{\"mode\":\"force\"}");
-    must_be(&sys, vm, "status", "running");
-    target = host_urn(&sys, 1);
+    vrmdsys_must_be(&sys, vm, "status", "running");
+    target = vrmdsys_host_urn(&sys, 1);
     body = g_strdup_printf("{\"location\":\"%s\"}", target);
     act(&sys, vm, "migrate", body);
-    must_be(&sys, vm, "hostName", "cna1");
+    vrmdsys_must_be(&sys, vm, "hostName", "cna1");
     ck_assert_uint_eq(count_on(&sys, "cna1"), 1);
     check_refusals(&sys, vm);
     act(&sys, vm, "stop", "{\"mode\":\"safe\"}");
-    must_be(&sys, vm, "status", "stopped");
+    vrmdsys_must_be(&sys, vm, "status", "stopped");
     refuse_act(&sys, vm, "stop", "{\"mode\":\"safe\"}", "stopped");
     ck_assert_uint_eq(count_on(&sys, "cna"), 0);
     vrmdsys_task(&sys, "DELETE", vm, NULL);
@@ -191,7 +125,7 @@ static void make_busy_vms(struct vrmdsys *sys)
     for (unsigned i = 0; i < N_BUSY; i++) {
         g_autofree char *name = g_strdup_printf("%u busy=2300 slow=150", i);
 
-        g_free(make_vm(sys, name, 0, ""));
+        g_free(vrmdsys_make_vm(sys, name, 0, ""));
     }
     ck_assert_uint_eq(count_on(sys, "cna0"), N_BUSY);
 }
@@ -234,7 +168,7 @@ END_TEST
 START_TEST(right_after_a_take_over_an_order_waits_for_the_hosts)
 {
     struct vrmdsys sys = vrmdsys_begin(1);
-    g_autofree char *vm = make_vm(&sys, "a", 0, "");
+    g_autofree char *vm = vrmdsys_make_vm(&sys, "a", 0, "");
 
     for (int i = 0; i < 3; i++) {
         vrmdlab_kill(sys.lab, 0, true);
@@ -244,7 +178,7 @@ START_TEST(right_after_a_take_over_an_order_waits_for_the_hosts)
             vrmdlab_pause_ms(5);
         act(&sys, vm, i % 2 ? "start" : "stop", "{\"mode\":\"force\"}");
     }
-    must_be(&sys, vm, "status", "stopped");
+    vrmdsys_must_be(&sys, vm, "status", "stopped");
     vrmdsys_end(&sys);
 }
 END_TEST
@@ -252,7 +186,7 @@ END_TEST
 START_TEST(a_drain_goes_on_under_the_next_controller)
 {
     struct vrmdsys sys = vrmdsys_begin(1);
-    g_autofree char *urn = host_urn(&sys, 0);
+    g_autofree char *urn = vrmdsys_host_urn(&sys, 0);
     g_autofree char *uri = uri_of(urn);
     g_autofree char *enter = g_strconcat(uri, "/action/enterMaintenanceMode", NULL);
     g_autofree char *leave = g_strconcat(uri, "/action/exitMaintenanceMode", NULL);
@@ -260,18 +194,19 @@ START_TEST(a_drain_goes_on_under_the_next_controller)
     g_autofree char *task = NULL, *status = NULL;
 
     make_busy_vms(&sys);
-    refuse(&sys, "POST", drain, NULL, "maintenance");
+    vrmdsys_refuse(&sys, "POST", drain, NULL, "maintenance");
     json_decref(vrmdsys_call(&sys, "POST", enter, NULL, 200));
-    refuse(&sys, "POST", enter, NULL, "already in maintenance");
+    vrmdsys_refuse(&sys, "POST", enter, NULL, "already in maintenance");
     task = vrmdsys_text(&sys, "POST", drain, NULL, "taskUri");
-    refuse(&sys, "POST", drain, NULL, "being emptied already");
+    vrmdsys_refuse(&sys, "POST", drain, NULL, "being emptied already");
     kill_some(&sys, N_KILLS);
     status = vrmdsys_await(&sys, task);
     ck_assert_str_eq(status, "success");
     ck_assert_uint_eq(count_on(&sys, "cna0"), 0);
     ck_assert_uint_eq(count_on(&sys, "cna"), N_BUSY);
-    must_say(&sys, "SELECT count(*) FROM event WHERE name = 'HostDrained'", "1");
-    must_say(&sys, "SELECT count(*) FROM task WHERE status NOT IN ('success', 'failed')", "0");
+    vrmdsys_must_say(&sys, "SELECT count(*) FROM event WHERE name = 'HostDrained'", "1");
+    vrmdsys_must_say(&sys, "SELECT count(*) FROM task WHERE status NOT IN ('success', 'failed')",
+                     "0");
     json_decref(vrmdsys_call(&sys, "POST", leave, NULL, 200));
     vrmdsys_end(&sys);
 }
@@ -308,20 +243,21 @@ static void wait_balanced(struct vrmdsys *sys)
 /* What is said about moves is what happened to them. */
 static void check_recommendations(struct vrmdsys *sys)
 {
-    must_say(sys, "SELECT count(*) FROM recommendation WHERE state = 'applying'", "0");
-    must_say(sys,
-             "SELECT count(*) FROM recommendation r JOIN task t ON t.id = r.task_id WHERE"
-             " t.type = 'MigrateVmTask' AND (r.state = 'done') <> (t.status = 'success')",
-             "0");
-    must_say(sys,
-             "SELECT count(*) FROM task p WHERE p.type = 'ApplyDrsRecommendationTask' AND"
-             " p.status = 'success' AND EXISTS (SELECT FROM task c WHERE c.parent_id = p.id"
-             " AND c.status = 'failed')",
-             "0");
-    must_say(sys,
-             "SELECT count(*) FROM task p WHERE p.type = 'ApplyDrsRecommendationTask' AND 1 <>"
-             " (SELECT count(*) FROM event WHERE task_id = p.id AND name = 'DrsPlanDone')",
-             "0");
+    vrmdsys_must_say(sys, "SELECT count(*) FROM recommendation WHERE state = 'applying'", "0");
+    vrmdsys_must_say(sys,
+                     "SELECT count(*) FROM recommendation r JOIN task t ON t.id = r.task_id WHERE"
+                     " t.type = 'MigrateVmTask' AND (r.state = 'done') <> (t.status = 'success')",
+                     "0");
+    vrmdsys_must_say(sys,
+                     "SELECT count(*) FROM task p WHERE p.type = 'ApplyDrsRecommendationTask' AND"
+                     " p.status = 'success' AND EXISTS (SELECT FROM task c WHERE c.parent_id = p.id"
+                     " AND c.status = 'failed')",
+                     "0");
+    vrmdsys_must_say(
+        sys,
+        "SELECT count(*) FROM task p WHERE p.type = 'ApplyDrsRecommendationTask' AND 1 <>"
+        " (SELECT count(*) FROM event WHERE task_id = p.id AND name = 'DrsPlanDone')",
+        "0");
 }
 
 START_TEST(a_plan_is_carried_out_by_hand)
@@ -334,7 +270,7 @@ START_TEST(a_plan_is_carried_out_by_hand)
     json_int_t n = 0;
 
     make_busy_vms(&sys);
-    refuse(&sys, "POST", apply, "{}", "no open recommendation");
+    vrmdsys_refuse(&sys, "POST", apply, "{}", "no open recommendation");
     while (n == 0) { /* until there are samples enough */
         json_t *json;
 

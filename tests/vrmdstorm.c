@@ -606,7 +606,12 @@ static void check_tasks(Storm *storm)
               "none");
     check_sql(storm, "tasks that were not audited exactly once",
               "SELECT count(*) FROM task WHERE 1 <> (SELECT count(*) FROM audit WHERE "
-              "audit.task_id = task.id) AND type LIKE '%VmTask'",
+              "audit.task_id = task.id AND operation <> 'task-cancel') AND type LIKE '%VmTask'",
+              "0");
+    check_sql(storm, "tasks that were called cancelled without reason, or not once",
+              "SELECT count(*) FROM task WHERE (cancel_wanted AND status = 'success') OR "
+              "cancel_wanted > (SELECT count(*) = 1 FROM audit WHERE audit.task_id = task.id AND "
+              "operation = 'task-cancel')",
               "0");
 }
 

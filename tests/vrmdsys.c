@@ -4,6 +4,7 @@
 #include "tests/vrmdsys.h"
 
 #include "base/clock.h"
+#include "tests/it_db.h"
 #include "tests/suite.h"
 
 #define TASK_MS 60000
@@ -124,4 +125,72 @@ void vrmdsys_end(struct vrmdsys *sys)
     g_free(sys->site);
     g_free(sys->cluster);
     g_free(sys->cluster_urn);
+}
+
+/* ---- VMs --------------------------------------------------------------------------------------
+ */
+
+char *vrmdsys_host_urn(struct vrmdsys *sys, unsigned host)
+{
+    g_autofree char *path = vrmdsys_path(sys, "/hosts");
+    g_autofree char *name = g_strdup_printf("cna%u", host);
+    json_t *json = vrmdsys_call(sys, "GET", path, NULL, 200);
+    const json_t *item;
+    char *urn = NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(json, "hosts"), i, item)
+    {
+        if (g_str_equal(rest_text(item, "name"), name))
+            urn = g_strdup(rest_text(item, "urn"));
+    }
+    json_decref(json);
+    ck_assert_msg(urn != NULL, "no host %s", name);
+    return urn;
+}
+
+char *vrmdsys_make_vm(struct vrmdsys *sys, const char *name, unsigned host, const char *disks)
+{
+    g_autofree char *path = vrmdsys_path(sys, "/vms");
+    g_autofree char *urn = vrmdsys_host_urn(sys, host);
+    g_autofree char *body =
+        g_strdup_printf("{\"name\":\"%s\",\"location\":\"%s\","
+                        "\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},"
+                        "\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":128},"
+                        "\"disks\":[%s]}}",
+                        name, urn, disks);
+    json_t *json = vrmdsys_call(sys, "POST", path, body, 200);
+    char *uri = g_strdup(rest_text(json, "uri"));
+    g_autofree char *status = vrmdsys_await(sys, rest_text(json, "taskUri"));
+    g_autofree char *start = g_strconcat(uri, "/action/start", NULL);
+    g_autofree char *where = g_strdup_printf("{\"location\":\"%s\"}", urn);
+
+    ck_assert_str_eq(status, "success");
+    vrmdsys_task(sys, "POST", start, where);
+    json_decref(json);
+    return uri;
+}
+
+void vrmdsys_refuse(struct vrmdsys *sys, const char *method, const char *path, const char *body,
+                    const char *part)
+{
+    json_t *json = vrmdsys_call(sys, method, path, body, 400);
+
+    ck_assert_msg(strstr(rest_text(json, "errorDes"), part) != NULL, "%s %s: \"%s\" not in: %s",
+                  method, path, part, rest_text(json, "errorDes"));
+    json_decref(json);
+}
+
+void vrmdsys_must_be(struct vrmdsys *sys, const char *vm, const char *field, const char *want)
+{
+    g_autofree char *found = vrmdsys_text(sys, "GET", vm, NULL, field);
+
+    ck_assert_msg(g_str_equal(found, want), "%s: %s is %s, want %s", vm, field, found, want);
+}
+
+void vrmdsys_must_say(struct vrmdsys *sys, const char *sql, const char *want)
+{
+    g_autofree char *found = scratch_sql(vrmdlab_conninfo(sys->lab), sql);
+
+    ck_assert_msg(g_str_equal(found, want), "%s: %s, want %s", sql, found, want);
 }

@@ -31,4 +31,15 @@ char *vrmdsys_await(struct vrmdsys *sys, const char *task_uri);
 /* The call begins a task, which must succeed. */
 void vrmdsys_task(struct vrmdsys *sys, const char *method, const char *path, const char *body);
 
+char *vrmdsys_host_urn(struct vrmdsys *sys, unsigned host);
+/* Made with these disks (JSON objects) and started on the host; its uri. */
+char *vrmdsys_make_vm(struct vrmdsys *sys, const char *name, unsigned host, const char *disks);
+/* The answer must be 400 and its errorDes contain part. */
+void vrmdsys_refuse(struct vrmdsys *sys, const char *method, const char *path, const char *body,
+                    const char *part);
+/* A text field of a VM. */
+void vrmdsys_must_be(struct vrmdsys *sys, const char *vm, const char *field, const char *want);
+/* The first column of the first row, or "". */
+void vrmdsys_must_say(struct vrmdsys *sys, const char *sql, const char *want);
+
 #endif /* VRM_TESTS_VRMDSYS_H */
