@@ -9,8 +9,7 @@
 #include "scheduler/place.h"
 #include "scheduler/sched_params.h"
 
-/* A stopped VM may start only if the host it ran on last has said that it no longer runs there;
- * its status is set by that report, so here only a silent host matters. */
+/* A host that somebody named must pass the filters that the scheduler's own choice passes. */
 static bool check_named_host(const struct app *app, const Vm *vm, int64_t wanted, GError **error)
 {
     struct sched_params params;
