@@ -461,17 +461,30 @@ static void find_cool(const Layout *l, struct hosts *cool)
     }
 }
 
+static bool is_even_enough(const Search *s)
+{
+    struct plan_measure m;
+
+    layout_measure(s->layout, &m);
+    return m.imbalance <= s->enough && layout_spread(s->layout, &m) <= s->enough_spread;
+}
+
+/* The best exchange of each pair: comparing all pairs for every single exchange would look at the
+ * same ones again and again. */
 static bool exchange_between(Search *s, const struct hosts *hot, const struct hosts *cool)
 {
-    struct candidate best = { 0 };
+    bool changed = false;
 
     for (uint32_t i = 0; i < hot->n; i++) {
-        for (uint32_t j = 0; j < cool->n; j++) {
+        for (uint32_t j = 0; j < cool->n && !is_even_enough(s); j++) {
+            struct candidate best = { 0 };
+
             if (hot->items[i] != cool->items[j])
                 consider_exchanges(s, hot->items[i], cool->items[j], &best);
+            changed = accept(s, &best) || changed;
         }
     }
-    return accept(s, &best);
+    return changed;
 }
 
 /* ---- repair --------------------------------------------------------------------------------- */
@@ -703,14 +716,6 @@ static bool sweep_bundles(Search *s)
         changed = accept(s, &best) || changed;
     }
     return changed;
-}
-
-static bool is_even_enough(const Search *s)
-{
-    struct plan_measure m;
-
-    layout_measure(s->layout, &m);
-    return m.imbalance <= s->enough && layout_spread(s->layout, &m) <= s->enough_spread;
 }
 
 bool search_even(Search *search)
