@@ -49,13 +49,6 @@ static enum method method_parse(const char *text)
     return METHOD_OTHER;
 }
 
-static char *show_line(const char *method, const char *target)
-{
-    g_autofree char *cut = g_strdup_printf("%.16s %.*s", method, SHOWN_PATH, target);
-
-    return g_utf8_make_valid(cut, -1);
-}
-
 struct request *request_new(const struct api_core *core, const char *method, const char *target,
                             const char *address)
 {
@@ -63,7 +56,7 @@ struct request *request_new(const struct api_core *core, const char *method, con
 
     req->core = core;
     req->method = method_parse(method);
-    req->line = show_line(method, target);
+    req->line = g_strdup_printf("%.16s %.*s", method, SHOWN_PATH, target);
     req->target_too_long = strlen(target) > TARGET_MAX_LENGTH;
     target_parse(target, &req->target, &req->bad_target);
     req->body = g_string_new(NULL);
