@@ -47,6 +47,8 @@ static const struct {
     { "api", "threads", NUMBER, AT(api_threads), { "1", "64" }, { "0", "65" }, "want 1..64" },
     { "api", "max_connections", NUMBER, AT(api_max_connections), { "10", "20000" },
       { "9", "20001" }, "want 10..20000" },
+    { "api", "max_connections_per_address", NUMBER, AT(api_max_per_address), { "1", "20000" },
+      { "0", "20001" }, "want 1..20000" },
     { "api", "session_idle_s", NUMBER, AT(session_idle_s), { "10", "86400" }, { "9", "86401" },
       "want 10..86400" },
     { "api", "admin_password_file", TEXT, AT(admin_password_file), { "" }, { "c", "./c" }, "want an absolute path" },
