@@ -464,9 +464,11 @@ Agents *agents_new(const struct agents_options *options)
     agents->options = *options;
     if (agents->options.silence_limit_ms == 0)
         agents->options.silence_limit_ms = SILENCE_LIMIT_MS;
+    if (agents->options.sweep_ms == 0)
+        agents->options.sweep_ms = SWEEP_MS;
     agents->links = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_link);
     agents->pending = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_pending);
-    agents->sweep_timer = g_timeout_add(SWEEP_MS, sweep, agents);
+    agents->sweep_timer = g_timeout_add((guint)agents->options.sweep_ms, sweep, agents);
     return agents;
 }
 

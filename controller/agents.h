@@ -31,6 +31,7 @@ struct agents_options {
     void (*on_deposed)(const char *why, void *user);
     void *user;
     int64_t silence_limit_ms; /* a command's host may be silent for so long; 0: 60000 */
+    int64_t sweep_ms;         /* undelivered commands are tried again so often; 0: 1000 */
 };
 
 Agents *agents_new(const struct agents_options *options);
