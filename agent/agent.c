@@ -211,13 +211,14 @@ static bool may_accept(Agent *agent, const struct agent_command *command, GError
 static void accept(Agent *agent, struct agent_command *command, agent_reply_fn reply, void *user)
 {
     struct disk_write write = { .agent = agent, .done = accept_done };
+    Job *job;
 
     if (command->verb != VERB_ABORT)
         journal_state_raise_gen(&agent->state, command->vm_uuid, command->gen);
-    write.line = journal_line_accept(command);
     write.epoch = agent_epoch_to_write(agent);
-    write.job = jobs_add(agent->jobs, command, clock_now_ms());
-    add_waiter(write.job, reply, user);
+    write.job = job = jobs_add(agent->jobs, command, clock_now_ms());
+    write.line = journal_line_accept(&job->command, job->deadline_ms);
+    add_waiter(job, reply, user);
     disk_write(agent->disk, &write);
 }
 

@@ -83,11 +83,10 @@ void agent_on_progress(void *message, void *user)
     agent_free_progress(progress);
 }
 
-/* How old a command of a former process is, nobody knows: others may have been told that it failed.
- */
+/* Also for a command of a former process: the journal knows its deadline. */
 static bool may_begin(const Job *job)
 {
-    return !job->restored && !atomic_load(&job->cancelled) && clock_now_ms() < job->deadline_ms;
+    return !atomic_load(&job->cancelled) && clock_now_ms() < job->deadline_ms;
 }
 
 static void run_on_worker(void *thread_state, void *data)

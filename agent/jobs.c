@@ -123,8 +123,7 @@ Job *jobs_restore(JobTable *table, JournalEntry *entry, int64_t now_ms)
     job->command = entry->command;
     entry->command = (struct agent_command){ 0 };
     job->resolve = true;
-    job->restored = true;
-    job->deadline_ms = now_ms + job->command.deadline_ms;
+    job->deadline_ms = entry->deadline_ms;
     enqueue(table, job);
     return job;
 }
@@ -225,7 +224,7 @@ void jobs_format_journal(JobTable *table, int64_t now_ms, GString *lines)
     }
     for (GList *item = table->unfinished.head; item; item = item->next) {
         const Job *job = item->data;
-        g_autofree char *accepted = journal_line_accept(&job->command);
+        g_autofree char *accepted = journal_line_accept(&job->command, job->deadline_ms);
 
         g_string_append(lines, accepted);
         if (job->final.id) {

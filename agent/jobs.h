@@ -23,7 +23,6 @@ typedef struct Job {
     bool on_disk;                 /* its acceptance is */
     bool started;                 /* given to a worker */
     bool resolve;                 /* begun, its end is not known: find out */
-    bool restored;                /* of a former agent process */
     int64_t wait_until_ms;        /* not begun for want of libvirtd: till then again; 0: no */
     atomic_bool cancelled;        /* any thread */
     GSList *waiters;              /* agent.c's: who waits for on_disk */

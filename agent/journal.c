@@ -82,10 +82,11 @@ char *journal_line_boot(const char *boot_id)
     return finish_line(json_pack("{s:s, s:s}", "kind", "boot", "boot", boot_id));
 }
 
-char *journal_line_accept(const struct agent_command *command)
+char *journal_line_accept(const struct agent_command *command, int64_t deadline_ms)
 {
-    return finish_line(
-        json_pack("{s:s, s:o}", "kind", "accept", "command", agent_command_encode(command)));
+    return finish_line(json_pack("{s:s, s:I, s:o}", "kind", "accept", "until",
+                                 (json_int_t)deadline_ms, "command",
+                                 agent_command_encode(command)));
 }
 
 char *journal_line_finish(const struct command_report *report, int64_t finished_ms)
@@ -138,6 +139,9 @@ static bool read_accept(struct reading *reading, const json_t *line, GError **er
     }
     entry = add_entry(state, command.id);
     entry->command = command;
+    /* A file of an older agent has no such number: then nothing may begin any more. */
+    if (reading->this_boot)
+        entry->deadline_ms = json_integer_value(json_object_get(line, "until"));
     entry->report = (struct command_report){
         .id = g_strdup(command.id),
         .verb = command.verb,

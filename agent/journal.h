@@ -23,6 +23,7 @@ typedef struct JournalEntry {
     struct agent_command command; /* id is NULL when only the result was kept */
     struct command_report report; /* state COMMAND_ACCEPTED: it was not finished */
     int64_t finished_ms;          /* clock_now_ms of this boot; 0: earlier boot, or unfinished */
+    int64_t deadline_ms;          /* the same; 0: earlier boot, or only the result was kept */
 } JournalEntry;
 
 void journal_entry_free(JournalEntry *entry);
@@ -60,7 +61,8 @@ bool journal_rewrite(Journal *journal, const char *lines, GError **error);
 size_t journal_size(const Journal *journal);
 
 char *journal_line_boot(const char *boot_id);
-char *journal_line_accept(const struct agent_command *command);
+/* deadline_ms: of clock_now_ms; the command may begin until then. */
+char *journal_line_accept(const struct agent_command *command, int64_t deadline_ms);
 /* finished_ms: clock_now_ms. */
 char *journal_line_finish(const struct command_report *report, int64_t finished_ms);
 char *journal_line_gen(const char *uuid, int64_t gen);

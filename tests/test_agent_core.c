@@ -10,6 +10,7 @@
 
 #include "agent/hv_fake.h"
 #include "agent/journal.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "tests/suite.h"
 #include "tests/tempdir.h"
@@ -562,8 +563,10 @@ END_TEST
 /* ---- a restart with unfinished commands ------------------------------------------------------ */
 
 /* As a process would leave it that died after it accepted the command. */
-static void leave_accepted(const char *dir, const char *id, const char *verb, int64_t gen)
+static void leave_accepted(const char *dir, const char *verb, int64_t gen, int64_t deadline_ms)
 {
+    const char *id = "c1";
+    g_autofree char *boot = NULL;
     struct journal_state state;
     struct agent_command command;
     g_autofree char *line = NULL;
@@ -572,8 +575,9 @@ static void leave_accepted(const char *dir, const char *id, const char *verb, in
 
     suite_no_error(error);
     make(&command, id, verb, g_str_equal(verb, "abort") ? "m9" : U1, gen, 1);
-    line = journal_line_accept(&command);
-    ck_assert(journal_append(journal, line, NULL));
+    line = journal_line_accept(&command, deadline_ms);
+    boot = journal_line_boot("boot-1");
+    ck_assert(journal_append(journal, boot, NULL) && journal_append(journal, line, NULL));
     agent_command_clear(&command);
     journal_state_clear(&state);
     journal_free(journal);
@@ -604,7 +608,7 @@ START_TEST(after_a_restart_an_unfinished_command_is_resolved_by_asking)
     struct bench bench;
 
     bench_prepare(&bench);
-    leave_accepted(bench.dir, "c1", resolve_rows[_i].verb, 2);
+    leave_accepted(bench.dir, resolve_rows[_i].verb, 2, 0);
     if (resolve_rows[_i].found != DOMAIN_ABSENT)
         hv_fake_put(bench.fake, U1, resolve_rows[_i].found, resolve_rows[_i].gen);
     bench_start(&bench);
@@ -619,12 +623,25 @@ START_TEST(after_a_restart_an_unfinished_command_is_resolved_by_asking)
 }
 END_TEST
 
+START_TEST(a_start_of_a_former_process_is_begun_while_its_deadline_stands)
+{
+    struct bench bench;
+
+    bench_prepare(&bench);
+    leave_accepted(bench.dir, "start", 2, clock_now_ms() + 60000);
+    bench_start(&bench);
+    expect(&bench, "c1", "done", "");
+    expect_history(&bench, "start 01;");
+    bench_clear(&bench);
+}
+END_TEST
+
 START_TEST(resolving_waits_for_the_hypervisor_and_new_commands_wait_for_it)
 {
     struct bench bench;
 
     bench_prepare(&bench);
-    leave_accepted(bench.dir, "c1", "start", 2);
+    leave_accepted(bench.dir, "start", 2, 0);
     hv_fake_set_link(bench.fake, false);
     bench_start(&bench);
     ck_assert_int_eq(ask_status(&bench, "c2", "reboot", U1, 2, 1), 202);
@@ -643,7 +660,7 @@ START_TEST(abort_of_a_migration_that_is_to_be_resolved_follows_it_all_the_same)
     struct bench bench;
 
     bench_prepare(&bench);
-    leave_accepted(bench.dir, "c1", "migrate", 2);
+    leave_accepted(bench.dir, "migrate", 2, 0);
     hv_fake_put(bench.fake, U1, DOMAIN_RUNNING, 1);
     hv_fake_set_link(bench.fake, false);
     hv_fake_hold(bench.fake, "follow");
@@ -1056,6 +1073,7 @@ SUITE_MAIN("agent_core", SUITE_LOOP(each_verb_reaches_the_hypervisor_and_ends_do
            SUITE_TEST(abort_ends_a_migration_that_runs_and_one_that_waits),
            SUITE_TEST(abort_of_something_else_fails_and_of_something_finished_does_not),
            SUITE_LOOP(after_a_restart_an_unfinished_command_is_resolved_by_asking, resolve_rows),
+           SUITE_TEST(a_start_of_a_former_process_is_begun_while_its_deadline_stands),
            SUITE_TEST(resolving_waits_for_the_hypervisor_and_new_commands_wait_for_it),
            SUITE_TEST(abort_of_a_migration_that_is_to_be_resolved_follows_it_all_the_same),
            SUITE_TEST(a_connection_that_breaks_in_mid_call_is_resolved_like_a_restart),

@@ -50,7 +50,7 @@ static char *accept_line(const char *id, const char *uuid, int64_t gen)
         .vm_uuid = copy_uuid,
         .deadline_ms = 1000,
     };
-    char *line = journal_line_accept(&command);
+    char *line = journal_line_accept(&command, 0);
 
     agent_command_clear(&command);
     return line;
