@@ -464,13 +464,27 @@ static void finish_commit(const GError *error, void *data)
         committer->on_doubt(error, committer->user);
 }
 
+static void set_not_leading(GError **error)
+{
+    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                   "this controller does not lead now");
+}
+
+bool commit_check(const struct committer *committer, GError **error)
+{
+    if (committer->epoch(committer->user) != 0)
+        return true;
+    set_not_leading(error);
+    return false;
+}
+
 static gboolean refuse_commit(void *data)
 {
     g_autoptr(Commit) commit = data;
     g_autoptr(GError) error = NULL;
 
-    err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
-                   "this controller does not lead now");
+    commit->committer->in_flight--;
+    set_not_leading(&error);
     commit->done(error, commit->user);
     return G_SOURCE_REMOVE;
 }
@@ -482,10 +496,10 @@ void commit_submit(Commit *commit, const char *key, commit_done_fn done, void *u
     commit->done = done;
     commit->user = user;
     commit->epoch = committer->epoch(committer->user);
+    committer->in_flight++;
     if (commit->epoch == 0) {
         g_idle_add(refuse_commit, commit);
         return;
     }
-    committer->in_flight++;
     dbq_submit(committer->dbq, key, run_commit, finish_commit, commit);
 }

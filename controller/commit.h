@@ -85,6 +85,10 @@ struct commit_audit {
 };
 void commit_audit(Commit *commit, const struct commit_audit *audit);
 
+/* Fails with UNAVAILABLE while every submit would.  For those who take something meanwhile that a
+ * reload hands out anew. */
+bool commit_check(const struct committer *committer, GError **error);
+
 /* error NULL: written and applied.  The objects may be read through their own pointers (ids are
  * filled in) until done returns. */
 typedef void (*commit_done_fn)(const GError *error, void *user);

@@ -219,13 +219,6 @@ static void poke_later(struct run *run)
         apply->poke = g_timeout_add(RETRY_MS, advance, run);
 }
 
-/* The database is away or the lease is in doubt: nothing was begun, and it will pass. */
-static bool is_for_now(const struct app *app, const GError *error)
-{
-    return err_is(error, VRM_ERR_UNAVAILABLE) &&
-           (!dbq_up(app->dbq) || app->committer.epoch(app->committer.user) == 0);
-}
-
 static void leg_ordered(int64_t task_id, const GError *error, void *user)
 {
     g_autofree struct leg_order *order = user;
@@ -234,7 +227,7 @@ static void leg_ordered(int64_t task_id, const GError *error, void *user)
 
     if (!leg || !error)
         return;
-    if (is_for_now(order->app, error)) {
+    if (vm_order_may_pass(order->app, error)) {
         leg->state = LEG_WAITING;
         poke_later(run);
         return;

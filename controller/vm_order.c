@@ -223,7 +223,7 @@ static bool open_existing(struct placing *placing, GError **error)
         placing->task->target_host_id = placing->target_host_id;
     }
     vm->status = verb->busy;
-    return tasks_hold_vm(app->tasks, placing->vm_id, error);
+    return commit_check(&app->committer, error) && tasks_hold_vm(app->tasks, placing->vm_id, error);
 }
 
 static bool open_new(struct placing *placing, GError **error)
@@ -297,14 +297,24 @@ static void open_order(struct placing *placing)
     commit_intent(placing, commit);
 }
 
+bool vm_order_awaits_hosts(const struct app *app)
+{
+    return clock_now_ms() < app->orders->hosts_until_ms && observe_awaits(app->observe);
+}
+
+bool vm_order_may_pass(const struct app *app, const GError *error)
+{
+    return err_is(error, VRM_ERR_UNAVAILABLE) &&
+           (!dbq_up(app->dbq) || !commit_check(&app->committer, NULL));
+}
+
 static gboolean pump(void *data)
 {
     struct app *app = data;
-
     Orders *orders = app->orders;
 
     orders->pump_source = 0;
-    if (clock_now_ms() < orders->hosts_until_ms && observe_awaits(app->observe)) {
+    if (vm_order_awaits_hosts(app)) {
         if (!g_queue_is_empty(&orders->waiting))
             orders->pump_source = g_timeout_add(HOSTS_LOOK_MS, pump, app);
         return G_SOURCE_REMOVE;

@@ -35,6 +35,11 @@ void vm_order_owe_start(struct app *app, const Task *created);
  * wait some seconds for hosts of which nothing is known yet. */
 void vm_order_resume(struct app *app);
 
+/* A take-over was seconds ago, and of some host nothing is known yet. */
+bool vm_order_awaits_hosts(const struct app *app);
+/* A refusal because the database is away or the lease in doubt: nothing was begun, it will pass. */
+bool vm_order_may_pass(const struct app *app, const GError *error);
+
 /* The queue that orders pass through, one at a time. */
 Orders *orders_new(void);
 /* Refuses what waits (before a reload: those who ordered are about to be forgotten). */
