@@ -179,8 +179,8 @@ static void drain_ordered(int64_t task_id, const GError *error, void *user)
     drain = run->data;
     drain->n_changes++;
     drain->under_way -= drain->under_way > 0;
-    if (!dbq_up(order->app->dbq))
-        return; /* nothing was begun; the next look tries again */
+    if (vm_order_may_pass(order->app, error))
+        return; /* the next look tries again */
     (void)count_failure(drain, order->vm_id, 1);
     g_free(drain->last_error);
     drain->last_error = g_strdup(error->message);
@@ -234,14 +234,17 @@ static void end_drain(struct run *run, const Plan *plan)
     run_finish(run, error);
 }
 
-/* Still where the plan saw it, and free. */
-static bool may_order(const struct run *run, const struct plan_move *move)
+/* Somebody took it, or moved or removed it, while the plan was made. */
+static bool was_overtaken(const struct app *app, const struct plan_move *move)
 {
-    const struct app *app = run->app;
     const Vm *vm = snapshot_builder_get_vm(inventory_edit(app->inv), move->vm_id);
 
-    return move->n_depends == 0 && vm && vm->host_id == move->from_id &&
-           !tasks_vm_is_held(app->tasks, move->vm_id) &&
+    return !vm || vm->host_id != move->from_id || tasks_vm_is_held(app->tasks, move->vm_id);
+}
+
+static bool may_order(const struct run *run, const struct plan_move *move)
+{
+    return move->n_depends == 0 && !was_overtaken(run->app, move) &&
            count_failure(run->data, move->vm_id, 0) < DRAIN_MAX_FAILURES;
 }
 
@@ -262,10 +265,14 @@ static unsigned start_moves(struct run *run, const Plan *plan)
     return started;
 }
 
-static bool waits_for_busy_vms(const Plan *plan)
+static bool waits_for_busy_vms(const struct app *app, const Plan *plan)
 {
     for (size_t i = 0; i < plan->stays.len; i++) {
         if (plan->stays.items[i].transient)
+            return true;
+    }
+    for (size_t i = 0; i < plan->moves.len; i++) {
+        if (was_overtaken(app, &plan->moves.items[i]))
             return true;
     }
     return false;
@@ -307,7 +314,8 @@ static void follow_plan(struct run *run, const struct drain_job *job)
     run_progress(run, left ? (int64_t)(100 * drain->moved / (drain->moved + left)) : 99);
     if (!drain->cancelled && start_moves(run, plan) > 0)
         return;
-    if (current && drain->under_way == 0 && (drain->cancelled || !waits_for_busy_vms(plan)))
+    if (current && drain->under_way == 0 &&
+        (drain->cancelled || !waits_for_busy_vms(run->app, plan)))
         end_drain(run, plan);
 }
 
@@ -352,7 +360,7 @@ static gboolean poll_drain(void *data)
     struct run *run = data;
     const struct drain *drain = run->data;
 
-    if (!run->finishing && !drain->job)
+    if (!run->finishing && !drain->job && !vm_order_awaits_hosts(run->app))
         begin_drain_plan(run);
     return G_SOURCE_CONTINUE;
 }

@@ -2,16 +2,23 @@
  * end must not touch what the new one has begun. */
 #include "config.h"
 
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "controller/observe.h"
 #include "controller/task.h"
 #include "controller/vm_order.h"
 #include "tests/ctl_app.h"
 #include "tests/suite.h"
 
-#define HOST 11
-#define VM   101
+#define HOST    11
+#define VM      101
+#define DRAIN   7
+#define LOOK_MS 1000 /* a drain looks so often */
 
 static struct {
     struct ctl ctl;
+    pthread_mutex_t busy; /* held: the CPU worker is at a long plan */
     unsigned n_ended;
 } lab;
 
@@ -19,6 +26,7 @@ static void setup(void)
 {
     Vm *vm = ctl_vm(VM, 1);
 
+    pthread_mutex_init(&lab.busy, NULL);
     ctl_init(&lab.ctl, NULL);
     ctl_put_cluster(&lab.ctl, ctl_cluster(1));
     ctl_put_host(&lab.ctl, ctl_host(HOST, 1));
@@ -33,6 +41,7 @@ static void setup(void)
 static void teardown(void)
 {
     ctl_clear(&lab.ctl);
+    pthread_mutex_destroy(&lab.busy);
 }
 
 static void turn(void)
@@ -69,4 +78,95 @@ START_TEST(an_order_that_cannot_be_written_takes_no_hold_from_a_resumed_task)
 }
 END_TEST
 
-SUITE_MAIN("reload", SUITE_TEST(an_order_that_cannot_be_written_takes_no_hold_from_a_resumed_task))
+/* ---- drains -----------------------------------------------------------------------------------
+ */
+
+static void run_plan(void *thread_state, void *data)
+{
+    (void)thread_state, (void)data;
+    pthread_mutex_lock(&lab.busy);
+    pthread_mutex_unlock(&lab.busy);
+}
+
+static void planned(void *data, bool ran)
+{
+    bool *ended = data;
+
+    ck_assert(ran);
+    *ended = true;
+}
+
+/* Every plan asked for so far was made and followed. */
+static void finish_plans(void)
+{
+    bool ended = false;
+
+    ck_assert(work_pool_submit(lab.ctl.app.cpu, NULL, run_plan, planned, &ended));
+    while (!ended)
+        turn();
+}
+
+static void begin_drain(void)
+{
+    struct app *app = &lab.ctl.app;
+    Task *task = task_prepare(TASK_EVACUATE_HOST, OBJECT_HOST, HOST, "cna11", "admin");
+
+    task->id = DRAIN;
+    snapshot_builder_put_task(inventory_edit(app->inv), task);
+    inventory_publish(app->inv);
+    tasks_begin(app->tasks, DRAIN);
+}
+
+static bool has_ended(void)
+{
+    const struct run *run = tasks_find_run(lab.ctl.app.tasks, DRAIN);
+
+    return !run || run->finishing;
+}
+
+static void wait_for_look(void)
+{
+    int64_t until_ms = clock_now_ms() + LOOK_MS + LOOK_MS / 2;
+
+    while (clock_now_ms() < until_ms && work_pool_depth(lab.ctl.app.cpu) < 2)
+        turn();
+}
+
+START_TEST(a_plan_that_life_has_overtaken_does_not_end_a_drain)
+{
+    struct app *app = &lab.ctl.app;
+    bool ended = false;
+
+    setup();
+    pthread_mutex_lock(&lab.busy);
+    ck_assert(work_pool_submit(app->cpu, NULL, run_plan, planned, &ended));
+    begin_drain();
+    wait_for_look();
+    ck_assert_uint_eq(work_pool_depth(app->cpu), 2);
+    /* the plan will want to move a VM that somebody has just begun to reboot */
+    ck_assert(tasks_hold_vm(app->tasks, VM, NULL));
+    pthread_mutex_unlock(&lab.busy);
+    finish_plans();
+    ck_assert(!has_ended());
+    teardown();
+}
+END_TEST
+
+START_TEST(a_drain_waits_for_hosts_that_were_not_heard_since_the_take_over)
+{
+    struct app *app = &lab.ctl.app;
+
+    setup();
+    vm_order_resume(app);
+    observe_await(app->observe, HOST);
+    begin_drain();
+    wait_for_look();
+    finish_plans();
+    ck_assert(!has_ended());
+    teardown();
+}
+END_TEST
+
+SUITE_MAIN("reload", SUITE_TEST(an_order_that_cannot_be_written_takes_no_hold_from_a_resumed_task),
+           SUITE_TEST(a_plan_that_life_has_overtaken_does_not_end_a_drain),
+           SUITE_TEST(a_drain_waits_for_hosts_that_were_not_heard_since_the_take_over))
