@@ -71,13 +71,15 @@ cmd_parse_up() # ARGUMENT... - sets up_count and up_agent
     [[ -n $no_agent ]] || up_agent=$(cmd_find_agent)
 }
 
-# cmd_hosts_to_start - sets up_hosts: those of cna1..cnaN that do not live.
+# cmd_hosts_to_start - sets up_all: cna1..cnaN, and up_hosts: those of them that do not live.
 cmd_hosts_to_start()
 {
     local i
     up_hosts=()
+    up_all=()
     for ((i = 1; i <= up_count; i++)); do
         host_names "cna$i"
+        up_all+=("$H")
         if [[ $(host_state) == down ]]; then
             up_hosts+=("$H")
         elif [[ ! -d $H_DIR ]]; then
@@ -100,6 +102,7 @@ cmd_up()
         lab_step "hosts ${up_hosts[*]}" cmd_start_hosts "$up_agent" "${up_hosts[@]}"
         lab_step "check that all answer" cmd_check_reachable "${up_hosts[@]}"
     fi
+    lab_step "BMCs" bmc_start_all "${up_all[@]}"
     lab_say "up: $up_count hosts in $LAB_DIR"
 }
 
@@ -132,10 +135,10 @@ cmd_status_row() # HOST - prints its row; false if it is not well
     host_names "$1"
     state=$(host_state)
     [[ ! -s $H_DIR/agent-program ]] || agent=$(host_agents)
-    printf '%-6s %-9s %-13s %-5s %-13s %-5s %-9s %-6s %s\n' "$H" "$state" \
+    printf '%-6s %-9s %-13s %-5s %-13s %-5s %-9s %-6s %-6s %s\n' "$H" "$state" \
         "$H_MGMT_IP" "$(net_link_state "$H_MGMT_LINK")" \
         "$H_HA_IP" "$(net_link_state "$H_HA_LINK")" \
-        "$(host_count libvirtd)" "$agent" "$(host_count qemu-system-x86_64)"
+        "$(host_count libvirtd)" "$agent" "$(bmc_state)" "$(host_count qemu-system-x86_64)"
     [[ $state == up && $agent != 0 ]]
 }
 
@@ -147,8 +150,8 @@ cmd_status()
         lab_say "lab $LAB_NO: no hosts"
         exit 3
     fi
-    printf '%-6s %-9s %-13s %-5s %-13s %-5s %-9s %-6s %s\n' \
-        HOST STATE MGMT link HA link libvirtd agent VMs
+    printf '%-6s %-9s %-13s %-5s %-13s %-5s %-9s %-6s %-6s %s\n' \
+        HOST STATE MGMT link HA link libvirtd agent BMC VMs
     for host in $hosts; do
         cmd_status_row "$host" || status=1
     done
@@ -196,6 +199,21 @@ cmd_heal()
 {
     cmd_known_host "$1"
     lab_step "heal $H" host_heal
+}
+
+cmd_bmc()
+{
+    cmd_known_host "$1"
+    [[ $2 =~ ^(ok|dead|noboot)$ ]] || lab_usage "bmc '$2': must be ok, dead or noboot"
+    lab_step "the BMC of $H is $2" bmc_set_mode "$2"
+}
+
+# Called by ipmi_sim, see lab_bmc.sh.
+cmd_bmc_hook()
+{
+    cmd_known_host "$1"
+    shift
+    bmc_hook "$@"
 }
 
 cmd_exec()

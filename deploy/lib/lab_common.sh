@@ -18,6 +18,8 @@ ip                 iproute2
 nsenter            util-linux
 flock              util-linux
 openssl            openssl
+ipmi_sim           openipmi
+ipmitool           ipmitool
 '
 
 exec 7>&2 # what the user sees, also while a step's output goes to the log
