@@ -8,7 +8,7 @@
 
 readonly BMC_PORT=623
 readonly BMC_USER=lab
-readonly BMC_START_LIMIT_S=10
+readonly BMC_START_LIMIT_S=20
 
 bmc_names()
 {
@@ -92,6 +92,11 @@ bmc_start()
     ip addr replace "$B_IP/32" dev "$(net_bridge_name mgmt)"
     cgroup_make "$B_GROUP"
     bmc_launch
+}
+
+bmc_wait()
+{
+    bmc_names
     wait_for "$BMC_START_LIMIT_S" bmc_answers ||
         lab_die "the BMC of $H does not answer at $B_IP:$BMC_PORT: see $B_DIR/log"
 }
@@ -123,19 +128,28 @@ bmc_set_mode() # ok|dead|noboot
     printf '%s' "$1" >"$B_DIR/mode"
     case $1 in
     dead) bmc_stop ;;
-    *) bmc_start ;;
+    *)
+        bmc_start
+        bmc_wait
+        ;;
     esac
 }
 
-# bmc_start_all HOST... - not those that were broken on purpose.
-bmc_start_all()
+bmc_unless_dead() # FUNCTION HOST... - not for those that were silenced on purpose
 {
-    local host
+    local function=$1 host
+    shift
     for host; do
         host_names "$host"
         bmc_names
-        [[ $(bmc_mode) == dead ]] || bmc_start
+        [[ $(bmc_mode) == dead ]] || "$function"
     done
+}
+
+bmc_start_all() # HOST...
+{
+    bmc_unless_dead bmc_start "$@"
+    bmc_unless_dead bmc_wait "$@"
 }
 
 # --- what ipmi_sim asks for ---------------------------------------------------------------------
