@@ -108,11 +108,13 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
 
 void app_clear(struct app *app)
 {
-    /* Workers first: their completions still find the modules. */
+    /* Workers first: their completions still find the modules, and the queue that they serve. */
     g_clear_pointer(&app->agents, agents_free);
     g_clear_pointer(&app->cpu, work_pool_free);
     g_clear_pointer(&app->hashes, work_pool_free);
-    g_clear_pointer(&app->dbq, dbq_free);
+    orders_stop(app->orders);
+    dbq_free(app->dbq);
+    app->dbq = NULL;
     g_clear_pointer(&app->view, metrics_view_free);
     g_clear_pointer(&app->role, role_free);
     g_clear_pointer(&app->users, users_free);

@@ -57,6 +57,7 @@ struct placing {
 struct Orders {
     GQueue waiting;         /* struct placing */
     bool open;              /* one is being committed */
+    bool stopping;          /* the controller ends: nothing is begun any more */
     int64_t hosts_until_ms; /* so long it waits for hosts that were not heard yet */
     guint pump_source;
     GPtrArray *owed; /* struct owed */
@@ -91,8 +92,8 @@ static void finish_order(struct placing *placing, const GError *error)
 /* Somebody renamed the VM, say, while the intent was written: look again and decide anew. */
 static bool was_overtaken(const struct placing *placing, const GError *error)
 {
-    return placing->vm_id && placing->tries < INTENT_TRIES && err_is(error, VRM_ERR_CONFLICT) &&
-           err_reason(error) == REASON_OBJECT_CONFLICT;
+    return placing->vm_id && placing->tries < INTENT_TRIES && !placing->app->orders->stopping &&
+           err_is(error, VRM_ERR_CONFLICT) && err_reason(error) == REASON_OBJECT_CONFLICT;
 }
 
 static void open_again(struct placing *placing)
@@ -448,8 +449,11 @@ static gboolean ask_again(void *data)
 void vm_order_owe_start(struct app *app, const Task *task)
 {
     Orders *orders = app->orders;
-    struct owed *owed = g_new0(struct owed, 1);
+    struct owed *owed;
 
+    if (orders->stopping)
+        return; /* the next controller sees that the start is owed */
+    owed = g_new0(struct owed, 1);
     *owed = (struct owed){ .app = app,
                            .vm_id = task->entity_id,
                            .until_ms = clock_now_ms() + OWED_MS,
@@ -509,6 +513,13 @@ void orders_reset(Orders *orders)
     refuse_waiting(orders, "the inventory is being read again; try again");
 }
 
+void orders_stop(Orders *orders)
+{
+    orders->stopping = true;
+    g_ptr_array_set_size(orders->owed, 0);
+    refuse_waiting(orders, "the controller is stopping");
+}
+
 void orders_free(Orders *orders)
 {
     if (!orders)
@@ -517,8 +528,7 @@ void orders_free(Orders *orders)
         g_source_remove(orders->pump_source);
     if (orders->owed_timer)
         g_source_remove(orders->owed_timer);
-    g_ptr_array_set_size(orders->owed, 0);
-    refuse_waiting(orders, "the controller is stopping");
+    g_queue_clear_full(&orders->waiting, (GDestroyNotify)free_placing);
     g_ptr_array_unref(orders->owed);
     g_free(orders);
 }

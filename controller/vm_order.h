@@ -44,6 +44,10 @@ bool vm_order_may_pass(const struct app *app, const GError *error);
 Orders *orders_new(void);
 /* Refuses what waits (before a reload: those who ordered are about to be forgotten). */
 void orders_reset(Orders *orders);
+/* The controller ends: refuses what waits and begins nothing more.  All modules must be there
+ * still, those who ordered look around when they are refused. */
+void orders_stop(Orders *orders);
+/* After orders_stop(), and after the database workers, which may hold the order that is open. */
 void orders_free(Orders *orders);
 
 #endif /* VRM_CONTROLLER_VM_ORDER_H */

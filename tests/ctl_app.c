@@ -61,6 +61,11 @@ void ctl_clear(struct ctl *ctl)
 {
     while (g_main_context_iteration(NULL, FALSE))
         ;
+    ctl_drop(ctl);
+}
+
+void ctl_drop(struct ctl *ctl)
+{
     app_clear(&ctl->app);
     http_client_free(ctl->http);
     settings_clear(&ctl->settings);

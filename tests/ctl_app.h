@@ -16,6 +16,8 @@ struct ctl {
 /* conninfo NULL: there is no database.  The app stays at its address: ctl must not move. */
 void ctl_init(struct ctl *ctl, const char *conninfo);
 void ctl_clear(struct ctl *ctl);
+/* The same in the middle of things, as a controller ends: what is due is not waited for. */
+void ctl_drop(struct ctl *ctl);
 
 /* The answer of the operation's handler; waits for it.  Takes op.  op_result_clear() it. */
 struct op_result ctl_call(struct ctl *ctl, struct op *op);

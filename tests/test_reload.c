@@ -78,6 +78,29 @@ START_TEST(an_order_that_cannot_be_written_takes_no_hold_from_a_resumed_task)
 }
 END_TEST
 
+/* What those who ordered do when they are refused: look whether it may pass. */
+static void refused_at_the_end(int64_t task_id, const GError *error, void *user)
+{
+    ck_assert_ptr_null(tasks_find_run(lab.ctl.app.tasks, VM));
+    (void)vm_order_may_pass(&lab.ctl.app, error);
+    refused(task_id, error, user);
+}
+
+START_TEST(an_end_refuses_what_waits_while_all_modules_are_there)
+{
+    struct app *app = &lab.ctl.app;
+    g_autoptr(Task) created = task_prepare(TASK_CREATE_VM, OBJECT_VM, VM + 1, "new", "admin");
+
+    setup();
+    ctl_put_vm(&lab.ctl, ctl_vm(VM + 1, 1));
+    vm_order_owe_start(app, created);
+    vm_order(app, VM, &(struct vm_order){ .type = TASK_REBOOT_VM }, refused_at_the_end, NULL);
+    ctl_drop(&lab.ctl);
+    ck_assert_uint_eq(lab.n_ended, 1);
+    pthread_mutex_destroy(&lab.busy);
+}
+END_TEST
+
 /* ---- drains -----------------------------------------------------------------------------------
  */
 
@@ -168,5 +191,6 @@ START_TEST(a_drain_waits_for_hosts_that_were_not_heard_since_the_take_over)
 END_TEST
 
 SUITE_MAIN("reload", SUITE_TEST(an_order_that_cannot_be_written_takes_no_hold_from_a_resumed_task),
+           SUITE_TEST(an_end_refuses_what_waits_while_all_modules_are_there),
            SUITE_TEST(a_plan_that_life_has_overtaken_does_not_end_a_drain),
            SUITE_TEST(a_drain_waits_for_hosts_that_were_not_heard_since_the_take_over))
