@@ -654,22 +654,47 @@ static bool may_pay(const Layout *l, uint32_t vm, uint32_t to)
     return layout_gain_bound(l, vm, to) > (leaves_home ? l->price[vm] : 0);
 }
 
-static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct hosts *cool)
+static struct candidate best_from(Search *s, uint32_t host, const struct hosts *cool)
 {
     struct candidate best = { 0 };
+    size_t n;
+    g_autofree uint32_t *vms = list_vms(s->layout, host, &n);
 
-    for (uint32_t i = 0; i < hot->n; i++) {
-        size_t n;
-        g_autofree uint32_t *vms = list_vms(s->layout, hot->items[i], &n);
-
-        for (size_t v = 0; v < n; v++) {
-            for (uint32_t j = 0; j < cool->n && may_leave(s, vms[v]); j++) {
-                if (may_pay(s->layout, vms[v], cool->items[j]))
-                    consider(s, vms[v], cool->items[j], GAIN_SOFT, &best);
-            }
+    for (size_t v = 0; v < n; v++) {
+        for (uint32_t j = 0; j < cool->n && may_leave(s, vms[v]); j++) {
+            if (may_pay(s->layout, vms[v], cool->items[j]))
+                consider(s, vms[v], cool->items[j], GAIN_SOFT, &best);
         }
     }
-    return accept(s, &best);
+    return best;
+}
+
+/* The best move of all, and then of each other hot host its best if that is still worth half as
+ * much: a look at the cluster is dear, and moves between different hosts hardly spoil each other.
+ */
+static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct hosts *cool)
+{
+    struct candidate found[MAX_HOT], best = { 0 };
+    int64_t before = s->layout->score.soft, best_gain;
+
+    for (uint32_t i = 0; i < hot->n; i++) {
+        found[i] = best_from(s, hot->items[i], cool);
+        if (found[i].found)
+            offer(&best, &found[i]);
+    }
+    if (!accept(s, &best))
+        return false;
+    best_gain = before - s->layout->score.soft;
+    for (uint32_t i = 0; i < hot->n; i++) {
+        struct candidate again = { 0 };
+
+        if (!found[i].found || found[i].vm == best.vm || !may_leave(s, found[i].vm))
+            continue;
+        consider(s, found[i].vm, found[i].to, GAIN_SOFT, &again);
+        if (2 * (s->layout->score.soft - again.score.soft) >= best_gain)
+            (void)accept(s, &again);
+    }
+    return true;
 }
 
 /* The best move of each VM to one of the hosts in turn, taken at once. */
