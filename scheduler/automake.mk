@@ -9,6 +9,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/evacuate.c scheduler/evacuate.h \
 	scheduler/explain.c scheduler/explain.h \
 	scheduler/filter.c scheduler/filter.h \
+	scheduler/improve.c scheduler/improve.h \
 	scheduler/layout.c scheduler/layout.h \
 	scheduler/order.c scheduler/order.h \
 	scheduler/place.c scheduler/place.h \

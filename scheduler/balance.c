@@ -9,8 +9,8 @@
 #include "base/err.h"
 #include "scheduler/compose.h"
 #include "scheduler/explain.h"
+#include "scheduler/improve.h"
 #include "scheduler/rules.h"
-#include "scheduler/search.h"
 
 #define LEVEL_MEDIUM 5
 #define N_LEVELS     9
@@ -168,15 +168,15 @@ static void search_layout(Search *search, const struct balance_level *level)
 
     search->enough = level->threshold / ENOUGH_PART;
     search->enough_spread = search->enough * SPREAD_PER_THRESHOLD;
-    search_repair(search);
+    improve_repair(search);
     for (int round = 0; round < MAX_ROUNDS && changed; round++) {
         even = even || is_worth_balancing(search->layout, level);
-        changed = even && search_even(search);
-        changed = search_prune(search) || changed;
-        changed = search_repair(search) || changed;
+        changed = even && improve_even(search);
+        changed = improve_prune(search) || changed;
+        changed = improve_repair(search) || changed;
     }
     if (!even && is_worth_balancing(search->layout, level)) /* by the last repair */
-        search_even(search);
+        improve_even(search);
 }
 
 /* What each VM's move is worth, from what its undoing would cost. */
@@ -261,7 +261,7 @@ static Order *find_order(Search *search, const struct balance_level *level)
 
     search_layout(search, level);
     while ((order = try_order(search, &dropped)) == NULL) {
-        search_restart_without(search, dropped);
+        improve_restart_without(search, dropped);
         search_layout(search, level);
     }
     return improve_order(search, level, order);

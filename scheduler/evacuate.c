@@ -14,7 +14,6 @@
 #include "base/vec.h"
 #include "model/reason.h"
 #include "scheduler/compose.h"
-#include "scheduler/search.h"
 
 /* Hosts named in the reason of a VM that cannot leave. */
 #define MAX_NAMED 6

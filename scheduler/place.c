@@ -10,7 +10,7 @@
  *   3. filter.c says whether a VM may go to a host at all, and in words why not.
  *   4. Here: of the hosts that pass the filters take the one with the best score.
  *
- * balance.c does so for all VMs of a cluster (search.c finds the moves), evacuate.c for those of
+ * balance.c does so for all VMs of a cluster (improve.c finds the moves), evacuate.c for those of
  * one host; order.c puts moves in a safe order and compose.c finds the words. */
 #include "config.h"
 
