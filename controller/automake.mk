@@ -40,6 +40,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/task_host.c controller/task_host.h \
 	controller/task_vm.c controller/task_vm.h \
 	controller/users.c controller/users.h \
+	controller/views.c controller/views.h \
 	controller/vm_files.c controller/vm_files.h \
 	controller/vm_order.c controller/vm_order.h \
 	controller/vm_target.c controller/vm_target.h \

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "controller/task.h"
+#include "controller/views.h"
 
 /* A restarted agent is back within a second or two; only then its VMs are called unknown. */
 #define GRACE_MS 6000
@@ -15,75 +16,18 @@
  * again. */
 #define SETTLE_MS 5000
 
-struct seen {
-    int64_t vm_id;
-    enum domain_state state;
-    int64_t vnc_port;
-    char *detail;
-};
-
-/* What one host says. */
-struct view {
-    int64_t host_id;
-    bool awaited;        /* nothing was heard of it yet, not even that it does not answer */
-    bool full;           /* its list was read on the present link */
-    int64_t down_ms;     /* since when there is no link; 0: there is one */
-    bool hypervisor_ok;  /* its libvirtd answers: the list is of now */
-    GHashTable *domains; /* uuid -> struct seen */
-    GHashTable *busy;    /* set of VM uuids that an unfinished command is about */
-};
-
 struct Observe {
     struct app *app;
-    GHashTable *views;    /* int64 host id -> struct view */
+    Views *views;
     GHashTable *fixing;   /* set of int64 VM ids whose correction is being written */
     GHashTable *doubled;  /* set of int64 VM ids that were told to run twice */
     GHashTable *settling; /* int64 VM id -> until when reports mean nothing */
     guint tick_timer;
 };
 
-static void free_seen(void *data)
-{
-    struct seen *seen = data;
-
-    g_free(seen->detail);
-    g_free(seen);
-}
-
-static void free_view(void *data)
-{
-    struct view *view = data;
-
-    g_hash_table_unref(view->domains);
-    g_hash_table_unref(view->busy);
-    g_free(view);
-}
-
 static struct view *view_of(Observe *observe, int64_t host_id)
 {
-    struct view *view = g_hash_table_lookup(observe->views, &host_id);
-
-    if (view)
-        return view;
-    view = g_new0(struct view, 1);
-    view->host_id = host_id;
-    view->down_ms = clock_now_ms();
-    view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_seen);
-    view->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    (void)g_hash_table_insert(observe->views, &view->host_id, view);
-    return view;
-}
-
-static const struct seen *seen_on(Observe *observe, int64_t host_id, const char *uuid)
-{
-    const struct view *view = g_hash_table_lookup(observe->views, &host_id);
-
-    return view ? g_hash_table_lookup(view->domains, uuid) : NULL;
-}
-
-static bool is_alive(const struct seen *seen)
-{
-    return seen && (seen->state == DOMAIN_RUNNING || seen->state == DOMAIN_PAUSED);
+    return views_of(observe->views, host_id, clock_now_ms());
 }
 
 static const Vm *find_vm(Observe *observe, int64_t vm_id)
@@ -91,62 +35,29 @@ static const Vm *find_vm(Observe *observe, int64_t vm_id)
     return snapshot_builder_get_vm(inventory_edit(observe->app->inv), vm_id);
 }
 
-/* What it says is true now; a view without a link is only what was true. */
-static bool is_heard(const struct view *view)
-{
-    return view && view->full && view->down_ms == 0;
-}
-
 bool observe_hears(Observe *observe, int64_t host_id)
 {
-    return is_heard(g_hash_table_lookup(observe->views, &host_id));
+    return views_is_heard(views_peek(observe->views, host_id));
 }
 
 bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id)
 {
     const Vm *vm = find_vm(observe, vm_id);
 
-    return vm && observe_hears(observe, host_id) && is_alive(seen_on(observe, host_id, vm->uuid));
+    return vm && observe_hears(observe, host_id) &&
+           views_is_alive(views_seen(observe->views, host_id, vm->uuid));
 }
 
 /* ---- one VM -----------------------------------------------------------------------------------
  */
 
-/* Another host that reports it alive, now (heard) or when it was last heard; 0: none. */
-static int64_t alive_elsewhere(Observe *observe, const Vm *vm, bool heard)
-{
-    GHashTableIter iter;
-    void *value;
-
-    g_hash_table_iter_init(&iter, observe->views);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const struct view *view = value;
-
-        if (view->host_id != vm->host_id && is_heard(view) == heard &&
-            is_alive(g_hash_table_lookup(view->domains, vm->uuid)))
-            return view->host_id;
-    }
-    return 0;
-}
-
-/* A list may be a few seconds old to call a VM alive ... */
-static bool may_still_count(const struct view *view)
-{
-    return view && view->full && (view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS);
-}
-
-/* ... but must be of now to call it gone: somebody may start it elsewhere on the strength of it. */
-static bool can_tell_absence(const struct view *view)
-{
-    return view && view->full && view->down_ms == 0 && view->hypervisor_ok;
-}
-
 /* Updates the runtime fields of the VM; the inventory changes only if they do. */
 static const Vm *refresh(Observe *observe, const Vm *current)
 {
-    const struct view *view = g_hash_table_lookup(observe->views, &current->host_id);
-    const struct seen *seen = seen_on(observe, current->host_id, current->uuid);
-    bool reported = is_alive(seen) ? may_still_count(view) : can_tell_absence(view);
+    const struct view *view = views_peek(observe->views, current->host_id);
+    const struct seen *seen = views_seen(observe->views, current->host_id, current->uuid);
+    bool reported = views_is_alive(seen) ? views_may_still_count(view, clock_now_ms(), GRACE_MS)
+                                         : views_can_tell_absence(view);
     enum domain_state domain = seen ? seen->state : DOMAIN_ABSENT;
     int64_t vnc_port = seen ? seen->vnc_port : 0;
     Vm *vm;
@@ -272,27 +183,13 @@ void observe_settle(Observe *observe, int64_t vm_id)
                                g_memdup2(&until_ms, sizeof(until_ms)));
 }
 
-/* A command whose task gave up long ago may still be at work somewhere, and start it. */
-static bool is_worked_on(const Observe *observe, const Vm *vm)
-{
-    GHashTableIter iter;
-    void *value;
-
-    g_hash_table_iter_init(&iter, observe->views);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        if (g_hash_table_contains(((const struct view *)value)->busy, vm->uuid))
-            return true;
-    }
-    return false;
-}
-
 static void compare_gone(Observe *observe, const Vm *vm)
 {
-    if (is_worked_on(observe, vm))
+    if (views_is_worked_on(observe->views, vm))
         return; /* the end of the command looks again */
     if (vm->status == VM_STOPPED || vm->status == VM_HIBERNATED || vm->status == VM_CREATING)
         return;
-    if (alive_elsewhere(observe, vm, false))
+    if (views_alive_elsewhere(observe->views, vm, false))
         return; /* a host that is silent now had it: it may run there */
     correct(observe, vm, VM_STOPPED, vm->host_id, "it stopped outside of any task");
 }
@@ -308,7 +205,7 @@ void observe_vm(Observe *observe, int64_t vm_id)
     if (tasks_vm_is_held(observe->app->tasks, vm_id) || is_settling(observe, vm_id) ||
         g_hash_table_contains(observe->fixing, &vm_id))
         return;
-    other = alive_elsewhere(observe, vm, true);
+    other = views_alive_elsewhere(observe->views, vm, true);
     if (vm->host_reported && (vm->domain == DOMAIN_RUNNING || vm->domain == DOMAIN_PAUSED)) {
         if (other)
             report_double_run(observe, vm, other);
@@ -482,15 +379,7 @@ void observe_await(Observe *observe, int64_t host_id)
 
 bool observe_awaits(const Observe *observe)
 {
-    GHashTableIter iter;
-    void *value;
-
-    g_hash_table_iter_init(&iter, observe->views);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        if (((const struct view *)value)->awaited)
-            return true;
-    }
-    return false;
+    return views_awaited(observe->views);
 }
 
 static void tell_host_lost(Observe *observe, const Host *host)
@@ -527,50 +416,32 @@ static void end_settling(Observe *observe, int64_t now_ms)
         observe_vm(observe, g_array_index(over, int64_t, i));
 }
 
-/* Hosts without a link for too long, and their VMs, are unknown. */
+/* A host without a link for too long, and its VMs, are unknown. */
+static void tick_view(struct view *view, void *data)
+{
+    Observe *observe = data;
+    const Host *host = snapshot_builder_get_host(inventory_edit(observe->app->inv), view->host_id);
+
+    if (!host || view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS ||
+        host->status == HOST_UNKNOWN)
+        return;
+    if (host->status == HOST_NORMAL)
+        tell_host_lost(observe, host);
+    show_host(observe, view->host_id, false, HOST_UNKNOWN, host->trouble);
+    compare_host(observe, view);
+}
+
 static gboolean tick(void *data)
 {
     Observe *observe = data;
-    GHashTableIter iter;
-    void *value;
-    int64_t now_ms = clock_now_ms();
 
-    g_hash_table_iter_init(&iter, observe->views);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct view *view = value;
-        const Host *host =
-            snapshot_builder_get_host(inventory_edit(observe->app->inv), view->host_id);
-
-        if (!host || view->down_ms == 0 || now_ms - view->down_ms < GRACE_MS ||
-            host->status == HOST_UNKNOWN)
-            continue;
-        if (host->status == HOST_NORMAL)
-            tell_host_lost(observe, host);
-        show_host(observe, view->host_id, false, HOST_UNKNOWN, host->trouble);
-        compare_host(observe, view);
-    }
-    end_settling(observe, now_ms);
+    views_foreach(observe->views, tick_view, observe);
+    end_settling(observe, clock_now_ms());
     return G_SOURCE_CONTINUE;
 }
 
 /* ---- lines ------------------------------------------------------------------------------------
  */
-
-static void take_domain(struct view *view, const struct domain_report *report)
-{
-    struct seen *seen;
-
-    if (report->state == DOMAIN_ABSENT) {
-        (void)g_hash_table_remove(view->domains, report->uuid);
-        return;
-    }
-    seen = g_new(struct seen, 1);
-    *seen = (struct seen){ .vm_id = report->vm_id,
-                           .state = report->state,
-                           .vnc_port = report->vnc_port,
-                           .detail = g_strdup(report->detail) };
-    (void)g_hash_table_replace(view->domains, g_strdup(report->uuid), seen);
-}
 
 /* A domain that is gone cannot say whose it was: the view remembers. */
 static void take_change(Observe *observe, struct view *view, const struct domain_report *report)
@@ -578,7 +449,7 @@ static void take_change(Observe *observe, struct view *view, const struct domain
     const struct seen *before = g_hash_table_lookup(view->domains, report->uuid);
     int64_t vm_id = report->vm_id ? report->vm_id : before ? before->vm_id : 0;
 
-    take_domain(view, report);
+    views_take_domain(view, report);
     observe_vm(observe, vm_id);
 }
 
@@ -620,18 +491,10 @@ static void take_commands(Observe *observe, struct view *view, const struct watc
 
 static void take_full(Observe *observe, struct view *view, const struct watch_line *line)
 {
-    g_autoptr(GHashTable) before = g_steal_pointer(&view->domains);
+    g_autoptr(GHashTable) before = views_take_full(view, line);
     GHashTableIter iter;
     void *value;
 
-    view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_seen);
-    for (size_t i = 0; i < line->n_domains; i++)
-        take_domain(view, &line->domains[i]);
-    view->full = true;
-    view->awaited = false;
-    view->down_ms = 0;
-    view->hypervisor_ok = line->hypervisor_ok;
-    g_hash_table_remove_all(view->busy);
     take_commands(observe, view, line);
     show_hypervisor(observe, view, line->hypervisor_ok);
     compare_host(observe, view);
@@ -720,7 +583,7 @@ Observe *observe_new(struct app *app)
     Observe *observe = g_new0(Observe, 1);
 
     observe->app = app;
-    observe->views = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_view);
+    observe->views = views_new();
     observe->fixing = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     observe->doubled = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     observe->settling = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
@@ -733,7 +596,7 @@ void observe_free(Observe *observe)
     if (!observe)
         return;
     g_source_remove(observe->tick_timer);
-    g_hash_table_unref(observe->views);
+    views_free(observe->views);
     g_hash_table_unref(observe->fixing);
     g_hash_table_unref(observe->settling);
     g_hash_table_unref(observe->doubled);
@@ -742,7 +605,7 @@ void observe_free(Observe *observe)
 
 void observe_reset(Observe *observe)
 {
-    g_hash_table_remove_all(observe->views);
+    views_reset(observe->views);
     g_hash_table_remove_all(observe->fixing);
     g_hash_table_remove_all(observe->settling);
     g_hash_table_remove_all(observe->doubled);
@@ -750,5 +613,5 @@ void observe_reset(Observe *observe)
 
 void observe_forget_host(Observe *observe, int64_t host_id)
 {
-    (void)g_hash_table_remove(observe->views, &host_id);
+    views_forget(observe->views, host_id);
 }
