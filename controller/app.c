@@ -14,6 +14,7 @@
 #include "controller/task_vm.h"
 #include "controller/users.h"
 #include "controller/vm_order.h"
+#include "controller/vm_owed.h"
 #include "scheduler/sched_params.h"
 
 #define HASH_THREADS 2
@@ -99,6 +100,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     });
     app->observe = observe_new(app);
     app->orders = orders_new();
+    app->owed = owed_new(app);
     app->tasks = make_tasks(app);
     app->drs = drs_new(app);
     app->users = users_new(app);
@@ -112,6 +114,7 @@ void app_clear(struct app *app)
     g_clear_pointer(&app->agents, agents_free);
     g_clear_pointer(&app->cpu, work_pool_free);
     g_clear_pointer(&app->hashes, work_pool_free);
+    g_clear_pointer(&app->owed, owed_free); /* the next controller sees what is owed */
     orders_stop(app->orders);
     dbq_free(app->dbq);
     app->dbq = NULL;

@@ -21,6 +21,7 @@ struct role_events;
 struct sched_params;
 typedef struct Observe Observe;
 typedef struct Orders Orders;
+typedef struct Owed Owed;
 typedef struct Tasks Tasks;
 typedef struct Drs Drs;
 typedef struct Users Users;
@@ -39,6 +40,7 @@ struct app {
     Observe *observe;
     Tasks *tasks;
     Orders *orders;
+    Owed *owed;
     Drs *drs;
     Users *users;
     Role *role; /* standby, active; epoch; reload */

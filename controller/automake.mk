@@ -43,6 +43,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/views.c controller/views.h \
 	controller/vm_files.c controller/vm_files.h \
 	controller/vm_order.c controller/vm_order.h \
+	controller/vm_owed.c controller/vm_owed.h \
 	controller/vm_target.c controller/vm_target.h \
 	controller/vm_verb.c controller/vm_verb.h
 

@@ -15,6 +15,7 @@
 #include "controller/task.h"
 #include "controller/users.h"
 #include "controller/vm_order.h"
+#include "controller/vm_owed.h"
 #include "db/store_site.h"
 
 #define RETRY_MS      1000
@@ -263,6 +264,7 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     struct app *app = role->app;
     SnapshotBuilder *builder;
 
+    owed_reset(app->owed);
     orders_reset(app->orders);
     tasks_reset(app->tasks);
     agents_reset(app->agents);
@@ -293,6 +295,7 @@ static void become_active(Role *role)
     }
     tasks_resume(app->tasks);
     vm_order_resume(app);
+    owed_resume(app->owed);
     users_ensure_admin(app->users, admin_ready, role);
 }
 

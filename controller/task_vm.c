@@ -11,6 +11,7 @@
 #include "controller/observe.h"
 #include "controller/vm_files.h"
 #include "controller/vm_order.h"
+#include "controller/vm_owed.h"
 #include "controller/vm_verb.h"
 #include "model/reason.h"
 
@@ -339,7 +340,7 @@ static void after(struct run *run, const Task *task, bool ok)
     observe_settle(app->observe, task->entity_id);
     observe_vm(app->observe, task->entity_id);
     if (ok && task->type == TASK_CREATE_VM && task->auto_start)
-        vm_order_owe_start(app, task);
+        owed_start(app->owed, task);
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------

@@ -16,11 +16,6 @@
 
 #define SECOND_MS    INT64_C(1000)
 #define INTENT_TRIES 5
-/* A start that the last controller still owed is made up for so long; a person has seen later ones
- * not to start and may have had reasons to leave it so. */
-#define AUTO_START_MS (10 * 60 * SECOND_MS)
-#define OWED_MS       (60 * SECOND_MS) /* and is tried for so long */
-#define ASK_AGAIN_MS  500
 /* After a take-over orders wait for the hosts to be heard, at most so long: otherwise they would be
  * refused, or all placed on the host that happens to come first. */
 #define HOSTS_WAIT_MS (6 * SECOND_MS)
@@ -60,8 +55,6 @@ struct Orders {
     bool stopping;          /* the controller ends: nothing is begun any more */
     int64_t hosts_until_ms; /* so long it waits for hosts that were not heard yet */
     guint pump_source;
-    GPtrArray *owed; /* struct owed */
-    guint owed_timer;
 };
 
 static gboolean pump(void *data);
@@ -298,6 +291,11 @@ static void open_order(struct placing *placing)
     commit_intent(placing, commit);
 }
 
+void vm_order_resume(struct app *app)
+{
+    app->orders->hosts_until_ms = clock_now_ms() + HOSTS_WAIT_MS;
+}
+
 bool vm_order_awaits_hosts(const struct app *app)
 {
     return clock_now_ms() < app->orders->hosts_until_ms && observe_awaits(app->observe);
@@ -356,136 +354,6 @@ void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_o
     placing->auto_start = auto_start;
 }
 
-/* ---- starts that are owed ---------------------------------------------------------------------
- */
-
-/* autoBoot was accepted together with a VM's creation, so its start is tried until it is accepted:
- * after a take-over no host is connected for a moment. */
-struct owed {
-    struct app *app;
-    int64_t vm_id, until_ms;
-    char *user;
-    bool asked; /* an order is on its way */
-};
-
-static void free_owed(void *data)
-{
-    struct owed *owed = data;
-
-    g_free(owed->user);
-    g_free(owed);
-}
-
-static struct owed *find_owed(const Orders *orders, int64_t vm_id)
-{
-    for (guint i = 0; i < orders->owed->len; i++) {
-        struct owed *owed = orders->owed->pdata[i];
-
-        if (owed->vm_id == vm_id)
-            return owed;
-    }
-    return NULL;
-}
-
-/* Whatever the reason was, it may pass - unless somebody has started or removed the VM. */
-static bool is_still_owed(const struct owed *owed)
-{
-    const Vm *vm = find_vm(owed->app, owed->vm_id);
-
-    return vm && vm->run_gen == 0 && vm->status == VM_STOPPED && clock_now_ms() < owed->until_ms;
-}
-
-struct owed_order {
-    struct app *app;
-    int64_t vm_id;
-};
-
-static void owed_ordered(int64_t task_id, const GError *error, void *user)
-{
-    g_autofree struct owed_order *order = user;
-    Orders *orders = order->app->orders;
-    struct owed *owed = find_owed(orders, order->vm_id);
-
-    (void)task_id;
-    if (!owed)
-        return;
-    owed->asked = false;
-    if (error && is_still_owed(owed))
-        return; /* the timer asks again */
-    if (error)
-        log_warning("automatic start after creation was refused", "REASON", error->message, NULL);
-    (void)g_ptr_array_remove(orders->owed, owed);
-}
-
-static void ask_owed(struct owed *owed)
-{
-    struct owed_order *order = g_new(struct owed_order, 1);
-
-    *order = (struct owed_order){ owed->app, owed->vm_id };
-    owed->asked = true;
-    vm_order(owed->app, owed->vm_id,
-             &(struct vm_order){ .type = TASK_START_VM,
-                                 .user = owed->user,
-                                 .why = "started after creation (autoBoot)" },
-             owed_ordered, order);
-}
-
-static gboolean ask_again(void *data)
-{
-    Orders *orders = data;
-
-    for (guint i = 0; i < orders->owed->len; i++) {
-        struct owed *owed = orders->owed->pdata[i];
-
-        if (!owed->asked)
-            ask_owed(owed);
-    }
-    if (orders->owed->len > 0)
-        return G_SOURCE_CONTINUE;
-    orders->owed_timer = 0;
-    return G_SOURCE_REMOVE;
-}
-
-void vm_order_owe_start(struct app *app, const Task *task)
-{
-    Orders *orders = app->orders;
-    struct owed *owed;
-
-    if (orders->stopping)
-        return; /* the next controller sees that the start is owed */
-    owed = g_new0(struct owed, 1);
-    *owed = (struct owed){ .app = app,
-                           .vm_id = task->entity_id,
-                           .until_ms = clock_now_ms() + OWED_MS,
-                           .user = g_strdup(task->user) };
-    g_ptr_array_add(orders->owed, owed);
-    if (!orders->owed_timer)
-        orders->owed_timer = g_timeout_add(ASK_AGAIN_MS, ask_again, orders);
-    ask_owed(owed);
-}
-
-/* Created and to be started, but the controller went between the two. */
-static bool lacks_its_start(const struct app *app, const Task *task, int64_t now_ms)
-{
-    const Vm *vm = find_vm(app, task->entity_id);
-
-    return task->type == TASK_CREATE_VM && task->status == TASK_SUCCESS && task->auto_start &&
-           now_ms - task->finish_ms < AUTO_START_MS && vm && vm->status == VM_STOPPED &&
-           vm->run_gen == 0;
-}
-
-void vm_order_resume(struct app *app)
-{
-    const Snapshot *snap = inventory_peek(app->inv);
-    int64_t now_ms = clock_wall_ms();
-
-    app->orders->hosts_until_ms = clock_now_ms() + HOSTS_WAIT_MS;
-    for (size_t i = 0; i < snap->n_tasks; i++) {
-        if (lacks_its_start(app, snap->tasks[i], now_ms))
-            vm_order_owe_start(app, snap->tasks[i]);
-    }
-}
-
 /* ---- the queue --------------------------------------------------------------------------------
  */
 
@@ -494,7 +362,6 @@ Orders *orders_new(void)
     Orders *orders = g_new0(Orders, 1);
 
     g_queue_init(&orders->waiting);
-    orders->owed = g_ptr_array_new_with_free_func(free_owed);
     return orders;
 }
 
@@ -509,14 +376,12 @@ static void refuse_waiting(Orders *orders, const char *why)
 
 void orders_reset(Orders *orders)
 {
-    g_ptr_array_set_size(orders->owed, 0);
     refuse_waiting(orders, "the inventory is being read again; try again");
 }
 
 void orders_stop(Orders *orders)
 {
     orders->stopping = true;
-    g_ptr_array_set_size(orders->owed, 0);
     refuse_waiting(orders, "the controller is stopping");
 }
 
@@ -526,9 +391,6 @@ void orders_free(Orders *orders)
         return;
     if (orders->pump_source)
         g_source_remove(orders->pump_source);
-    if (orders->owed_timer)
-        g_source_remove(orders->owed_timer);
     g_queue_clear_full(&orders->waiting, (GDestroyNotify)free_placing);
-    g_ptr_array_unref(orders->owed);
     g_free(orders);
 }

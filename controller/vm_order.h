@@ -29,10 +29,7 @@ void vm_order(struct app *app, int64_t vm_id, const struct vm_order *order, vm_o
 void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_order *order,
                      vm_order_fn done, void *user);
 
-/* Starts the VM that this task has created; tries again for a while. */
-void vm_order_owe_start(struct app *app, const Task *created);
-/* After a take-over: the starts that the last controller still owed to VMs it had created.  Orders
- * wait some seconds for hosts of which nothing is known yet. */
+/* After a take-over: orders wait some seconds for hosts of which nothing is known yet. */
 void vm_order_resume(struct app *app);
 
 /* A take-over was seconds ago, and of some host nothing is known yet. */

@@ -8,6 +8,7 @@
 #include "controller/observe.h"
 #include "controller/task.h"
 #include "controller/vm_order.h"
+#include "controller/vm_owed.h"
 #include "tests/ctl_app.h"
 #include "tests/suite.h"
 
@@ -93,7 +94,7 @@ START_TEST(an_end_refuses_what_waits_while_all_modules_are_there)
 
     setup();
     ctl_put_vm(&lab.ctl, ctl_vm(VM + 1, 1));
-    vm_order_owe_start(app, created);
+    owed_start(app->owed, created);
     vm_order(app, VM, &(struct vm_order){ .type = TASK_REBOOT_VM }, refused_at_the_end, NULL);
     ctl_drop(&lab.ctl);
     ck_assert_uint_eq(lab.n_ended, 1);
