@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "controller/observe.h"
 #include "controller/vm_files.h"
-#include "controller/vm_order.h"
 #include "controller/vm_owed.h"
 #include "controller/vm_verb.h"
 #include "model/reason.h"
