@@ -17,7 +17,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/commit.c controller/commit.h \
 	controller/dbq.c controller/dbq.h \
 	controller/drs.c controller/drs.h controller/drs_private.h \
-	controller/drs_apply.c \
+	controller/drs_apply.c controller/drs_order.c \
 	controller/forget.c controller/forget.h \
 	controller/history.c controller/history.h \
 	controller/inventory.c controller/inventory.h \

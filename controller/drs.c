@@ -1,4 +1,4 @@
-/* drs.c - see drs.h: the planning half.  drs_apply.c carries plans out. */
+/* drs.c - see drs.h: the planning half.  drs_order.c and drs_apply.c carry plans out. */
 #include "config.h"
 
 #include "controller/drs.h"

@@ -1,4 +1,4 @@
-/* drs_private.h - between drs.c (planning) and drs_apply.c (carrying out). */
+/* drs_private.h - between drs.c (planning), drs_order.c (orders) and drs_apply.c (carrying out). */
 #ifndef VRM_CONTROLLER_DRS_PRIVATE_H
 #define VRM_CONTROLLER_DRS_PRIVATE_H
 
