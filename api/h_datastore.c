@@ -86,9 +86,17 @@ bool h_datastore_list(struct request *req, GError **error)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-static bool path_valid(const char *path)
+/* One spelling for each folder, or a file in it could be two disks; NULL: not such a path. */
+static char *plain_path(const char *path)
 {
-    return path[0] == '/' && path[1] && !strstr(path, "/../") && !g_str_has_suffix(path, "/..");
+    g_autofree char *plain = NULL;
+
+    if (path[0] != '/' || strstr(path, "/../") || g_str_has_suffix(path, "/.."))
+        return NULL;
+    while (path[1] == '/') /* two slashes at the start mean something of their own to GLib */
+        path++;
+    plain = g_canonicalize_filename(path, "/");
+    return plain[1] ? g_steal_pointer(&plain) : NULL;
 }
 
 struct op *h_datastore_create(struct request *req, GError **error)
@@ -96,6 +104,7 @@ struct op *h_datastore_create(struct request *req, GError **error)
     static const char *const types[] = { "NAS", "LOCAL", NULL };
     g_autoptr(op_auto) op = op_new(OP_DATASTORE_CREATE);
     const struct json_reader *json = &req->json;
+    g_autofree char *path = NULL;
 
     op->datastore = datastore_new();
     g_free(op->datastore->storage_type);
@@ -104,7 +113,7 @@ struct op *h_datastore_create(struct request *req, GError **error)
         !body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                      &op->datastore->description, error) ||
         !body_word(json, "storageType", types, 0, &op->datastore->storage_type, error) ||
-        !body_string(json, "path", PATH_MAX_LENGTH, 0, &op->datastore->path, error) ||
+        !body_string(json, "path", PATH_MAX_LENGTH, 0, &path, error) ||
         !body_int(json, INT_FIELD("capacityGB", 0, CAPACITY_MAX_GB, 0, &op->datastore->capacity_gb),
                   error))
         return NULL;
@@ -112,7 +121,9 @@ struct op *h_datastore_create(struct request *req, GError **error)
         body_fail(json, "name", REASON_BAD_NAME, "a name of 1..256 characters", error);
         return NULL;
     }
-    if (!path_valid(op->datastore->path)) {
+    g_free(op->datastore->path);
+    op->datastore->path = path ? plain_path(path) : NULL;
+    if (!op->datastore->path) {
         body_fail(json, "path", 0, "an absolute directory, the same on each host", error);
         return NULL;
     }

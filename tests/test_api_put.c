@@ -296,6 +296,7 @@ static const struct {
     { "POST", FAKE_S "/datastores", "{\"path\":\"/x\"}", "10000012", "name" },
     { "POST", FAKE_S "/datastores", "{\"name\":\"d\",\"path\":\"relative\"}", "10000001", "path" },
     { "POST", FAKE_S "/datastores", "{\"name\":\"d\",\"path\":\"/a/../b\"}", "10000001", "path" },
+    { "POST", FAKE_S "/datastores", "{\"name\":\"d\",\"path\":\"//\"}", "10000001", "path" },
 };
 
 START_TEST(a_bad_field_is_named_and_nothing_reaches_the_controller)
@@ -490,6 +491,24 @@ START_TEST(a_vm_is_created_from_a_body_with_odd_capitals)
 }
 END_TEST
 
+/* A disk's file is known by its path: two spellings would be two disks. */
+static const char *const spellings[] = { "/srv/d",   "/srv/d/",  "/srv//d",   "//srv/d",
+                                         "///srv/d", "/srv/./d", "/./srv/d/." };
+
+START_TEST(a_folder_has_one_path_however_it_is_spelt)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    g_autofree char *body = g_strdup_printf("{\"name\":\"d\",\"path\":\"%s\"}", spellings[_i]);
+
+    fake_init(&fake);
+    reply = fake_ok(&fake, "POST", FAKE_S "/datastores", body);
+    ck_assert_str_eq(fake.last->datastore->path, "/srv/d");
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 START_TEST(disks_and_nics_stand_in_the_order_of_their_numbers)
 {
     struct fake fake;
@@ -675,6 +694,7 @@ SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_LOOP(a_generation_is_kept_under_its_own_name, imcs),
            SUITE_TEST(rules_are_created_modified_and_deleted_by_one_put),
            SUITE_TEST(a_vm_is_created_from_a_body_with_odd_capitals),
+           SUITE_LOOP(a_folder_has_one_path_however_it_is_spelt, spellings),
            SUITE_TEST(disks_and_nics_stand_in_the_order_of_their_numbers),
            SUITE_TEST(a_vm_is_started_after_creation_unless_told_otherwise),
            SUITE_TEST(a_vm_put_takes_hardware_at_the_top_level_and_below_vmconfig),
