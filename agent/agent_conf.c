@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/server_tls.h"
+#include "agentproto/msg.h"
 #include "base/confcheck.h"
 #include "base/err.h"
 
@@ -76,7 +77,7 @@ const struct conf_setting agent_conf_table[] = {
       .default_text = "4", .min = 1, .max = 64,
       .doc = "commands carried out at the same time; migrations and shut-downs do not count" },
     { .section = "limits", .name = "max_commands", .type = CONF_INT, .offset = AT(max_commands),
-      .default_text = "1000", .min = 1, .max = 100000,
+      .default_text = "1000", .min = 1, .max = AGENT_MAX_REPORTS,
       .doc = "unfinished commands; more are refused with 503" },
 };
 // clang-format on

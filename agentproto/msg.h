@@ -32,7 +32,7 @@
 #define AGENT_PROTOCOL_OLDEST   1
 #define AGENT_COMMAND_ID_MAX    64
 #define AGENT_MAX_DOMAINS       4096
-#define AGENT_MAX_REPORTS       1024 /* in a full line; the agent leaves out the oldest */
+#define AGENT_MAX_REPORTS       1024 /* in a full line; the agent leaves out the oldest that ended */
 #define AGENT_MAX_LINE          (4u << 20)
 #define AGENT_STATS_INTERVAL_MS 5000 /* default; the agent's settings may say less */
 #define AGENT_BEAT_INTERVAL_MS  1000

@@ -114,6 +114,8 @@ static const struct {
     { "[libvirt]\nemulator=qemu\n", "[libvirt] emulator = \"qemu\": want an absolute path" },
     { "[libvirt]\ndomain_type=xen\n", "domain_type" },
     { "[limits]\nworkers=0\n", "workers" },
+    { "[limits]\nmax_commands=1024\n", NULL },
+    { "[limits]\nmax_commands=1025\n", "max_commands" }, /* more than a full line tells of */
     { "[agent]\nnonsense=1\n", "nonsense" },
 };
 
