@@ -42,6 +42,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/users.c controller/users.h \
 	controller/views.c controller/views.h \
 	controller/vm_files.c controller/vm_files.h \
+	controller/vm_mac.c controller/vm_mac.h \
 	controller/vm_order.c controller/vm_order.h \
 	controller/vm_owed.c controller/vm_owed.h \
 	controller/vm_target.c controller/vm_target.h \

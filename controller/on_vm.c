@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "controller/call.h"
+#include "controller/vm_mac.h"
 #include "controller/vm_order.h"
 #include "model/reason.h"
 
@@ -16,15 +17,6 @@ static void replace(char **field, char *value)
 {
     g_free(*field);
     *field = value;
-}
-
-/* 28:6e:d4 is what FusionCompute's guests have; the rest is random. */
-static char *make_mac(void)
-{
-    unsigned char bytes[3];
-
-    rng_secret(bytes, sizeof(bytes));
-    return g_strdup_printf("28:6e:d4:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2]);
 }
 
 /* The name of a file in the datastore: given (alone or with the datastore's path, as a GET shows
@@ -92,10 +84,7 @@ static bool complete_vm(const struct call *call, Vm *vm, GError **error)
         if (!place_disk(call, vm, &vm->disks[i], error))
             return false;
     }
-    for (size_t i = 0; i < vm->n_nics; i++) {
-        if (!*vm->nics[i].mac)
-            replace(&vm->nics[i].mac, make_mac());
-    }
+    vm_mac_fill(inventory_peek(call->app->inv), rng_secret, vm);
     return true;
 }
 
