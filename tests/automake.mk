@@ -106,6 +106,7 @@ PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 UNIT_TESTS += tests/test_sched_balance tests/test_sched_filter tests/test_sched_golden
 UNIT_TESTS += tests/test_sched_layout tests/test_sched_place tests/test_sched_random
 UNIT_TESTS += tests/test_sched_rules
+UNIT_TESTS += tests/test_snapshot_json
 EXTRA_DIST += $(SCHED_GOLDEN)
 
 SCHED_GOLDEN = \
@@ -137,6 +138,16 @@ tests_test_sched_rules_LDADD = $(SCHED_TEST_LIBS)
 tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c tests/sched_gen.h \
 	tests/suite.h
 tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm
+
+tests_test_snapshot_json_SOURCES = tests/test_snapshot_json.c tests/sched_gen.c tests/sched_gen.h \
+	tests/suite.h
+tests_test_snapshot_json_LDADD = $(SCHED_TEST_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_snapshot
+
+tests_fuzz_fuzz_snapshot_SOURCES = tests/fuzz/fuzz_snapshot.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_snapshot_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_snapshot_LDFLAGS = $(FUZZ_LINK)
 
 # Run by hand; built with the tests so that it does not rot.
 check_PROGRAMS += tests/bench/bench_balance

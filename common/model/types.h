@@ -5,7 +5,8 @@
  * reference; X_dup a private deep copy to change; X_ref/X_unref count.  Strings are never NULL
  * (""). Units: CPU MHz, memory MiB (the API calls them MB), disk GiB, times Unix ms unless "mono"
  * says CLOCK_BOOTTIME ms.  generation: the row's version in the database; a write that was prepared
- * against an older generation is refused.  Fields under "runtime" are not stored. */
+ * against an older generation is refused.  Fields under "runtime" are not stored.  A new field also
+ * gets its line in snapshot_fields.c. */
 #ifndef VRM_MODEL_TYPES_H
 #define VRM_MODEL_TYPES_H
 
