@@ -106,7 +106,7 @@ PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 UNIT_TESTS += tests/test_sched_balance tests/test_sched_filter tests/test_sched_golden
 UNIT_TESTS += tests/test_sched_layout tests/test_sched_place tests/test_sched_random
 UNIT_TESTS += tests/test_sched_rules
-UNIT_TESTS += tests/test_snapshot_json
+UNIT_TESTS += tests/test_admission tests/test_ganeti tests/test_snapshot_json
 EXTRA_DIST += $(SCHED_GOLDEN)
 
 SCHED_GOLDEN = \
@@ -139,12 +139,20 @@ tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c te
 	tests/suite.h
 tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm
 
+tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
+	$(SCHED_TEST_SOURCES)
+tests_test_admission_LDADD = $(SCHED_TEST_LIBS)
+tests_test_ganeti_SOURCES = tests/test_ganeti.c tests/suite.h
+tests_test_ganeti_LDADD = $(SCHED_TEST_LIBS)
 tests_test_snapshot_json_SOURCES = tests/test_snapshot_json.c tests/sched_gen.c tests/sched_gen.h \
 	tests/suite.h
 tests_test_snapshot_json_LDADD = $(SCHED_TEST_LIBS)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_snapshot
+FUZZ_TARGETS += tests/fuzz/fuzz_ganeti tests/fuzz/fuzz_snapshot
 
+tests_fuzz_fuzz_ganeti_SOURCES = tests/fuzz/fuzz_ganeti.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_ganeti_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_ganeti_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_snapshot_SOURCES = tests/fuzz/fuzz_snapshot.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_snapshot_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_snapshot_LDFLAGS = $(FUZZ_LINK)

@@ -1,0 +1,538 @@
+/* admission.c - see admission.h. */
+#include "config.h"
+
+#include "scheduler/admission.h"
+
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "model/reason.h"
+#include "scheduler/filter.h"
+#include "scheduler/refit.h"
+#include "scheduler/whatif.h"
+
+#define MAX_PERCENT 100
+
+/* Policies of ha_policy.control_policy. */
+enum {
+    POLICY_PERCENT = 0,
+    POLICY_FAILURES = 1,
+    POLICY_HOSTS = 2,
+};
+
+static Layout *new_layout(const Problem *problem)
+{
+    const struct layout_price free_moves = { 0 };
+
+    return layout_new(problem, &free_moves);
+}
+
+/* ---- if host X died now --------------------------------------------------------------------- */
+
+void host_losses_free(HostLosses *losses)
+{
+    if (!losses)
+        return;
+    for (size_t i = 0; i < losses->n_items; i++) {
+        g_free(losses->items[i].host_name);
+        g_free(losses->items[i].text);
+    }
+    g_free(losses->items);
+    g_free(losses);
+}
+
+/* Why the VM fits nowhere: its needs against the most that one of the others has free. */
+static char *nowhere_text(const Layout *l, uint32_t vm, uint32_t dead)
+{
+    const Problem *p = l->problem;
+    int64_t most = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (h != dead && problem_usable(p, h))
+            most = MAX(most, p->host_mem_limit[h] - l->committed[h]);
+    }
+    return g_strdup_printf("%s has no place elsewhere (%" PRId64 " MB, %" PRId64
+                           " vCPUs; the most free memory of a host is now %" PRId64 " MB)",
+                           p->vm[vm]->name, p->vm_size[vm], p->vm[vm]->cpu.quantity, most);
+}
+
+static char *loss_text(const Layout *l, uint32_t host, const struct refit *refit)
+{
+    g_autofree char *tied =
+        refit->n_tied > 0 ? g_strdup_printf("; %u tied to it", refit->n_tied) : g_strdup("");
+    g_autofree char *unguarded = refit->n_unguarded > 0
+                                     ? g_strdup_printf("; %u without HA", refit->n_unguarded)
+                                     : g_strdup("");
+    g_autofree char *first = NULL;
+
+    if (refit->n_vms == 0)
+        return g_strdup("runs no VM");
+    if (refit->n_lost == 0)
+        return g_strdup_printf("%u of %u VMs fit elsewhere%s%s",
+                               refit->n_vms - refit->n_tied - refit->n_unguarded, refit->n_vms,
+                               tied, unguarded);
+    first = nowhere_text(l, refit->first_lost, host);
+    return g_strdup_printf("%u of %u VMs would be lost (%" PRId64 " MB): %s%s%s", refit->n_lost,
+                           refit->n_vms, refit->lost_mb, first, tied, unguarded);
+}
+
+static void fill_loss(Layout *l, uint32_t host, struct host_loss *loss)
+{
+    struct refit refit = refit_try(l, &host, 1, NULL);
+
+    *loss = (struct host_loss){
+        .host_id = l->problem->host[host]->id,
+        .host_name = g_strdup(l->problem->host[host]->name),
+        .n_vms = refit.n_vms,
+        .n_unguarded = refit.n_unguarded,
+        .n_tied = refit.n_tied,
+        .n_lost = refit.n_lost,
+        .lost_mb = refit.lost_mb,
+        .text = loss_text(l, host, &refit),
+    };
+}
+
+bool admission_host_losses(const Snapshot *snap, int64_t cluster_id,
+                           const struct sched_params *params, HostLosses **ret_losses,
+                           GError **error)
+{
+    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Layout) layout = NULL;
+    HostLosses *losses;
+
+    if (!problem)
+        return false;
+    layout = new_layout(problem);
+    losses = g_new0(HostLosses, 1);
+    losses->items = g_new0(struct host_loss, problem->n_hosts + 1);
+    for (uint32_t h = 0; h < problem->n_hosts; h++) {
+        if (!problem_usable(problem, h))
+            continue;
+        fill_loss(layout, h, &losses->items[losses->n_items]);
+        losses->n_bad += losses->items[losses->n_items++].n_lost > 0 ? 1 : 0;
+    }
+    *ret_losses = losses;
+    return true;
+}
+
+/* ---- n hosts die ---------------------------------------------------------------------------- */
+
+/* The first of all hosts whose death leaves VMs without a place; NO_INDEX: none. */
+static uint32_t find_single(Layout *l, struct refit *ret_refit)
+{
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        if (!problem_usable(l->problem, h))
+            continue;
+        *ret_refit = refit_try(l, &h, 1, NULL);
+        if (ret_refit->n_lost > 0)
+            return h;
+    }
+    return NO_INDEX;
+}
+
+/* The n hardest hosts at once, by both ways of measuring. */
+static bool bears_hardest(Layout *l, uint32_t n, struct refit *ret_refit)
+{
+    g_autofree uint32_t *hosts = g_new0(uint32_t, n + 1);
+
+    for (int by_size = 0; by_size <= 1; by_size++) {
+        uint32_t found = refit_hardest(l, n, by_size == 1, hosts);
+
+        *ret_refit = refit_try(l, hosts, found, NULL);
+        if (ret_refit->n_lost > 0)
+            return false;
+    }
+    return true;
+}
+
+/* May any n hosts die?  For one each host is tried, for more the hardest ones. */
+static bool bears(Layout *l, uint32_t n, char **ret_text)
+{
+    struct refit refit;
+    uint32_t host;
+
+    if (n == 0)
+        return true;
+    host = find_single(l, &refit);
+    if (host != NO_INDEX) {
+        g_autofree char *why = loss_text(l, host, &refit);
+
+        *ret_text = g_strdup_printf("if %s died, %s", l->problem->host[host]->name, why);
+        return false;
+    }
+    if (n == 1 || bears_hardest(l, n, &refit))
+        return true;
+    *ret_text = g_strdup_printf("if the %u hosts that are hardest to replace died, %u of their %u "
+                                "VMs would be lost (%" PRId64 " MB), %s first",
+                                n, refit.n_lost, refit.n_vms, refit.lost_mb,
+                                l->problem->vm[refit.first_lost]->name);
+    return false;
+}
+
+/* ---- policies ------------------------------------------------------------------------------- */
+
+static void check_failures(Layout *l, uint32_t n, struct admission_verdict *v)
+{
+    v->holds = bears(l, n, &v->text);
+    if (v->holds)
+        v->text = g_strdup_printf("%u host%s may die and every VM with HA has a place elsewhere", n,
+                                  n == 1 ? "" : "s");
+}
+
+static void check_percent(const Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+{
+    const Problem *p = l->problem;
+    int64_t mem = 0, mem_used = 0, cpu = 0, cpu_used = 0, mem_may, cpu_may;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (!problem_usable(p, h))
+            continue;
+        mem += p->host_cap[RES_MEM][h];
+        cpu += p->host_cap[RES_CPU][h];
+        mem_used += l->committed[h];
+        cpu_used += l->reserved[h];
+    }
+    mem_may = mem * (MAX_PERCENT - CLAMP(ha->mem_reservation, 0, MAX_PERCENT)) / MAX_PERCENT;
+    cpu_may = cpu * (MAX_PERCENT - CLAMP(ha->cpu_reservation, 0, MAX_PERCENT)) / MAX_PERCENT;
+    v->holds = mem_used <= mem_may && cpu_used <= cpu_may;
+    v->text = g_strdup_printf(
+        "%" PRId64 " %% of memory and %" PRId64
+        " %% of CPU are kept for failures: VMs have %" PRId64 " of the %" PRId64
+        " MB left for them, and reserve %" PRId64 " of the %" PRId64 " MHz",
+        ha->mem_reservation, ha->cpu_reservation, mem_used, mem_may, cpu_used, cpu_may);
+}
+
+static int64_t slots_of_host(const Problem *p, uint32_t h, const struct ha_policy *ha)
+{
+    return MIN(p->host_cap[RES_CPU][h] / MAX(ha->slot_cpu_mhz, 1),
+               p->host_cap[RES_MEM][h] / MAX(ha->slot_mem_mb, 1));
+}
+
+/* Slots of a size that the user chose: all but the n hosts with the most must suffice. */
+static void check_slots(const Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+{
+    const Problem *p = l->problem;
+    const uint32_t n = (uint32_t)CLAMP(ha->hosts_fault_quantity, 0, (int64_t)p->n_hosts);
+    g_autofree uint32_t *hosts = g_new0(uint32_t, n + 1);
+    uint32_t n_dead = refit_hardest(l, n, true, hosts);
+    int64_t have = 0, need = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        have += problem_usable(p, h) ? slots_of_host(p, h, ha) : 0;
+    for (uint32_t i = 0; i < n_dead; i++)
+        have -= slots_of_host(p, hosts[i], ha);
+    for (uint32_t vm = 0; vm < p->n_vms; vm++) {
+        int64_t mem = MAX(ha->slot_mem_mb, 1), cpu = MAX(ha->slot_cpu_mhz, 1);
+
+        if (l->at[vm] != NO_INDEX && p->vm[vm]->enable_ha)
+            need +=
+                MAX(MAX((p->vm_size[vm] + mem - 1) / mem, (p->vm_reserved[vm] + cpu - 1) / cpu), 1);
+    }
+    v->holds = need <= have;
+    v->text = g_strdup_printf("VMs with HA need %" PRId64 " slots of %" PRId64 " MHz and %" PRId64
+                              " MB, %" PRId64 " are left without the %u biggest hosts",
+                              need, ha->slot_cpu_mhz, ha->slot_mem_mb, have, n);
+}
+
+/* Dedicated hosts: each other host's VMs must fit on them alone. */
+static void check_hosts(Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+{
+    const Problem *p = l->problem;
+    g_autofree bool *allowed = g_new0(bool, p->n_hosts + 1);
+    uint32_t n_allowed = 0;
+
+    for (size_t i = 0; i < ha->n_failover_hosts; i++) {
+        uint32_t h = problem_find_host(p, ha->failover_hosts[i]);
+
+        if (h != NO_INDEX && problem_usable(p, h)) {
+            allowed[h] = true;
+            n_allowed++;
+        }
+    }
+    v->holds = true;
+    for (uint32_t h = 0; h < p->n_hosts && v->holds; h++) {
+        struct refit refit;
+
+        if (allowed[h] || !problem_usable(p, h))
+            continue;
+        refit = refit_try(l, &h, 1, allowed);
+        v->holds = refit.n_lost == 0;
+        if (v->holds)
+            continue;
+        v->text = g_strdup_printf("if %s died, %u of its %u VMs (%" PRId64
+                                  " MB) would not fit on the %u usable fail-over hosts, %s first",
+                                  p->host[h]->name, refit.n_lost, refit.n_vms, refit.lost_mb,
+                                  n_allowed, p->vm[refit.first_lost]->name);
+    }
+    if (v->holds)
+        v->text = g_strdup_printf("the VMs of any host fit on the %u fail-over hosts", n_allowed);
+}
+
+static void check_layout(Layout *l, int failures, struct admission_verdict *v)
+{
+    const struct ha_policy *ha = &l->problem->cluster->ha;
+
+    *v = (struct admission_verdict){ .wanted = true };
+    if (failures >= 0) {
+        check_failures(l, (uint32_t)failures, v);
+        return;
+    }
+    v->wanted = ha->enabled && ha->control_policy_on;
+    if (!v->wanted) {
+        v->holds = true;
+        v->text =
+            g_strdup(ha->enabled ? "HA admission control is switched off" : "HA is switched off");
+    } else if (ha->control_policy == POLICY_PERCENT) {
+        check_percent(l, ha, v);
+    } else if (ha->control_policy == POLICY_HOSTS) {
+        check_hosts(l, ha, v);
+    } else if (ha->custom_slot) {
+        check_slots(l, ha, v);
+    } else {
+        check_failures(l, (uint32_t)CLAMP(ha->hosts_fault_quantity, 0, PROBLEM_MAX_HOSTS), v);
+    }
+}
+
+bool admission_check(const Snapshot *snap, int64_t cluster_id, int failures,
+                     const struct sched_params *params, struct admission_verdict *ret_verdict,
+                     GError **error)
+{
+    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Layout) layout = NULL;
+
+    if (!problem)
+        return false;
+    layout = new_layout(problem);
+    check_layout(layout, failures, ret_verdict);
+    return true;
+}
+
+/* ---- may it start? -------------------------------------------------------------------------- */
+
+/* VRM_ERR_CONFLICT on a fail-over host: those stay empty. */
+static bool check_failover_host(const Cluster *cluster, const Vm *vm, int64_t host_id,
+                                GError **error)
+{
+    const struct ha_policy *ha = &cluster->ha;
+
+    if (!ha->enabled || !ha->control_policy_on || ha->control_policy != POLICY_HOSTS)
+        return true;
+    for (size_t i = 0; i < ha->n_failover_hosts; i++) {
+        if (ha->failover_hosts[i] == host_id) {
+            err_set_reason(error, VRM_ERR_CONFLICT, REASON_HA_POLICY, NULL,
+                           "%s cannot start there: the host is kept free for fail-over", vm->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool admission_check_start(const Snapshot *snap, int64_t vm_id, int64_t host_id,
+                           const struct sched_params *params, GError **error)
+{
+    const Vm *vm = snapshot_vm(snap, vm_id);
+    const Cluster *cluster = vm ? snapshot_cluster(snap, vm->cluster_id) : NULL;
+    struct admission_verdict before = { 0 }, after = { 0 };
+    g_autofree char *before_text = NULL, *after_text = NULL;
+    g_autoptr(SnapshotBuilder) builder = NULL;
+    g_autoptr(Snapshot) started = NULL;
+    Vm *running;
+
+    if (!cluster) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL,
+                       "there is no VM %" PRId64 " in a cluster", vm_id);
+        return false;
+    }
+    if (!check_failover_host(cluster, vm, host_id, error))
+        return false;
+    builder = whatif_builder(snap);
+    running = vm_dup(vm);
+    running->status = VM_RUNNING;
+    running->host_id = host_id;
+    snapshot_builder_put_vm(builder, running);
+    started = snapshot_builder_build(builder, snap->taken_mono_ms);
+    if (!admission_check(started, cluster->id, -1, params, &after, error))
+        return false;
+    after_text = after.text;
+    if (after.holds)
+        return true;
+    if (!admission_check(snap, cluster->id, -1, params, &before, error))
+        return false;
+    before_text = before.text;
+    if (!before.holds) /* it is no worse than it was: HA alarms about that, starts go on */
+        return true;
+    err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, NULL,
+                   "%s cannot start: the cluster's HA policy would no longer hold: %s", vm->name,
+                   after_text);
+    return false;
+}
+
+/* ---- how many more -------------------------------------------------------------------------- */
+
+struct room {
+    Layout *layout;
+    const uint32_t *vms; /* the VMs that are added, in this order */
+    uint32_t *pos;       /* where each went */
+    uint32_t n;
+};
+
+/* At most so many fit on the hosts by memory and vCPUs alone. */
+static uint32_t upper_bound(const Layout *l, const struct admission_size *size)
+{
+    const Problem *p = l->problem;
+    int64_t sum = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        int64_t room = p->host_mem_limit[h] - l->committed[h];
+
+        if (problem_usable(p, h) && room > 0)
+            sum += room / size->mem_mb;
+    }
+    return (uint32_t)MIN(sum, ADMISSION_MAX_MORE);
+}
+
+/* The cluster with n VMs more; they stand on its first host until somebody places them. */
+static Snapshot *with_more(const Snapshot *snap, const Problem *p,
+                           const struct admission_size *size, uint32_t n)
+{
+    g_autoptr(SnapshotBuilder) builder = whatif_builder(snap);
+    int64_t last = snap->n_vms > 0 ? snap->vms[snap->n_vms - 1]->id : 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        Vm *vm = vm_new();
+
+        vm->id = last + 1 + i;
+        g_free(vm->name);
+        vm->name = g_strdup_printf("new%u", i + 1);
+        vm->cluster_id = p->cluster->id;
+        vm->host_id = p->host[0]->id;
+        vm->status = VM_RUNNING;
+        vm->enable_ha = true;
+        vm->cpu.quantity = size->vcpus;
+        vm->cpu.reservation_mhz = size->reserved_mhz;
+        vm->memory.size_mb = size->mem_mb;
+        snapshot_builder_put_vm(builder, vm);
+    }
+    return snapshot_builder_build(builder, snap->taken_mono_ms);
+}
+
+/* The emptiest host that takes the VM, or the fullest. */
+static uint32_t find_host(const Layout *l, uint32_t vm, bool emptiest)
+{
+    const Problem *p = l->problem;
+    uint32_t best = NO_INDEX;
+    int64_t best_room = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        int64_t room = p->host_mem_limit[h] - l->committed[h];
+
+        if (best != NO_INDEX && (emptiest ? room <= best_room : room >= best_room))
+            continue;
+        if (filter_first(l, vm, h, FILTER_USE_START) != FILTER_NONE)
+            continue;
+        best = h;
+        best_room = room;
+    }
+    return best;
+}
+
+/* Places the new VMs one by one while there is room. */
+static uint32_t place_more(struct room *room, bool emptiest)
+{
+    for (uint32_t i = 0; i < room->n; i++)
+        layout_move(room->layout, room->vms[i], NO_INDEX);
+    for (uint32_t i = 0; i < room->n; i++) {
+        room->pos[i] = find_host(room->layout, room->vms[i], emptiest);
+        if (room->pos[i] == NO_INDEX)
+            return i;
+        layout_move(room->layout, room->vms[i], room->pos[i]);
+    }
+    return room->n;
+}
+
+/* The first k where they were placed, the others nowhere. */
+static void set_more(const struct room *room, uint32_t k, uint32_t placed)
+{
+    for (uint32_t i = 0; i < placed; i++)
+        layout_move(room->layout, room->vms[i], i < k ? room->pos[i] : NO_INDEX);
+}
+
+/* The greatest number with which the failures are borne, and what stands against one more. */
+static uint32_t search_secure(const struct room *room, uint32_t placed, uint32_t failures,
+                              char **ret_text)
+{
+    uint32_t low = 0, high = placed; /* low is borne, or 0 */
+
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        g_autofree char *text = NULL;
+
+        set_more(room, middle, placed);
+        if (bears(room->layout, failures, &text))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    set_more(room, MIN(low + 1, placed), placed);
+    if (low == placed || bears(room->layout, failures, ret_text))
+        *ret_text = g_strdup("no host takes another one");
+    return low;
+}
+
+/* Spread, the new VMs leave the others' reserve to few hosts; packed, they may need less of it. */
+static void measure_room(const Snapshot *more, const Problem *base, uint32_t n, uint32_t failures,
+                         struct admission_room *ret_room)
+{
+    g_autoptr(Problem) p =
+        problem_new(more, base->cluster->id, &base->params, 0, NULL); /* as base could be made */
+    g_autoptr(Layout) layout = new_layout(p);
+    g_autofree uint32_t *vms = g_new0(uint32_t, n + 1);
+    g_autofree uint32_t *pos = g_new0(uint32_t, n + 1);
+    struct room room = { .layout = layout, .vms = vms, .pos = pos, .n = n };
+
+    for (uint32_t i = 0; i < n; i++)
+        vms[i] = p->n_vms - n + i; /* the highest ids */
+    for (int emptiest = 1; emptiest >= 0; emptiest--) {
+        uint32_t placed = place_more(&room, emptiest == 1), secure;
+        g_autofree char *text = NULL;
+
+        secure = search_secure(&room, placed, failures, &text);
+        ret_room->n_now = MAX(ret_room->n_now, placed);
+        if (ret_room->text && secure <= ret_room->n_secure)
+            continue;
+        ret_room->n_secure = secure;
+        g_free(ret_room->text);
+        ret_room->text = g_steal_pointer(&text);
+    }
+}
+
+bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admission_size *size,
+                    uint32_t failures, const struct sched_params *params,
+                    struct admission_room *ret_room, GError **error)
+{
+    g_autoptr(Problem) base = NULL;
+    g_autoptr(Layout) layout = NULL;
+    g_autoptr(Snapshot) more = NULL;
+    uint32_t n;
+
+    if (size->vcpus < 1 || size->mem_mb < 1 || size->reserved_mhz < 0) {
+        err_set(error, VRM_ERR_INVALID,
+                "a VM of %" PRId64 " vCPUs, %" PRId64 " MB and %" PRId64
+                " MHz: want at least 1 vCPU, 1 MB and 0 MHz",
+                size->vcpus, size->mem_mb, size->reserved_mhz);
+        return false;
+    }
+    base = problem_new(snap, cluster_id, params, 0, error);
+    if (!base)
+        return false;
+    *ret_room = (struct admission_room){ 0 };
+    layout = new_layout(base);
+    n = upper_bound(layout, size);
+    if (n == 0) {
+        ret_room->text = g_strdup("no host has the memory for one");
+        return true;
+    }
+    more = with_more(snap, base, size, n);
+    measure_room(more, base, n, failures, ret_room);
+    return true;
+}

@@ -1,0 +1,25 @@
+/* refit.h - do the VMs of hosts that died fit on the others?
+ *
+ * Internal to the scheduler.  The layout is the same afterwards.  Pure. */
+#ifndef VRM_SCHEDULER_REFIT_H
+#define VRM_SCHEDULER_REFIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "scheduler/layout.h"
+
+struct refit {
+    uint32_t n_vms, n_unguarded, n_tied, n_lost;
+    int64_t lost_mb;
+    uint32_t first_lost; /* VM, NO_INDEX: none */
+};
+
+/* dead: n_dead hosts.  allowed: hosts that may take VMs, NULL: all that are usable. */
+struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed);
+
+/* The n hosts whose loss would be the hardest: with the most committed memory, or (by_size) the
+ * most memory; only usable ones.  Gives how many there are, at most n. */
+uint32_t refit_hardest(const Layout *layout, uint32_t n, bool by_size, uint32_t *ret_hosts);
+
+#endif /* VRM_SCHEDULER_REFIT_H */
