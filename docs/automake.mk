@@ -2,3 +2,4 @@
 dist_doc_DATA = README LICENSE docs/architecture.md docs/configuration.md docs/contributing.md \
 	docs/operations.md
 EXTRA_DIST += docs/README
+dist_man_MANS = docs/vrm-plan.1

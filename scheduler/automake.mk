@@ -31,3 +31,17 @@ scheduler_libscheduler_a_SOURCES = \
 
 # What a program with the scheduler links, before BASE_LIBS.
 SCHED_LIBS = scheduler/libscheduler.a common/libmodel.a
+
+# The planner over files: everything that reads and prints is here, what decides above.
+bin_PROGRAMS += vrm-plan
+vrm_plan_SOURCES = \
+	scheduler/tool/command.h \
+	scheduler/tool/command_ask.c \
+	scheduler/tool/command_plan.c \
+	scheduler/tool/command_reserve.c \
+	scheduler/tool/input.c scheduler/tool/input.h \
+	scheduler/tool/main.c \
+	scheduler/tool/options.c scheduler/tool/options.h \
+	scheduler/tool/outcome.c scheduler/tool/outcome.h \
+	scheduler/tool/show.c scheduler/tool/show.h
+vrm_plan_LDADD = $(SCHED_LIBS) $(BASE_LIBS)

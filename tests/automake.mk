@@ -148,6 +148,10 @@ tests_test_snapshot_json_SOURCES = tests/test_snapshot_json.c tests/sched_gen.c 
 	tests/suite.h
 tests_test_snapshot_json_LDADD = $(SCHED_TEST_LIBS)
 
+# vrm-plan, and hbal beside it by hand (tests/bench/scheduler).
+TESTS += tests/test_plan.sh
+EXTRA_DIST += tests/test_plan.sh tests/bench/scheduler
+
 FUZZ_TARGETS += tests/fuzz/fuzz_ganeti tests/fuzz/fuzz_snapshot
 
 tests_fuzz_fuzz_ganeti_SOURCES = tests/fuzz/fuzz_ganeti.c $(FUZZ_MAIN)
@@ -161,6 +165,9 @@ tests_fuzz_fuzz_snapshot_LDFLAGS = $(FUZZ_LINK)
 check_PROGRAMS += tests/bench/bench_balance
 tests_bench_bench_balance_SOURCES = tests/bench/bench_balance.c tests/sched_gen.c tests/sched_gen.h
 tests_bench_bench_balance_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+check_PROGRAMS += tests/bench/gencluster
+tests_bench_gencluster_SOURCES = tests/bench/gencluster.c
+tests_bench_gencluster_LDADD = common/libmodel.a $(BASE_LIBS)
 
 # --- ha ----------------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_leader_fsm tests/test_leader_sim

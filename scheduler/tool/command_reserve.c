@@ -1,0 +1,149 @@
+/* command_reserve.c - vrm-plan admission, capacity: room for failures and for more. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "scheduler/admission.h"
+#include "scheduler/tool/command.h"
+#include "scheduler/tool/show.h"
+
+static void print_json(json_t *json)
+{
+    g_autofree char *text = json_format(json);
+
+    puts(text);
+    json_decref(json);
+}
+
+/* ---- admission ------------------------------------------------------------------------------ */
+
+static json_t *loss_json(const struct host_loss *loss)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "host", json_string(loss->host_name));
+    json_object_set_new(json, "vms", json_integer(loss->n_vms));
+    json_object_set_new(json, "tied", json_integer(loss->n_tied));
+    json_object_set_new(json, "withoutHa", json_integer(loss->n_unguarded));
+    json_object_set_new(json, "lost", json_integer(loss->n_lost));
+    json_object_set_new(json, "lostMb", json_integer(loss->lost_mb));
+    json_object_set_new(json, "text", json_string(loss->text));
+    return json;
+}
+
+static void print_admission_json(const HostLosses *losses, const struct admission_verdict *verdict)
+{
+    json_t *json = json_object(), *hosts = json_array(), *policy = json_object();
+
+    for (size_t i = 0; i < losses->n_items; i++)
+        json_array_append_new(hosts, loss_json(&losses->items[i]));
+    json_object_set_new(policy, "wanted", json_boolean(verdict->wanted));
+    json_object_set_new(policy, "holds", json_boolean(verdict->holds));
+    json_object_set_new(policy, "text", json_string(verdict->text));
+    json_object_set_new(json, "policy", policy);
+    json_object_set_new(json, "ifHostDied", hosts);
+    print_json(json);
+}
+
+static void print_admission(const HostLosses *losses, const struct admission_verdict *verdict,
+                            int verbosity)
+{
+    for (size_t i = 0; i < losses->n_items; i++) {
+        const struct host_loss *loss = &losses->items[i];
+
+        if (verbosity > 0 || loss->n_lost > 0)
+            printf("if %s died: %s\n", loss->host_name, loss->text);
+    }
+    printf("%u of %zu hosts could not be replaced\n", losses->n_bad, losses->n_items);
+    printf("policy: %s: %s\n",
+           !verdict->wanted ? "none"
+           : verdict->holds ? "holds"
+                            : "does not hold",
+           verdict->text);
+}
+
+int command_admission(const struct options *options, struct input *input)
+{
+    g_autoptr(HostLosses) losses = NULL;
+    struct admission_verdict verdict = { 0 };
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+
+    show_progress("what if a host died ...");
+    if (!admission_host_losses(input->snap, input->cluster_id, &input->params, &losses, &error) ||
+        !admission_check(input->snap, input->cluster_id, options->failures, &input->params,
+                         &verdict, &error))
+        return command_failed(error);
+    show_progress_end();
+    text = verdict.text;
+    if (options->json)
+        print_admission_json(losses, &verdict);
+    else
+        print_admission(losses, &verdict, options->verbosity);
+    return verdict.wanted ? (verdict.holds ? EXIT_DONE : EXIT_NO)
+                          : (losses->n_bad == 0 ? EXIT_DONE : EXIT_NO);
+}
+
+/* ---- capacity ------------------------------------------------------------------------------- */
+
+/* "4,8192" or "4,8192,1000". */
+static bool parse_size(const char *text, struct admission_size *ret_size, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", 4);
+    const guint n = g_strv_length(parts);
+    int64_t value[3] = { 0 };
+    bool good = n == 2 || n == 3;
+
+    for (guint i = 0; good && i < n; i++) {
+        char *end;
+
+        good = g_ascii_isdigit(*parts[i]);
+        value[i] = g_ascii_strtoll(parts[i], &end, 10);
+        good = good && *end == '\0' && value[i] <= INT32_MAX;
+    }
+    if (!good) {
+        err_set(error, VRM_ERR_INVALID, "--size %s: want VCPUS,MIB or VCPUS,MIB,MHZ", text);
+        return false;
+    }
+    *ret_size =
+        (struct admission_size){ .vcpus = value[0], .mem_mb = value[1], .reserved_mhz = value[2] };
+    return true;
+}
+
+int command_capacity(const struct options *options, struct input *input)
+{
+    const uint32_t failures = options->failures >= 0 ? (uint32_t)options->failures : 1;
+    struct admission_size size;
+    struct admission_room room;
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+
+    show_progress("counting ...");
+    if (!parse_size(options->size, &size, &error)) {
+        command_failed(error);
+        return EXIT_USAGE;
+    }
+    if (!admission_room(input->snap, input->cluster_id, &size, failures, &input->params, &room,
+                        &error))
+        return command_failed(error);
+    show_progress_end();
+    text = room.text;
+    if (options->json) {
+        json_t *json = json_object();
+
+        json_object_set_new(json, "now", json_integer(room.n_now));
+        json_object_set_new(json, "failures", json_integer(failures));
+        json_object_set_new(json, "secure", json_integer(room.n_secure));
+        json_object_set_new(json, "text", json_string(text));
+        print_json(json);
+        return EXIT_DONE;
+    }
+    printf("%u more VMs of %" PRId64 " vCPUs and %" PRId64 " MB fit as the cluster stands\n",
+           room.n_now, size.vcpus, size.mem_mb);
+    printf("%u of them so that any %u host%s may still die; then: %s\n", room.n_secure, failures,
+           failures == 1 ? "" : "s", text);
+    return EXIT_DONE;
+}

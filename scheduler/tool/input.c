@@ -1,0 +1,337 @@
+/* input.c - see input.h. */
+#include "config.h"
+
+#include "scheduler/tool/input.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "model/snapshot_json.h"
+#include "scheduler/whatif.h"
+
+#define MAX_FILE  ((size_t)256 * 1024 * 1024)
+#define READ_SIZE ((size_t)1024 * 1024)
+
+/* hbal's users want balance; the price of a move still counts. */
+#define GANETI_LEVEL 9
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static bool read_all(FILE *file, const char *path, GString *text, GError **error)
+{
+    for (;;) {
+        size_t old = text->len, got;
+
+        g_string_set_size(text, old + READ_SIZE);
+        got = fread(text->str + old, 1, READ_SIZE, file);
+        g_string_set_size(text, old + got);
+        if (got == 0)
+            break;
+        if (text->len > MAX_FILE) {
+            err_set(error, VRM_ERR_INVALID, "%s: more than %zu MiB", path, MAX_FILE >> 20);
+            return false;
+        }
+    }
+    if (!ferror(file))
+        return true;
+    err_set(error, VRM_ERR_UNAVAILABLE, "%s: %s", path, g_strerror(errno));
+    return false;
+}
+
+bool input_read_file(const char *path, char **ret_text, size_t *ret_len, GError **error)
+{
+    const bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+    GString *text;
+    bool good;
+
+    if (!file) {
+        err_set(error, VRM_ERR_UNAVAILABLE, "%s: %s", path, g_strerror(errno));
+        return false;
+    }
+    text = g_string_new(NULL);
+    good = read_all(file, path, text, error);
+    if (!is_stdin)
+        (void)fclose(file); /* nothing was written */
+    if (good) {
+        *ret_len = text->len;
+        *ret_text = g_string_free(text, FALSE);
+    } else {
+        g_string_free(text, TRUE);
+    }
+    return good;
+}
+
+/* ---- Ganeti's form -------------------------------------------------------------------------- */
+
+static void add_warnings(struct input *input, const Ganeti *g)
+{
+    for (guint i = 0; i < g->warnings->len; i++)
+        g_ptr_array_add(input->warnings, g_strdup(g->warnings->pdata[i]));
+}
+
+static bool apply_ganeti_options(const struct options *o, Ganeti *g, GError **error)
+{
+    for (char **node = o->offline; node && *node; node++) {
+        if (!ganeti_set_offline(g, *node, error))
+            return false;
+    }
+    for (char **list = o->exclusion; list && *list; list++) {
+        g_auto(GStrv) prefixes = g_strsplit(*list, ",", -1);
+
+        for (char **prefix = prefixes; *prefix; prefix++) {
+            if (**prefix != '\0')
+                ganeti_add_exclusion(g, *prefix);
+        }
+    }
+    return true;
+}
+
+static bool read_load(const struct options *o, Ganeti *g, GError **error)
+{
+    g_autofree char *text = NULL;
+    size_t len;
+
+    if (!o->load || o->ignore_load)
+        return true;
+    return input_read_file(o->load, &text, &len, error) &&
+           ganeti_parse_load(g, text, len, o->load, error);
+}
+
+static struct ganeti_unit find_unit(const Ganeti *g, enum ganeti_load load, double given)
+{
+    if (g->loaded && given > 0)
+        return (struct ganeti_unit){ given, "given" };
+    return ganeti_find_unit(g, load);
+}
+
+static void set_ganeti_params(const Ganeti *g, struct input *input)
+{
+    struct sched_params *params = &input->params;
+    double ratio = g->groups.items[input->cluster_id - 1].vcpu_ratio;
+
+    params->now_mono_ms = GANETI_NOW_MONO_MS;
+    params->mem_reserve_permille = 0; /* the node's own memory is a figure of the file */
+    params->mem_reserve_min_mb = 0;
+    params->vcpus_per_thread = MAX((int64_t)ratio, 1);
+}
+
+static bool read_ganeti(const struct options *o, struct input *input, GError **error)
+{
+    g_autoptr(Ganeti) g = NULL;
+
+    if (!input_read_file(o->data, &input->text, &input->text_len, error))
+        return false;
+    g = ganeti_parse(input->text, input->text_len, o->data, error);
+    if (!g || !read_load(o, g, error) || !apply_ganeti_options(o, g, error) ||
+        !ganeti_find_group(g, o->cluster, &input->cluster_id, error))
+        return false;
+    input->units[GANETI_CPU] = find_unit(g, GANETI_CPU, o->cpu_unit);
+    input->units[GANETI_MEM] = find_unit(g, GANETI_MEM, o->mem_unit);
+    input->snap = ganeti_snapshot(g, input->units);
+    input->original = snapshot_ref(input->snap);
+    add_warnings(input, g);
+    set_ganeti_params(g, input);
+    return true;
+}
+
+/* ---- our own form --------------------------------------------------------------------------- */
+
+static bool find_cluster(const struct options *o, struct input *input, GError **error)
+{
+    const Snapshot *snap = input->snap;
+
+    for (size_t i = 0; o->cluster && i < snap->n_clusters; i++) {
+        if (strcmp(snap->clusters[i]->name, o->cluster) == 0) {
+            input->cluster_id = snap->clusters[i]->id;
+            return true;
+        }
+    }
+    if (o->cluster) {
+        err_set(error, VRM_ERR_NOT_FOUND, "%s: there is no cluster '%s'", o->snapshot, o->cluster);
+        return false;
+    }
+    if (snap->n_clusters != 1) {
+        err_set(error, VRM_ERR_INVALID, "%s: has %zu clusters: want -G NAME", o->snapshot,
+                snap->n_clusters);
+        return false;
+    }
+    input->cluster_id = snap->clusters[0]->id;
+    return true;
+}
+
+static bool read_snapshot(const struct options *o, struct input *input, GError **error)
+{
+    g_autofree char *text = NULL;
+    size_t len;
+
+    if (!input_read_file(o->snapshot, &text, &len, error))
+        return false;
+    input->snap = snapshot_json_parse(text, len, error);
+    if (!input->snap) {
+        g_prefix_error(error, "%s: ", o->snapshot);
+        return false;
+    }
+    input->params.now_mono_ms = input->snap->taken_mono_ms;
+    return find_cluster(o, input, error);
+}
+
+/* ---- options that change the cluster -------------------------------------------------------- */
+
+static void replace_snapshot(struct input *input, SnapshotBuilder *builder)
+{
+    Snapshot *old = input->snap;
+
+    input->snap = snapshot_builder_build(builder, old->taken_mono_ms);
+    snapshot_unref(old);
+}
+
+static void set_policy(const struct options *o, SnapshotBuilder *builder, int64_t cluster_id)
+{
+    Cluster *cluster = cluster_dup(snapshot_builder_get_cluster(builder, cluster_id));
+    const int level = o->level > 0 ? o->level : o->data ? GANETI_LEVEL : 0;
+
+    if (level > 0)
+        memset(cluster->drs.limen, level, sizeof(cluster->drs.limen));
+    if (o->factor)
+        cluster->drs.factor = strcmp(o->factor, "cpu") == 0   ? DRS_FACTOR_CPU
+                              : strcmp(o->factor, "mem") == 0 ? DRS_FACTOR_MEM
+                                                              : DRS_FACTOR_BOTH;
+    if (o->select || o->exclude)
+        cluster->drs.vm_overrides_enabled = true;
+    snapshot_builder_put_cluster(builder, cluster);
+}
+
+static void put_behavior(SnapshotBuilder *builder, const Vm *was, enum drs_behavior behavior)
+{
+    Vm *vm = vm_dup(was);
+
+    vm->drs_behavior = behavior;
+    snapshot_builder_put_vm(builder, vm);
+}
+
+static bool set_behavior(const struct input *input, SnapshotBuilder *builder, char **lists,
+                         enum drs_behavior behavior, GError **error)
+{
+    for (char **list = lists; list && *list; list++) {
+        g_auto(GStrv) names = g_strsplit(*list, ",", -1);
+
+        for (char **name = names; *name; name++) {
+            const Vm *vm = input_vm(input, *name, error);
+
+            if (!vm)
+                return false;
+            put_behavior(builder, snapshot_builder_get_vm(builder, vm->id), behavior);
+        }
+    }
+    return true;
+}
+
+static bool change_cluster(const struct options *o, struct input *input, GError **error)
+{
+    g_autoptr(SnapshotBuilder) builder = whatif_builder(input->snap);
+
+    set_policy(o, builder, input->cluster_id);
+    for (size_t i = 0; o->select && i < input->snap->n_vms; i++)
+        put_behavior(builder, input->snap->vms[i], DRS_BEHAVIOR_DISABLED);
+    if (!set_behavior(input, builder, o->select, DRS_BEHAVIOR_CLUSTER, error) ||
+        !set_behavior(input, builder, o->exclude, DRS_BEHAVIOR_DISABLED, error))
+        return false;
+    replace_snapshot(input, builder);
+    return true;
+}
+
+static void change_params(const struct options *o, struct sched_params *params)
+{
+    const struct {
+        int given;
+        uint32_t *field;
+    } counts[] = {
+        { o->parallel, &params->cap_cluster },
+        { o->per_host, &params->cap_host_in },
+        { o->per_host, &params->cap_host_out },
+        { o->max_moves, &params->max_moves },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
+        if (counts[i].given >= 0)
+            *counts[i].field = (uint32_t)counts[i].given;
+    }
+    if (o->seed >= 0)
+        params->seed = (uint64_t)o->seed;
+    if (o->link_mbps > 0)
+        params->link_mbps = o->link_mbps;
+    if (o->horizon_s > 0)
+        params->horizon_ms = o->horizon_s * INT64_C(1000);
+    if (o->max_cpu > 0)
+        params->vcpus_per_thread = (int64_t)o->max_cpu;
+    if (o->ignore_soft)
+        params->vcpus_per_thread = 0;
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static void index_names(struct input *input)
+{
+    const Snapshot *snap = input->snap;
+
+    for (size_t i = 0; i < snap->n_vms; i++) {
+        if (snap->vms[i]->cluster_id == input->cluster_id)
+            g_hash_table_insert(input->vm_index, snap->vms[i]->name,
+                                (gpointer)(uintptr_t)snap->vms[i]);
+    }
+    for (size_t i = 0; i < snap->n_hosts; i++) {
+        if (snap->hosts[i]->cluster_id == input->cluster_id)
+            g_hash_table_insert(input->host_index, snap->hosts[i]->name,
+                                (gpointer)(uintptr_t)snap->hosts[i]);
+    }
+}
+
+const Vm *input_vm(const struct input *input, const char *name, GError **error)
+{
+    const Vm *vm = g_hash_table_lookup(input->vm_index, name);
+
+    if (!vm)
+        err_set(error, VRM_ERR_NOT_FOUND, "the cluster has no VM '%s'", name);
+    return vm ? snapshot_vm(input->snap, vm->id) : NULL;
+}
+
+const Host *input_host(const struct input *input, const char *name, GError **error)
+{
+    const Host *host = g_hash_table_lookup(input->host_index, name);
+
+    if (!host)
+        err_set(error, VRM_ERR_NOT_FOUND, "the cluster has no host '%s'", name);
+    return host ? snapshot_host(input->snap, host->id) : NULL;
+}
+
+/* ---- entry ---------------------------------------------------------------------------------- */
+
+bool input_read(const struct options *options, struct input *input, GError **error)
+{
+    *input = (struct input){ .warnings = g_ptr_array_new_with_free_func(g_free),
+                             .vm_index = g_hash_table_new(g_str_hash, g_str_equal),
+                             .host_index = g_hash_table_new(g_str_hash, g_str_equal) };
+    sched_params_init(&input->params);
+    input->params.on_demand = true;
+    input->params.max_moves = G_MAXINT32;
+    if (options->data ? !read_ganeti(options, input, error) : !read_snapshot(options, input, error))
+        return false;
+    if (!input->original)
+        input->original = snapshot_ref(input->snap);
+    index_names(input); /* of objects that `original` keeps alive */
+    change_params(options, &input->params);
+    return change_cluster(options, input, error);
+}
+
+void input_clear(struct input *input)
+{
+    g_clear_pointer(&input->vm_index, g_hash_table_unref);
+    g_clear_pointer(&input->host_index, g_hash_table_unref);
+    g_clear_pointer(&input->warnings, g_ptr_array_unref);
+    snapshot_unref(input->snap);
+    snapshot_unref(input->original);
+    g_free(input->text);
+}

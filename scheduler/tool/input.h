@@ -1,0 +1,41 @@
+/* input.h - the cluster that the user named: files read, options applied.
+ *
+ * Main thread. */
+#ifndef VRM_SCHEDULER_TOOL_INPUT_H
+#define VRM_SCHEDULER_TOOL_INPUT_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/snapshot.h"
+#include "scheduler/ganeti.h"
+#include "scheduler/sched_params.h"
+#include "scheduler/tool/options.h"
+
+struct input {
+    Snapshot *snap;
+    int64_t cluster_id;
+    struct sched_params params;
+    GPtrArray *warnings;               /* char * */
+    GHashTable *vm_index, *host_index; /* name -> object, of this cluster */
+    /* Ganeti's form */
+    char *text; /* the data file, NULL: another form */
+    size_t text_len;
+    Snapshot *original; /* as the file has it, for ganeti_write */
+    struct ganeti_unit units[N_GANETI_LOADS];
+};
+
+/* On failure the error says what is wrong, and *input can be cleared. */
+bool input_read(const struct options *options, struct input *input, GError **error);
+void input_clear(struct input *input);
+
+/* VRM_ERR_NOT_FOUND if the cluster has none of this name. */
+const Vm *input_vm(const struct input *input, const char *name, GError **error);
+const Host *input_host(const struct input *input, const char *name, GError **error);
+
+/* All of a file, "-" is standard input; at most 256 MiB. */
+bool input_read_file(const char *path, char **ret_text, size_t *ret_len, GError **error);
+
+#endif /* VRM_SCHEDULER_TOOL_INPUT_H */

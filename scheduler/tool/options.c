@@ -1,0 +1,445 @@
+/* options.c - see options.h. */
+#include "config.h"
+
+#include "scheduler/tool/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BIT(command) (1U << (command))
+#define ALL          (BIT(N_COMMANDS) - 1)
+#define PLANS        (BIT(COMMAND_BALANCE) | BIT(COMMAND_DRAIN) | BIT(COMMAND_WHAT_IF))
+
+static const struct {
+    const char *name, *words, *summary, *text;
+} commands[N_COMMANDS] = {
+    [COMMAND_BALANCE] = { "balance", "",
+                          "moves that end overload, mend rules and even out the load",
+                          "Prints the moves in a safe order with the reason of each, the balance "
+                          "before and after, and what it took.  The options of hbal(1) that make "
+                          "sense here do what they do there." },
+    [COMMAND_DRAIN] = { "drain", "HOST...", "where the VMs of a host go for its maintenance",
+                        "Prints the moves that empty the hosts, one host after the other, and the "
+                        "VMs that cannot leave with the reason.  Exit status 1 if any cannot." },
+    [COMMAND_PLACE] = { "place", "VM...", "on which host a VM starts",
+                        "Prints the host for each VM that is not running and what speaks for or "
+                        "against each host.  Exit status 1 if none fits." },
+    [COMMAND_EXPLAIN] = { "explain", "VM [HOST...]", "why a VM is where it is, and not elsewhere",
+                          "Says for each host (or those named) why the VM is not there: the first "
+                          "rule or lack in the way, or what the place would cost." },
+    [COMMAND_ADMISSION] = { "admission", "", "what if a host died now, for every host",
+                            "Says for each host whether its VMs would fit elsewhere if it died, "
+                            "and whether the cluster's failover policy holds.  Exit status 1 if "
+                            "something would not." },
+    [COMMAND_CAPACITY] = { "capacity", "", "how many more VMs of a size fit",
+                           "Says how many more VMs of a size fit as the cluster stands, and how "
+                           "many so that the failure of any host (--failures) is still borne." },
+    [COMMAND_WHAT_IF] = { "what-if", "", "the plan and the reserves if something were different",
+                          "Applies the changes in the order --add-hosts, --rule, --without-host, "
+                          "then balances; prints the cluster now, changed, and balanced." },
+    [COMMAND_CONVERT] = { "convert", "", "the input as a VRM snapshot",
+                          "Reads either form and writes the snapshot as JSON to standard output." },
+};
+
+/* ---- options that refuse -------------------------------------------------------------------- */
+
+static gboolean refuse_source(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    (void)value;
+    (void)data;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                "%s: vrm-plan reads files only (-t, --snapshot) and carries nothing out", name);
+    return FALSE;
+}
+
+static gboolean refuse_score(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    (void)value;
+    (void)data;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                "%s is about hbal's score, vrm-plan has another: --level says how much a move must "
+                "gain",
+                name);
+    return FALSE;
+}
+
+static gboolean refuse_disks(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    (void)value;
+    (void)data;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                "%s: vrm-plan only moves running instances, never their disks", name);
+    return FALSE;
+}
+
+/* What is so anyway: no disk is ever moved, no free disk changes. */
+static gboolean accept_idle(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    (void)name;
+    (void)value;
+    (void)data;
+    (void)error;
+    return TRUE;
+}
+
+static gboolean louder(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    struct options *options = data;
+
+    (void)value;
+    (void)error;
+    options->verbosity += strcmp(name, "-v") == 0 || strcmp(name, "--verbose") == 0 ? 1 : -1;
+    return TRUE;
+}
+
+static gboolean want_commands(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    struct options *options = data;
+
+    (void)name;
+    (void)error;
+    options->print_commands = true;
+    g_free(options->commands_file);
+    options->commands_file = value && *value != '\0' ? g_strdup(value) : NULL;
+    return TRUE;
+}
+
+static gboolean want_nodes(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    struct options *options = data;
+
+    (void)error;
+    options->print_nodes = true;
+    if (!value || *value == '\0')
+        return TRUE;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "%s=%s: the columns cannot be chosen", name, value);
+    return FALSE;
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+struct flags { /* GLib wants int */
+    gboolean evacuate_only, ignore_load, ignore_soft, json, print_moves, print_instances, version;
+};
+
+struct entry {
+    unsigned commands; /* bits */
+    GOptionEntry option;
+};
+
+#define CALLBACK(function) .arg = G_OPTION_ARG_CALLBACK, .arg_data = (gpointer)(uintptr_t)(function)
+
+static void add_for(GOptionContext *context, unsigned bit, const struct entry *entries, size_t n,
+                    struct options *options)
+{
+    GOptionGroup *group = g_option_group_new("vrm", "", "", options, NULL);
+    g_autofree GOptionEntry *rows = g_new0(GOptionEntry, n + 1);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if ((entries[i].commands & bit) != 0)
+            rows[kept++] = entries[i].option;
+    }
+    g_option_group_add_entries(group, rows);
+    g_option_context_set_main_group(context, group);
+}
+
+// clang-format off
+static void add_entries(GOptionContext *context, struct options *o, struct flags *f)
+{
+    const unsigned balance = BIT(COMMAND_BALANCE), what_if = BIT(COMMAND_WHAT_IF);
+    const unsigned capacity = BIT(COMMAND_CAPACITY), admission = BIT(COMMAND_ADMISSION);
+    const GOptionFlags hidden = G_OPTION_FLAG_HIDDEN;
+    const GOptionFlags idle = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
+    const struct entry entries[] = {
+        { ALL, { "text-data", 't', 0, G_OPTION_ARG_FILENAME, &o->data, "cluster in Ganeti's text form", "FILE" } },
+        { ALL, { "dynu-file", 'U', 0, G_OPTION_ARG_FILENAME, &o->load, "load of its instances", "FILE" } },
+        { ALL, { "snapshot", 's', 0, G_OPTION_ARG_FILENAME, &o->snapshot, "cluster as a VRM snapshot (JSON)", "FILE" } },
+        { ALL, { "group", 'G', 0, G_OPTION_ARG_STRING, &o->cluster, "node group or cluster, by name or UUID", "NAME" } },
+        { ALL, { "cluster", 0, hidden, G_OPTION_ARG_STRING, &o->cluster, NULL, NULL } },
+        { ALL, { "offline", 'O', 0, G_OPTION_ARG_STRING_ARRAY, &o->offline, "take the node as offline; may be repeated", "NODE" } },
+        { ALL, { "exclusion-tags", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclusion, "instances with the same tag of these kinds stay apart", "TAG,..." } },
+        { ALL, { "cpu-unit", 0, 0, G_OPTION_ARG_DOUBLE, &o->cpu_unit, "threads that a CPU load of 1.0 means (else found out)", "THREADS" } },
+        { ALL, { "mem-unit", 0, 0, G_OPTION_ARG_DOUBLE, &o->mem_unit, "MiB that a memory load of 1.0 means (else found out)", "MIB" } },
+        { ALL, { "ignore-dynu", 0, 0, G_OPTION_ARG_NONE, &f->ignore_load, "ignore -U", NULL } },
+        { ALL, { "max-cpu", 0, 0, G_OPTION_ARG_DOUBLE, &o->max_cpu, "most vCPUs for each thread (else the file's policy)", "RATIO" } },
+        { ALL, { "ignore-soft-errors", 0, 0, G_OPTION_ARG_NONE, &f->ignore_soft, "no limit of vCPUs for each thread", NULL } },
+        { PLANS, { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "1 conservative .. 9 aggressive (default: the cluster's; Ganeti 9)", "N" } },
+        { PLANS, { "factor", 0, 0, G_OPTION_ARG_STRING, &o->factor, "balance cpu, mem or both (default both)", "WHAT" } },
+        { PLANS, { "seed", 0, 0, G_OPTION_ARG_INT, &o->seed, "the same seed gives the same plan (default 1)", "N" } },
+        { PLANS, { "horizon", 0, 0, G_OPTION_ARG_INT, &o->horizon_s, "how long the load is believed to last", "SECONDS" } },
+        { PLANS, { "max-length", 'l', 0, G_OPTION_ARG_INT, &o->max_moves, "at most so many moves", "N" } },
+        { PLANS, { "parallel", 0, 0, G_OPTION_ARG_INT, &o->parallel, "moves at the same time in the cluster (default 8)", "N" } },
+        { PLANS, { "per-host", 0, 0, G_OPTION_ARG_INT, &o->per_host, "moves at the same time into, and out of, a host (default 2)", "N" } },
+        { PLANS, { "link", 0, 0, G_OPTION_ARG_INT, &o->link_mbps, "speed of the migration network (default 10000)", "MBIT/S" } },
+        { balance, { "evac-mode", 'E', 0, G_OPTION_ARG_NONE, &f->evacuate_only, "only move VMs away from offline nodes", NULL } },
+        { PLANS, { "select-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->select, "move only these", "VM,..." } },
+        { PLANS, { "exclude-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclude, "don't move these", "VM,..." } },
+        { PLANS, { "save", 'S', 0, G_OPTION_ARG_FILENAME, &o->save, "write the final placement in Ganeti's text form", "FILE" } },
+        { PLANS, { "save-snapshot", 0, 0, G_OPTION_ARG_FILENAME, &o->save_json, "write the final placement as a VRM snapshot", "FILE" } },
+        { PLANS, { "print-moves", 0, 0, G_OPTION_ARG_NONE, &f->print_moves, "print nothing but lines \"VM FROM TO\"", NULL } },
+        { PLANS, { "print-commands", 'C', G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(want_commands), "print Ganeti's commands too, or write them to a file", "FILE" } },
+        { PLANS, { "print-nodes", 'p', G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(want_nodes), "print the hosts before and after", NULL } },
+        { PLANS, { "print-instances", 0, 0, G_OPTION_ARG_NONE, &f->print_instances, "print where each VM ends", NULL } },
+        { capacity, { "size", 0, 0, G_OPTION_ARG_STRING, &o->size, "of the VMs: vCPUs, MiB, MHz reserved", "VCPUS,MIB[,MHZ]" } },
+        { capacity | admission | what_if, { "failures", 0, 0, G_OPTION_ARG_INT, &o->failures, "so many hosts may die (default 1; admission: the cluster's policy)", "N" } },
+        { what_if, { "add-hosts", 0, 0, G_OPTION_ARG_STRING, &o->add_hosts, "empty hosts more, like HOST or like the biggest", "N[:like=HOST]" } },
+        { what_if, { "without-host", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->without, "as if the host left; may be repeated", "HOST" } },
+        { what_if, { "rule", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->rules, "one rule more: \"apart must VM,VM\", \"together should VM,VM\", \"host must-not VM,.. HOST,..\"; may be repeated", "RULE" } },
+        { ALL, { "json", 0, 0, G_OPTION_ARG_NONE, &f->json, "print JSON", NULL } },
+        { ALL, { "verbose", 'v', G_OPTION_FLAG_NO_ARG, CALLBACK(louder), "say more", NULL } },
+        { ALL, { "quiet", 'q', G_OPTION_FLAG_NO_ARG, CALLBACK(louder), "say less", NULL } },
+        { ALL, { "version", 'V', 0, G_OPTION_ARG_NONE, &f->version, "print the version", NULL } },
+        /* Of hbal: so anyway ... */
+        { balance, { "no-disk-moves", 0, idle, CALLBACK(accept_idle), NULL, NULL } },
+        { balance, { "restricted-migration", 0, idle, CALLBACK(accept_idle), NULL, NULL } },
+        { balance, { "min-disk", 0, hidden, CALLBACK(accept_idle), NULL, NULL } },
+        /* ... or out of reach. */
+        { balance, { "no-instance-moves", 0, idle, CALLBACK(refuse_disks), NULL, NULL } },
+        { balance, { "min-gain", 'g', hidden, CALLBACK(refuse_score), NULL, NULL } },
+        { balance, { "min-gain-limit", 0, hidden, CALLBACK(refuse_score), NULL, NULL } },
+        { balance, { "min-score", 'e', hidden, CALLBACK(refuse_score), NULL, NULL } },
+        { balance, { "master", 'm', hidden, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "luxi", 'L', hidden | G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "ialloc-src", 'I', hidden, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "simulate", 0, hidden, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "exec", 'X', idle, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "mond", 0, hidden | G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "mond-data", 0, hidden, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "mond-xen", 0, idle, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "exit-on-missing-mond-data", 0, idle, CALLBACK(refuse_source), NULL, NULL } },
+    };
+
+    add_for(context, BIT(o->command), entries, G_N_ELEMENTS(entries), o);
+}
+// clang-format on
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: vrm-plan COMMAND [OPTION...]\n\n"
+          "Plans over a saved cluster: what would be moved, what fits, and why.\n\n"
+          "Commands:\n",
+          out);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-10s %-14s %s\n", commands[i].name, commands[i].words,
+                commands[i].summary);
+    fputs("\nInput: -t FILE [-U FILE] (Ganeti's text form) or --snapshot FILE (a VRM snapshot);\n"
+          "- is standard input.  vrm-plan COMMAND --help lists the options; man vrm-plan.\n",
+          out);
+}
+
+static bool find_command(const char *word, enum command *ret_command)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(commands[i].name, word) == 0) {
+            *ret_command = (enum command)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool usage(const char *text, const char *value, int *ret_status)
+{
+    fprintf(stderr, "vrm-plan: %s%s%s (vrm-plan --help)\n", text, value ? " " : "",
+            value ? value : "");
+    *ret_status = EXIT_USAGE;
+    return false;
+}
+
+/* Bounds of the numbers; -1 is "not given". */
+static const char *out_of_range(const struct options *o)
+{
+    const struct {
+        const char *text;
+        double value, min, max;
+    } rows[] = {
+        { "--level: want 1..9", o->level, 1, 9 },
+        { "--seed: want 0 or more", o->seed, 0, G_MAXINT },
+        { "--max-length: want 0 or more", o->max_moves, 0, G_MAXINT },
+        { "--parallel: want 1..10000", o->parallel, 1, 10000 },
+        { "--per-host: want 1..1000", o->per_host, 1, 1000 },
+        { "--link: want 1..10000000", o->link_mbps, 1, 10000000 },
+        { "--horizon: want 1..31536000", o->horizon_s, 1, 31536000 },
+        { "--failures: want 0..1000", o->failures, 0, 1000 },
+        { "--cpu-unit: want more than 0, at most 1000000", o->cpu_unit, 1e-6, 1e6 },
+        { "--mem-unit: want more than 0, at most 1000000000", o->mem_unit, 1e-6, 1e9 },
+        { "--max-cpu: want 1..10000", o->max_cpu, 1, 10000 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        bool given = rows[i].value < -1 || rows[i].value > -1;
+
+        if (given && !(rows[i].value >= rows[i].min && rows[i].value <= rows[i].max))
+            return rows[i].text;
+    }
+    if (o->factor && strcmp(o->factor, "cpu") != 0 && strcmp(o->factor, "mem") != 0 &&
+        strcmp(o->factor, "both") != 0)
+        return "--factor: want cpu, mem or both";
+    return NULL;
+}
+
+static bool check(const struct options *o, int *ret_status)
+{
+    const guint n = o->names ? g_strv_length(o->names) : 0;
+    const char *wrong = out_of_range(o);
+
+    if (wrong)
+        return usage(wrong, NULL, ret_status);
+    if (!o->data == !o->snapshot)
+        return usage("want a cluster: either -t FILE or --snapshot FILE", NULL, ret_status);
+    if (o->load && !o->data)
+        return usage("-U is the load of a cluster given with -t", NULL, ret_status);
+    if (n == 0 && *commands[o->command].words != '\0')
+        return usage("want", commands[o->command].words, ret_status);
+    if (n > 0 && *commands[o->command].words == '\0')
+        return usage("don't know what to do with", o->names[0], ret_status);
+    if (o->command == COMMAND_CAPACITY && !o->size)
+        return usage("want --size VCPUS,MIB[,MHZ]", NULL, ret_status);
+    return true;
+}
+
+static void set_flags(struct options *o, const struct flags *f)
+{
+    o->evacuate_only = f->evacuate_only;
+    o->ignore_load = f->ignore_load;
+    o->ignore_soft = f->ignore_soft;
+    o->json = f->json;
+    o->print_moves = f->print_moves;
+    o->print_instances = f->print_instances;
+}
+
+/* As getopt(3) has it and hbal's users write it, GLib doesn't: -tFILE, -l5; and -C[FILE], which
+ * never takes the next word for its file. */
+static void spread_word(GPtrArray *out, const char *word)
+{
+    static const char with_value[] = "tUGOSlsgemI";
+    static const struct {
+        const char *brief, *full;
+    } optional[] = { { "-C", "--print-commands" }, { "-p", "--print-nodes" }, { "-L", "--luxi" } };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++) {
+        if (g_str_has_prefix(word, optional[i].brief)) {
+            g_ptr_array_add(out, g_strdup_printf("%s=%s", optional[i].full, word + 2));
+            return;
+        }
+        if (strcmp(word, optional[i].full) == 0) {
+            g_ptr_array_add(out, g_strdup_printf("%s=", word));
+            return;
+        }
+    }
+    if (word[0] == '-' && word[1] != '\0' && strchr(with_value, word[1]) && word[2] != '\0') {
+        g_ptr_array_add(out, g_strndup(word, 2));
+        word += 2;
+    }
+    g_ptr_array_add(out, g_strdup(word));
+}
+
+static char **spread_words(int argc, char **argv)
+{
+    GPtrArray *out = g_ptr_array_new();
+    bool words_only = false;
+
+    for (int i = 0; i < argc; i++) {
+        words_only = words_only || strcmp(argv[i], "--") == 0;
+        if (words_only)
+            g_ptr_array_add(out, g_strdup(argv[i]));
+        else
+            spread_word(out, argv[i]);
+    }
+    g_ptr_array_add(out, NULL);
+    return (char **)g_ptr_array_free(out, FALSE);
+}
+
+static void take_names(struct options *o, char **words)
+{
+    GPtrArray *names = g_ptr_array_new();
+
+    for (char **word = words + 1; *word; word++) { /* "--" may stand before them */
+        if (word > words + 1 || strcmp(*word, "--") != 0)
+            g_ptr_array_add(names, g_strdup(*word));
+    }
+    g_ptr_array_add(names, NULL);
+    o->names = (char **)g_ptr_array_free(names, FALSE);
+}
+
+static bool parse_options(int argc, char **argv, struct options *o, struct flags *f,
+                          int *ret_status)
+{
+    g_autofree char *words =
+        g_strdup_printf("%s - %s", commands[o->command].words, commands[o->command].summary);
+    g_autoptr(GOptionContext) context = g_option_context_new(words);
+    g_autofree char *program = g_strdup_printf("vrm-plan %s", commands[o->command].name);
+    g_auto(GStrv) spread = spread_words(argc, argv);
+    g_autoptr(GError) error = NULL;
+
+    g_set_prgname(program);
+    g_option_context_set_summary(context, commands[o->command].text);
+    add_entries(context, o, f);
+    if (!g_option_context_parse_strv(context, &spread, &error))
+        return usage(error->message, NULL, ret_status);
+    take_names(o, spread);
+    return true;
+}
+
+bool options_parse(int argc, char **argv, struct options *options, int *ret_status)
+{
+    struct flags flags = { 0 };
+
+    *options = (struct options){ .cpu_unit = -1,
+                                 .mem_unit = -1,
+                                 .max_cpu = -1,
+                                 .level = -1,
+                                 .seed = -1,
+                                 .max_moves = -1,
+                                 .parallel = -1,
+                                 .per_host = -1,
+                                 .link_mbps = -1,
+                                 .horizon_s = -1,
+                                 .failures = -1,
+                                 .verbosity = 1 };
+    if (argc < 2)
+        return usage("want a command", NULL, ret_status);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        *ret_status = EXIT_DONE;
+        return false;
+    }
+    flags.version = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0;
+    if (!flags.version && !find_command(argv[1], &options->command))
+        return usage("there is no command", argv[1], ret_status);
+    if (!flags.version && !parse_options(argc - 1, argv + 1, options, &flags, ret_status))
+        return false;
+    if (flags.version) {
+        puts(PACKAGE_NAME "-plan " PACKAGE_VERSION);
+        *ret_status = EXIT_DONE;
+        return false;
+    }
+    set_flags(options, &flags);
+    return check(options, ret_status);
+}
+
+void options_clear(struct options *options)
+{
+    g_strfreev(options->names);
+    g_free(options->data);
+    g_free(options->load);
+    g_free(options->snapshot);
+    g_free(options->cluster);
+    g_strfreev(options->offline);
+    g_strfreev(options->exclusion);
+    g_strfreev(options->select);
+    g_strfreev(options->exclude);
+    g_free(options->factor);
+    g_free(options->save);
+    g_free(options->save_json);
+    g_free(options->commands_file);
+    g_free(options->size);
+    g_free(options->add_hosts);
+    g_strfreev(options->without);
+    g_strfreev(options->rules);
+}

@@ -1,0 +1,59 @@
+/* options.h - what the user of vrm-plan may say: one table of options for all subcommands.
+ *
+ * Main thread. */
+#ifndef VRM_SCHEDULER_TOOL_OPTIONS_H
+#define VRM_SCHEDULER_TOOL_OPTIONS_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Exit codes, as the manual says. */
+enum {
+    EXIT_DONE = 0,     /* the question is answered */
+    EXIT_NO = 1,       /* ... and the answer is no: no room, no way, a conflict, old data */
+    EXIT_USAGE = 2,    /* wrong options */
+    EXIT_BAD_FILE = 3, /* a file cannot be read, or what it says is wrong */
+    EXIT_NOT_SAVED = 4 /* the answer could not be written */
+};
+
+enum command {
+    COMMAND_BALANCE,
+    COMMAND_DRAIN,
+    COMMAND_PLACE,
+    COMMAND_EXPLAIN,
+    COMMAND_ADMISSION,
+    COMMAND_CAPACITY,
+    COMMAND_WHAT_IF,
+    COMMAND_CONVERT,
+};
+#define N_COMMANDS 8
+
+/* Strings are owned, NULL: not given; numbers -1: not given. */
+struct options {
+    enum command command;
+    char **names; /* words behind the options */
+    char *data, *load, *snapshot;
+    char *cluster;
+    char **offline, **exclusion, **select, **exclude;
+    double cpu_unit, mem_unit, max_cpu;
+    int level, seed, max_moves, parallel, per_host, link_mbps, horizon_s;
+    char *factor;
+    char *save, *save_json;
+    bool evacuate_only, ignore_load, ignore_soft;
+    bool json, print_moves, print_nodes, print_instances, print_commands;
+    char *commands_file;
+    int verbosity; /* 1: normal */
+    /* capacity, admission, what-if */
+    char *size;
+    int failures;
+    char *add_hosts;
+    char **without, **rules;
+};
+
+/* Reads the command line.  False: *ret_status says how to end (help was printed, or the usage was
+ * wrong and stderr says what). */
+bool options_parse(int argc, char **argv, struct options *options, int *ret_status);
+void options_clear(struct options *options);
+
+#endif /* VRM_SCHEDULER_TOOL_OPTIONS_H */
