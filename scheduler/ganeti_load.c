@@ -6,7 +6,8 @@
 
 #define MAX_LOAD 1e9
 
-/* A node's size, or a round figure, this near below the greatest possible unit is taken for meant. */
+/* A node's size, or a round figure, this near below the greatest possible unit is taken for meant.
+ */
 #define NEAR 0.9
 #define MANY 60 /* steps to the greatest round figure */
 
@@ -169,6 +170,6 @@ struct ganeti_unit ganeti_find_unit(const Ganeti *ganeti, enum ganeti_load load)
         return (struct ganeti_unit){ size, "the size of a node" };
     figure = MAX(round_figure(2, bound), round_figure(10, bound));
     if (figure <= bound && figure >= bound * NEAR)
-        return (struct ganeti_unit){ figure, "the round figure at which nobody uses more than all" };
+        return (struct ganeti_unit){ figure, "a round figure that fits them all" };
     return (struct ganeti_unit){ bound, "the busiest instance uses all it has" };
 }

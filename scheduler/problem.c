@@ -192,7 +192,7 @@ static void set_use(Problem *p, uint32_t v)
     p->vm_estimated[v] = vm->load.n_samples < p->params.min_samples;
     if (p->vm_estimated[v]) {
         cpu = vcpus * core_mhz(p, p->vm_home[v]) * p->params.start_cpu_permille / 1000;
-        cpu = MAX(cpu, vm->cpu.reservation_mhz);
+        cpu = MAX(cpu, clamp(vm->cpu.reservation_mhz, 0, MAX_MHZ));
         mem = p->vm_size[v];
     }
     if (vm->cpu.limit_mhz > 0)

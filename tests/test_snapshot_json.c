@@ -195,7 +195,7 @@ static Vm *full_vm(void)
 
 static void put_small(SnapshotBuilder *builder)
 {
-    const int64_t ids[] = { 11, 12, INT64_MAX };
+    const int64_t ids[] = { 11, 12, SNAPSHOT_JSON_NUMBER };
     Group *group = group_new();
     Rule *rule = rule_new();
     Datastore *store = datastore_new();
@@ -278,7 +278,7 @@ START_TEST(every_field_comes_back)
     ck_assert_str_eq(back->vms[0]->nics[0].ip, snap->vms[0]->nics[0].ip);
     ck_assert_uint_eq(back->vms[0]->load.n_samples, snap->vms[0]->load.n_samples);
     ck_assert_int_eq(back->rules[0]->strength, RULE_SHOULD_NOT);
-    ck_assert_int_eq(back->groups[0]->members[2], INT64_MAX);
+    ck_assert_int_eq(back->groups[0]->members[2], SNAPSHOT_JSON_NUMBER);
     ck_assert_str_eq(back->datastores[0]->path, snap->datastores[0]->path);
 }
 END_TEST
@@ -385,6 +385,9 @@ static const struct {
     { HEAD "\"vms\":[{\"id\":1,\"load\":{\"nSamples\":-1}}]}", "vms[0].load.nSamples = -1" },
     { HEAD "\"vms\":[{\"id\":1,\"disks\":[{\"thin\":7}]}]}",
       "vms[0].disks[0].thin = 7: want true or false" },
+    { HEAD "\"vms\":[{\"id\":1,\"memory\":{\"sizeMb\":-1}}]}",
+      "vms[0].memory.sizeMb = -1: want an integer 0..1000000000" },
+    { HEAD "\"vms\":[{\"id\":1,\"movedMs\":9223372036854775807}]}", "vms[0].movedMs = 92233" },
     { HEAD "\"hosts\":[{\"id\":1,\"name\":5}]}", "hosts[0].name = 5: want text" },
     { HEAD "\"clusters\":[{\"id\":1,\"drs\":{\"limen\":[1]}}]}",
       "clusters[0].drs.limen = [1]: want 24 numbers 0..9" },

@@ -6,6 +6,7 @@
 // clang-format off
 #define AT(Type, member)                 offsetof(Type, member)
 #define INT(Type, key, member)           { key, K_INT, AT(Type, member), 0, NULL, 0, NULL }
+#define SIZE(Type, key, member)          { key, K_SIZE, AT(Type, member), 0, NULL, 0, NULL }
 #define U32(Type, key, member)           { key, K_U32, AT(Type, member), 0, NULL, 0, NULL }
 #define BOOL(Type, key, member)          { key, K_BOOL, AT(Type, member), 0, NULL, 0, NULL }
 #define STR(Type, key, member)           { key, K_STRING, AT(Type, member), 0, NULL, 0, NULL }
@@ -48,8 +49,8 @@ static const struct snapshot_field drs_fields[] = {
     HOURS(struct drs_policy, "limen", limen),
     OBJECT(struct drs_policy, "cycle", cycle, cycle_table),
     ENUM(struct drs_policy, "factor", factor, factor_words),
-    INT(struct drs_policy, "thresholdCpu", threshold_cpu),
-    INT(struct drs_policy, "thresholdMem", threshold_mem),
+    SIZE(struct drs_policy, "thresholdCpu", threshold_cpu),
+    SIZE(struct drs_policy, "thresholdMem", threshold_mem),
     BOOL(struct drs_policy, "vmOverridesEnabled", vm_overrides_enabled),
 };
 static const struct snapshot_table drs_table = TABLE("a DRS policy", drs_fields);
@@ -66,12 +67,12 @@ static const struct snapshot_field ha_fields[] = {
     BOOL(struct ha_policy, "enabled", enabled),
     BOOL(struct ha_policy, "controlPolicyOn", control_policy_on),
     INT(struct ha_policy, "controlPolicy", control_policy),
-    INT(struct ha_policy, "cpuReservation", cpu_reservation),
-    INT(struct ha_policy, "memReservation", mem_reservation),
-    INT(struct ha_policy, "hostsFaultQuantity", hosts_fault_quantity),
+    SIZE(struct ha_policy, "cpuReservation", cpu_reservation),
+    SIZE(struct ha_policy, "memReservation", mem_reservation),
+    SIZE(struct ha_policy, "hostsFaultQuantity", hosts_fault_quantity),
     BOOL(struct ha_policy, "customSlot", custom_slot),
-    INT(struct ha_policy, "slotCpuMhz", slot_cpu_mhz),
-    INT(struct ha_policy, "slotMemMb", slot_mem_mb),
+    SIZE(struct ha_policy, "slotCpuMhz", slot_cpu_mhz),
+    SIZE(struct ha_policy, "slotMemMb", slot_mem_mb),
     IDS(struct ha_policy, "failoverHosts", failover_hosts, n_failover_hosts),
 };
 static const struct snapshot_table ha_table = TABLE("an HA policy", ha_fields);
@@ -98,11 +99,11 @@ static const struct snapshot_field cluster_fields[] = {
 const struct snapshot_table snapshot_cluster_fields = TABLE("a cluster", cluster_fields);
 
 static const struct snapshot_field load_fields[] = {
-    INT(struct load, "cpuMhz", cpu_mhz),
-    INT(struct load, "memMb", mem_mb),
-    INT(struct load, "netKbps", net_kbps),
-    INT(struct load, "lastCpuMhz", last_cpu_mhz),
-    INT(struct load, "lastMemMb", last_mem_mb),
+    SIZE(struct load, "cpuMhz", cpu_mhz),
+    SIZE(struct load, "memMb", mem_mb),
+    SIZE(struct load, "netKbps", net_kbps),
+    SIZE(struct load, "lastCpuMhz", last_cpu_mhz),
+    SIZE(struct load, "lastMemMb", last_mem_mb),
     INT(struct load, "sampledMonoMs", sampled_mono_ms),
     INT(struct load, "windowMs", window_ms),
     U32(struct load, "nSamples", n_samples),
@@ -128,12 +129,12 @@ static const struct snapshot_field host_fields[] = {
     STR(Host, "model", model),
     STR(Host, "cpuModel", cpu_model),
     STR(Host, "hypervisor", hypervisor),
-    INT(Host, "memMb", mem_mb),
-    INT(Host, "cpuThreads", cpu_threads),
-    INT(Host, "cpuSockets", cpu_sockets),
-    INT(Host, "cpuCores", cpu_cores),
-    INT(Host, "cpuMhz", cpu_mhz),
-    INT(Host, "nicCount", nic_count),
+    SIZE(Host, "memMb", mem_mb),
+    SIZE(Host, "cpuThreads", cpu_threads),
+    SIZE(Host, "cpuSockets", cpu_sockets),
+    SIZE(Host, "cpuCores", cpu_cores),
+    SIZE(Host, "cpuMhz", cpu_mhz),
+    SIZE(Host, "nicCount", nic_count),
     ENUM(Host, "status", status, host_status_words),
     BOOL(Host, "connected", connected),
     INT(Host, "seenMonoMs", seen_mono_ms),
@@ -151,7 +152,7 @@ static const struct snapshot_field disk_fields[] = {
     INT(struct vm_disk, "datastoreId", datastore_id),
     STR(struct vm_disk, "name", name),
     STR(struct vm_disk, "path", path),
-    INT(struct vm_disk, "sizeGb", size_gb),
+    SIZE(struct vm_disk, "sizeGb", size_gb),
     BOOL(struct vm_disk, "thin", thin),
     BOOL(struct vm_disk, "independent", independent),
     BOOL(struct vm_disk, "persistent", persistent),
@@ -170,20 +171,20 @@ static const struct snapshot_field nic_fields[] = {
 static const struct snapshot_table nic_table = TABLE("a NIC", nic_fields);
 
 static const struct snapshot_field cpu_fields[] = {
-    INT(struct vm_cpu, "quantity", quantity),
-    INT(struct vm_cpu, "coresPerSocket", cores_per_socket),
-    INT(struct vm_cpu, "reservationMhz", reservation_mhz),
-    INT(struct vm_cpu, "weight", weight),
-    INT(struct vm_cpu, "limitMhz", limit_mhz),
+    SIZE(struct vm_cpu, "quantity", quantity),
+    SIZE(struct vm_cpu, "coresPerSocket", cores_per_socket),
+    SIZE(struct vm_cpu, "reservationMhz", reservation_mhz),
+    SIZE(struct vm_cpu, "weight", weight),
+    SIZE(struct vm_cpu, "limitMhz", limit_mhz),
     INT(struct vm_cpu, "hotPlug", hot_plug),
 };
 static const struct snapshot_table cpu_table = TABLE("a VM's CPU", cpu_fields);
 
 static const struct snapshot_field memory_fields[] = {
-    INT(struct vm_memory, "sizeMb", size_mb),
-    INT(struct vm_memory, "reservationMb", reservation_mb),
-    INT(struct vm_memory, "weight", weight),
-    INT(struct vm_memory, "limitMb", limit_mb),
+    SIZE(struct vm_memory, "sizeMb", size_mb),
+    SIZE(struct vm_memory, "reservationMb", reservation_mb),
+    SIZE(struct vm_memory, "weight", weight),
+    SIZE(struct vm_memory, "limitMb", limit_mb),
     INT(struct vm_memory, "hotPlug", hot_plug),
 };
 static const struct snapshot_table memory_table = TABLE("a VM's memory", memory_fields);
@@ -225,7 +226,7 @@ static const struct snapshot_field vm_fields[] = {
     ENUM(Vm, "domain", domain, domain_state_words),
     INT(Vm, "vncPort", vnc_port),
     STR(Vm, "cpuSeen", cpu_seen),
-    INT(Vm, "dirtyMbps", dirty_mbps),
+    SIZE(Vm, "dirtyMbps", dirty_mbps),
     OBJECT(Vm, "load", load, load_table),
 };
 const struct snapshot_table snapshot_vm_fields = TABLE("a VM", vm_fields);
@@ -263,8 +264,8 @@ static const struct snapshot_field datastore_fields[] = {
     STR(Datastore, "description", description),
     STR(Datastore, "storageType", storage_type),
     STR(Datastore, "path", path),
-    INT(Datastore, "capacityGb", capacity_gb),
-    INT(Datastore, "usedGb", used_gb),
+    SIZE(Datastore, "capacityGb", capacity_gb),
+    SIZE(Datastore, "usedGb", used_gb),
 };
 const struct snapshot_table snapshot_datastore_fields = TABLE("a datastore", datastore_fields);
 // clang-format on

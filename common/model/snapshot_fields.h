@@ -10,7 +10,8 @@
 #include "model/types.h"
 
 enum snapshot_field_kind {
-    K_INT,    /* int64_t */
+    K_INT,    /* int64_t: ids, times, counts */
+    K_SIZE,   /* int64_t: how much of something, 0..SNAPSHOT_JSON_SIZE */
     K_U32,    /* uint32_t */
     K_BOOL,   /* bool */
     K_STRING, /* char *, never NULL */

@@ -71,6 +71,7 @@ static json_t *encode_scalar(const struct snapshot_field *field, const void *val
 {
     switch (field->kind) {
     case K_INT:
+    case K_SIZE:
         return json_integer(*(const int64_t *)value);
     case K_U32:
         return json_integer(*(const uint32_t *)value);
@@ -141,6 +142,7 @@ static bool is_zero(const struct snapshot_field *field, const void *value)
     case K_STRING:
         return **(char *const *)value == '\0';
     case K_INT:
+    case K_SIZE:
         return *(const int64_t *)value == 0;
     case K_BOOL:
         return !*(const bool *)value;
@@ -163,6 +165,7 @@ static bool is_same(const struct snapshot_field *field, const void *a, const voi
     case K_STRING:
         return strcmp(*(char *const *)a, *(char *const *)b) == 0;
     case K_INT:
+    case K_SIZE:
         return *(const int64_t *)a == *(const int64_t *)b;
     case K_BOOL:
         return *(const bool *)a == *(const bool *)b;
@@ -392,7 +395,7 @@ static bool decode_ids(const struct json_reader *reader, const char *key, int64_
     ids = g_new0(int64_t, n);
     for (size_t i = 0; i < n; i++) {
         ids[i] = json_integer_value(json_array_get(array, i));
-        if (ids[i] <= 0 || (i > 0 && ids[i] <= ids[i - 1]))
+        if (ids[i] <= 0 || ids[i] > SNAPSHOT_JSON_NUMBER || (i > 0 && ids[i] <= ids[i - 1]))
             return json_refuse(reader, key, "ids above 0, ascending", error);
     }
     g_free(*ret_ids);
@@ -430,7 +433,10 @@ static bool decode_field(const struct json_reader *reader, const struct snapshot
 
     switch (field->kind) {
     case K_INT:
-        return json_read_int(reader, field->key, INT64_MIN, INT64_MAX, place, error);
+        return json_read_int(reader, field->key, -SNAPSHOT_JSON_NUMBER, SNAPSHOT_JSON_NUMBER, place,
+                             error);
+    case K_SIZE:
+        return json_read_int(reader, field->key, 0, SNAPSHOT_JSON_SIZE, place, error);
     case K_U32:
         return decode_u32(reader, field->key, place, error);
     case K_BOOL:
@@ -552,7 +558,7 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
     json_reader_init(&root, json);
     builder = snapshot_builder_new();
     if (!check_head(&root, error) ||
-        !json_read_int(&root, "takenMonoMs", 0, INT64_MAX, &taken_mono_ms, error) ||
+        !json_read_int(&root, "takenMonoMs", 0, SNAPSHOT_JSON_NUMBER, &taken_mono_ms, error) ||
         !read_site(builder, &root, error))
         return NULL;
 #define X(Type, field, prefix)                                                                     \

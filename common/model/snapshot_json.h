@@ -21,6 +21,11 @@
 /* More objects of a kind, or members of one, are refused. */
 #define SNAPSHOT_JSON_MAX 1000000
 
+/* Greater figures are refused, so that sums of them stay within 64 bits: ids and times; MHz, MiB,
+ * vCPUs and the like. */
+#define SNAPSHOT_JSON_NUMBER INT64_C(1000000000000000)
+#define SNAPSHOT_JSON_SIZE   INT64_C(1000000000)
+
 /* cluster_id: only this cluster with its hosts, VMs, groups and rules; 0: everything.  One object a
  * line.  Caller frees. */
 char *snapshot_json_write(const Snapshot *snap, int64_t cluster_id);
