@@ -426,7 +426,8 @@ static const char *refresh(int64_t cluster_id)
 /* A VM that runs and of which nothing has been measured. */
 static void put_unmeasured_vm(int64_t cluster_id, int64_t host_id)
 {
-    Vm *vm = vm_dup(snapshot_vm(now(), create_vm("v", cluster_id)));
+    int64_t id = create_vm("v", cluster_id); /* first: it publishes what now() then gives */
+    Vm *vm = vm_dup(snapshot_vm(now(), id));
 
     vm->status = VM_RUNNING;
     vm->host_id = host_id;
