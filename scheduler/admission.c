@@ -327,15 +327,32 @@ static bool check_failover_host(const Cluster *cluster, const Vm *vm, int64_t ho
     return true;
 }
 
+/* ret_text may be NULL; caller frees. */
+static bool policy_holds(const Snapshot *snap, int64_t cluster_id,
+                         const struct sched_params *params, bool *ret_holds, char **ret_text,
+                         GError **error)
+{
+    struct admission_verdict verdict;
+
+    if (!admission_check(snap, cluster_id, -1, params, &verdict, error))
+        return false;
+    *ret_holds = verdict.holds;
+    if (ret_text)
+        *ret_text = verdict.text;
+    else
+        g_free(verdict.text);
+    return true;
+}
+
 bool admission_check_start(const Snapshot *snap, int64_t vm_id, int64_t host_id,
                            const struct sched_params *params, GError **error)
 {
     const Vm *vm = snapshot_vm(snap, vm_id);
     const Cluster *cluster = vm ? snapshot_cluster(snap, vm->cluster_id) : NULL;
-    struct admission_verdict before = { 0 }, after = { 0 };
-    g_autofree char *before_text = NULL, *after_text = NULL;
     g_autoptr(SnapshotBuilder) builder = NULL;
     g_autoptr(Snapshot) started = NULL;
+    g_autofree char *why = NULL;
+    bool holds, held;
     Vm *running;
 
     if (!cluster) {
@@ -351,19 +368,17 @@ bool admission_check_start(const Snapshot *snap, int64_t vm_id, int64_t host_id,
     running->host_id = host_id;
     snapshot_builder_put_vm(builder, running);
     started = snapshot_builder_build(builder, snap->taken_mono_ms);
-    if (!admission_check(started, cluster->id, -1, params, &after, error))
+    if (!policy_holds(started, cluster->id, params, &holds, &why, error))
         return false;
-    after_text = after.text;
-    if (after.holds)
+    if (holds)
         return true;
-    if (!admission_check(snap, cluster->id, -1, params, &before, error))
+    if (!policy_holds(snap, cluster->id, params, &held, NULL, error))
         return false;
-    before_text = before.text;
-    if (!before.holds) /* it is no worse than it was: HA alarms about that, starts go on */
+    if (!held) /* it is no worse than it was: HA alarms about that, starts go on */
         return true;
     err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, NULL,
                    "%s cannot start: the cluster's HA policy would no longer hold: %s", vm->name,
-                   after_text);
+                   why);
     return false;
 }
 
@@ -507,8 +522,8 @@ static void measure_room(const Snapshot *more, const Problem *base, uint32_t n, 
 }
 
 bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admission_size *size,
-                    uint32_t failures, const struct sched_params *params,
-                    struct admission_room *ret_room, GError **error)
+                    const struct sched_params *params, struct admission_room *ret_room,
+                    GError **error)
 {
     g_autoptr(Problem) base = NULL;
     g_autoptr(Layout) layout = NULL;
@@ -533,6 +548,6 @@ bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admis
         return true;
     }
     more = with_more(snap, base, size, n);
-    measure_room(more, base, n, failures, ret_room);
+    measure_room(more, base, n, size->failures, ret_room);
     return true;
 }

@@ -68,17 +68,18 @@ bool admission_check_start(const Snapshot *snap, int64_t vm_id, int64_t host_id,
 
 struct admission_size {
     int64_t vcpus, mem_mb, reserved_mhz;
+    uint32_t failures; /* hosts that may still die */
 };
 
 struct admission_room {
     uint32_t n_now;    /* as the cluster stands */
-    uint32_t n_secure; /* so that `failures` hosts may still die */
+    uint32_t n_secure; /* so that the failures are still borne */
     char *text;        /* what ends it; caller frees */
 };
 
 /* VRM_ERR_INVALID for a size without vCPUs or memory. */
 bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admission_size *size,
-                    uint32_t failures, const struct sched_params *params,
-                    struct admission_room *ret_room, GError **error);
+                    const struct sched_params *params, struct admission_room *ret_room,
+                    GError **error);
 
 #endif /* VRM_SCHEDULER_ADMISSION_H */

@@ -248,19 +248,19 @@ END_TEST
 static const struct {
     const char *text;
     struct admission_size size;
-    uint32_t failures, n_now, n_secure;
+    uint32_t n_now, n_secure;
     const char *words;
 } rooms[] = {
-    { THREE, { 1, 1024, 0 }, 0, 30, 30, "no host takes another one" },
-    { THREE, { 1, 1024, 0 }, 1, 30, 20, "if h1 died" },
-    { THREE, { 1, 1024, 0 }, 2, 30, 10, "died" },
-    { THREE, { 1, 1024, 0 }, 3, 30, 0, "died" },
-    { THREE, { 1, 20480, 0 }, 1, 0, 0, "no host has the memory for one" },
-    { THREE, { 9, 1024, 0 }, 1, 0, 0, "no host takes another one" },
-    { THREE, { 1, 1024, 5000 }, 0, 6, 6, "no host takes another one" },
-    { THREE "vm a on=h1 size=8192\nvm b on=h2 size=8192\n", { 1, 1024, 0 }, 1, 14, 4, "died" },
-    { "params vcpus_per_thread=1\n" THREE, { 4, 1024, 0 }, 1, 6, 4, "died" },
-    { "host h1 mem=2048\nvm a on=h1\n", { 1, 512, 0 }, 1, 2, 0, "if h1 died" },
+    { THREE, { 1, 1024, 0, 0 }, 30, 30, "no host takes another one" },
+    { THREE, { 1, 1024, 0, 1 }, 30, 20, "if h1 died" },
+    { THREE, { 1, 1024, 0, 2 }, 30, 10, "died" },
+    { THREE, { 1, 1024, 0, 3 }, 30, 0, "died" },
+    { THREE, { 1, 20480, 0, 1 }, 0, 0, "no host has the memory for one" },
+    { THREE, { 9, 1024, 0, 1 }, 0, 0, "no host takes another one" },
+    { THREE, { 1, 1024, 5000, 0 }, 6, 6, "no host takes another one" },
+    { THREE "vm a on=h1 size=8192\nvm b on=h2 size=8192\n", { 1, 1024, 0, 1 }, 14, 4, "died" },
+    { "params vcpus_per_thread=1\n" THREE, { 4, 1024, 0, 1 }, 6, 4, "died" },
+    { "host h1 mem=2048\nvm a on=h1\n", { 1, 512, 0, 1 }, 2, 0, "if h1 died" },
 };
 
 START_TEST(what_fits_is_counted_with_and_without_failures)
@@ -270,8 +270,7 @@ START_TEST(what_fits_is_counted_with_and_without_failures)
     struct admission_room room;
     g_autofree char *text = NULL;
 
-    ck_assert(
-        admission_room(snap, 1, &rooms[_i].size, rooms[_i].failures, scn_params(scn), &room, NULL));
+    ck_assert(admission_room(snap, 1, &rooms[_i].size, scn_params(scn), &room, NULL));
     text = room.text;
     ck_assert_uint_eq(room.n_now, rooms[_i].n_now);
     ck_assert_uint_eq(room.n_secure, rooms[_i].n_secure);
@@ -283,11 +282,11 @@ START_TEST(a_size_of_nothing_is_refused)
 {
     g_autoptr(Scn) scn = scn_new();
     g_autoptr(Snapshot) snap = snapshot_of(scn, THREE);
-    const struct admission_size size = { 0, 1024, 0 };
+    const struct admission_size size = { 0, 1024, 0, 1 };
     struct admission_room room;
     g_autoptr(GError) error = NULL;
 
-    ck_assert(!admission_room(snap, 1, &size, 1, scn_params(scn), &room, &error));
+    ck_assert(!admission_room(snap, 1, &size, scn_params(scn), &room, &error));
     suite_take_error(&error, VRM_ERR_INVALID, "a VM of 0 vCPUs");
     ck_assert(!admission_check(snap, 9, 1, scn_params(scn), NULL, &error));
     suite_take_error(&error, VRM_ERR_NOT_FOUND, "no cluster 9");

@@ -69,7 +69,6 @@ int command_admission(const struct options *options, struct input *input)
 {
     g_autoptr(HostLosses) losses = NULL;
     struct admission_verdict verdict = { 0 };
-    g_autofree char *text = NULL;
     GError *error = NULL;
 
     show_progress("what if a host died ...");
@@ -78,11 +77,11 @@ int command_admission(const struct options *options, struct input *input)
                          &verdict, &error))
         return command_failed(error);
     show_progress_end();
-    text = verdict.text;
     if (options->json)
         print_admission_json(losses, &verdict);
     else
         print_admission(losses, &verdict, options->verbosity);
+    g_free(verdict.text);
     return verdict.wanted ? (verdict.holds ? EXIT_DONE : EXIT_NO)
                           : (losses->n_bad == 0 ? EXIT_DONE : EXIT_NO);
 }
@@ -115,7 +114,6 @@ static bool parse_size(const char *text, struct admission_size *ret_size, GError
 
 int command_capacity(const struct options *options, struct input *input)
 {
-    const uint32_t failures = options->failures >= 0 ? (uint32_t)options->failures : 1;
     struct admission_size size;
     struct admission_room room;
     g_autofree char *text = NULL;
@@ -126,8 +124,8 @@ int command_capacity(const struct options *options, struct input *input)
         command_failed(error);
         return EXIT_USAGE;
     }
-    if (!admission_room(input->snap, input->cluster_id, &size, failures, &input->params, &room,
-                        &error))
+    size.failures = options->failures >= 0 ? (uint32_t)options->failures : 1;
+    if (!admission_room(input->snap, input->cluster_id, &size, &input->params, &room, &error))
         return command_failed(error);
     show_progress_end();
     text = room.text;
@@ -135,7 +133,7 @@ int command_capacity(const struct options *options, struct input *input)
         json_t *json = json_object();
 
         json_object_set_new(json, "now", json_integer(room.n_now));
-        json_object_set_new(json, "failures", json_integer(failures));
+        json_object_set_new(json, "failures", json_integer(size.failures));
         json_object_set_new(json, "secure", json_integer(room.n_secure));
         json_object_set_new(json, "text", json_string(text));
         print_json(json);
@@ -143,7 +141,7 @@ int command_capacity(const struct options *options, struct input *input)
     }
     printf("%u more VMs of %" PRId64 " vCPUs and %" PRId64 " MB fit as the cluster stands\n",
            room.n_now, size.vcpus, size.mem_mb);
-    printf("%u of them so that any %u host%s may still die; then: %s\n", room.n_secure, failures,
-           failures == 1 ? "" : "s", text);
+    printf("%u of them so that any %u host%s may still die; then: %s\n", room.n_secure,
+           size.failures, size.failures == 1 ? "" : "s", text);
     return EXIT_DONE;
 }

@@ -93,7 +93,8 @@ int main(int argc, char **argv)
     struct options options;
     int status;
 
-    setlocale(LC_CTYPE, ""); /* names in messages; numbers stay as they are */
+    /* For names in messages; numbers stay as they are. */
+    setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): there is one thread */
     if (options_parse(argc, argv, &options, &status))
         status = run(&options);
     options_clear(&options);

@@ -146,12 +146,14 @@ static void add_for(GOptionContext *context, unsigned bit, const struct entry *e
 }
 
 // clang-format off
+/* NOLINTNEXTLINE(readability-function-size): a table */
 static void add_entries(GOptionContext *context, struct options *o, struct flags *f)
 {
     const unsigned balance = BIT(COMMAND_BALANCE), what_if = BIT(COMMAND_WHAT_IF);
     const unsigned capacity = BIT(COMMAND_CAPACITY), admission = BIT(COMMAND_ADMISSION);
-    const GOptionFlags hidden = G_OPTION_FLAG_HIDDEN;
-    const GOptionFlags idle = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
+    const gint hidden = G_OPTION_FLAG_HIDDEN;
+    const gint hidden_optional = G_OPTION_FLAG_HIDDEN | G_OPTION_FLAG_OPTIONAL_ARG;
+    const gint idle = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
     const struct entry entries[] = {
         { ALL, { "text-data", 't', 0, G_OPTION_ARG_FILENAME, &o->data, "cluster in Ganeti's text form", "FILE" } },
         { ALL, { "dynu-file", 'U', 0, G_OPTION_ARG_FILENAME, &o->load, "load of its instances", "FILE" } },
@@ -165,7 +167,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { ALL, { "ignore-dynu", 0, 0, G_OPTION_ARG_NONE, &f->ignore_load, "ignore -U", NULL } },
         { ALL, { "max-cpu", 0, 0, G_OPTION_ARG_DOUBLE, &o->max_cpu, "most vCPUs for each thread (else the file's policy)", "RATIO" } },
         { ALL, { "ignore-soft-errors", 0, 0, G_OPTION_ARG_NONE, &f->ignore_soft, "no limit of vCPUs for each thread", NULL } },
-        { PLANS, { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "1 conservative .. 9 aggressive (default: the cluster's; Ganeti 9)", "N" } },
+        { PLANS, { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
         { PLANS, { "factor", 0, 0, G_OPTION_ARG_STRING, &o->factor, "balance cpu, mem or both (default both)", "WHAT" } },
         { PLANS, { "seed", 0, 0, G_OPTION_ARG_INT, &o->seed, "the same seed gives the same plan (default 1)", "N" } },
         { PLANS, { "horizon", 0, 0, G_OPTION_ARG_INT, &o->horizon_s, "how long the load is believed to last", "SECONDS" } },
@@ -201,11 +203,11 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { balance, { "min-gain-limit", 0, hidden, CALLBACK(refuse_score), NULL, NULL } },
         { balance, { "min-score", 'e', hidden, CALLBACK(refuse_score), NULL, NULL } },
         { balance, { "master", 'm', hidden, CALLBACK(refuse_source), NULL, NULL } },
-        { balance, { "luxi", 'L', hidden | G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "luxi", 'L', hidden_optional, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "ialloc-src", 'I', hidden, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "simulate", 0, hidden, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "exec", 'X', idle, CALLBACK(refuse_source), NULL, NULL } },
-        { balance, { "mond", 0, hidden | G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(refuse_source), NULL, NULL } },
+        { balance, { "mond", 0, hidden_optional, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "mond-data", 0, hidden, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "mond-xen", 0, idle, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "exit-on-missing-mond-data", 0, idle, CALLBACK(refuse_source), NULL, NULL } },

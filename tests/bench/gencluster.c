@@ -257,7 +257,7 @@ static void write_file(const char *prefix, const char *suffix, GString *text)
 
     if (!g_file_set_contents(path, text->str, (gssize)text->len, &error)) {
         fprintf(stderr, "gencluster: %s\n", error->message);
-        exit(EXIT_FAILURE);
+        exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
     }
     g_string_free(text, TRUE);
 }
