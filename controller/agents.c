@@ -3,6 +3,8 @@
 
 #include "controller/agents.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -56,6 +58,15 @@ static void deliver(struct pending *pending);
 static struct link *find_link(const Agents *agents, int64_t host_id)
 {
     return g_hash_table_lookup(agents->links, &host_id);
+}
+
+/* An IPv6 address stands in brackets. */
+static char *url_of(const struct link *link, const char *path)
+{
+    bool v6 = strchr(link->ip, ':') != NULL;
+
+    return g_strdup_printf("https://%s%s%s:%" G_GINT64_FORMAT "%s", v6 ? "[" : "", link->ip,
+                           v6 ? "]" : "", link->port, path);
 }
 
 /* ---- commands ---------------------------------------------------------------------------------
@@ -157,7 +168,7 @@ static void deliver(struct pending *pending)
     pending->command.epoch = epoch;
     json = agent_command_encode(&pending->command);
     body = json_format(json);
-    url = g_strdup_printf("https://%s:%" G_GINT64_FORMAT "/v1/commands", link->ip, link->port);
+    url = url_of(link, "/v1/commands");
     pending->post = http_client_send(agents->options.http, &(struct http_request){
                                                                .method = "POST",
                                                                .url = url,
@@ -382,14 +393,13 @@ static void open_stream(struct link *link)
 {
     Agents *agents = link->agents;
     int64_t epoch = agents->options.epoch(agents->options.user);
-    g_autofree char *url = NULL;
+    g_autofree char *path = g_strdup_printf("/v1/watch?epoch=%" G_GINT64_FORMAT, epoch);
+    g_autofree char *url = url_of(link, path);
 
     if (epoch == 0) {
         retry_later(link);
         return;
     }
-    url = g_strdup_printf("https://%s:%" G_GINT64_FORMAT "/v1/watch?epoch=%" G_GINT64_FORMAT,
-                          link->ip, link->port, epoch);
     link->stream = http_client_send(agents->options.http, &(struct http_request){
                                                               .method = "GET",
                                                               .url = url,

@@ -152,10 +152,34 @@ static enum task_type task_of(enum op_kind kind)
     g_assert_not_reached();
 }
 
+/* "Some host of this cluster": only the VM's own has any that it may go to. */
+static bool check_target_cluster(const struct call *call, GError **error)
+{
+    int64_t wanted = call->op->target_cluster_id;
+    const Vm *vm = wanted ? call_vm(call, call->op->id, error) : NULL;
+    const Cluster *own, *other;
+
+    if (!wanted || (vm && vm->cluster_id == wanted))
+        return true;
+    own = vm ? call_cluster(call, vm->cluster_id, error) : NULL;
+    other = own ? call_cluster(call, wanted, error) : NULL;
+    if (other)
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER, "location",
+                       "VM %s belongs to cluster %s and cannot migrate to cluster %s; stop it and "
+                       "change its location",
+                       vm->name, own->name, other->name);
+    return false;
+}
+
 void on_vm_order(struct call *call)
 {
     const struct op *op = call->op;
+    g_autoptr(GError) error = NULL;
 
+    if (!check_target_cluster(call, &error)) {
+        call_fail(call, error);
+        return;
+    }
     vm_order(call->app, op->id,
              &(struct vm_order){ .type = task_of(op->kind),
                                  .user = op->user,

@@ -471,9 +471,20 @@ START_TEST(without_an_epoch_nothing_is_sent)
 }
 END_TEST
 
+START_TEST(an_ipv6_address_stands_in_brackets)
+{
+    agent.watch_text = "";
+    setup(0);
+    agents_set_host(lab.agents, HOST_ID, "cna1", "::1", 1);
+    wait_for("https://[::1]:1/v1/watch");
+    teardown();
+}
+END_TEST
+
 SUITE_MAIN("agents", SUITE_LOOP(a_stream_is_told_line_by_line_until_its_end, streams),
            SUITE_TEST(a_lost_link_is_made_again),
            SUITE_LOOP(an_answer_ends_a_command_only_if_it_says_how_it_ended, answers),
            SUITE_TEST(a_report_of_the_stream_ends_a_command_once),
            SUITE_TEST(a_host_that_stays_silent_ends_its_commands_with_an_unknown_outcome),
-           SUITE_TEST(without_an_epoch_nothing_is_sent))
+           SUITE_TEST(without_an_epoch_nothing_is_sent),
+           SUITE_TEST(an_ipv6_address_stands_in_brackets))

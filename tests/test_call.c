@@ -252,6 +252,8 @@ static struct op *vm_migrate(const Snapshot *s) { (void)s; return vm_migrate_to(
 static struct op *vm_migrate_any(const Snapshot *s) { (void)s; return vm_migrate_to(21, 0); }
 static struct op *vm_migrate_home(const Snapshot *s) { (void)s; return vm_migrate_to(21, 11); }
 static struct op *vm_migrate_far(const Snapshot *s) { (void)s; return vm_migrate_to(21, 14); }
+static struct op *vm_migrate_to_other_cluster(const Snapshot *s)
+{ struct op *op = vm_migrate(s); op->target_host_id = 0; op->target_cluster_id = 2; return op; }
 static struct op *vm_migrate_stopped(const Snapshot *s) { (void)s; return vm_migrate_to(22, 11); }
 
 static struct op *host_add_at(const char *ip, int64_t port, int64_t cluster_id)
@@ -403,6 +405,8 @@ static const struct {
     { vm_migrate_any, FINE },
     { vm_migrate_home, VRM_ERR_INVALID, REASON_VM_SAME_HOST, "location", "cna11" },
     { vm_migrate_far, VRM_ERR_CONFLICT, 0, "location", "cna14" },
+    { vm_migrate_to_other_cluster, VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER, "location",
+      "belongs to cluster" },
     { vm_migrate_stopped, VRM_ERR_CONFLICT, REASON_VM_STATE, NULL, "VM vm22 is stopped" },
 
     { host_add, FINE },
