@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -451,6 +452,7 @@ int main(int argc, char **argv)
     int status;
 
     d->argv = g_strdupv(argv);
+    (void)prctl(PR_SET_NAME, "vrmd"); /* after start_anew() it would be "exe" */
     if (!parse_options(&argc, &argv, &options, &error)) {
         fprintf(stderr, "vrmd: %s\n", error->message);
         return EXIT_FAILURE;

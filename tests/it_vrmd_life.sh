@@ -69,6 +69,7 @@ etcd_delete_leader
 wait_for_code /healthz/active 503
 sleep 6 # longer than the alarm that ends a process whose workers hang
 kill -0 "$vrmd" 2>/dev/null || fail "deposed, it did not live on as a standby"
+[ "$(cat "/proc/$vrmd/comm")" = vrmd ] || fail "it is called $(cat "/proc/$vrmd/comm") now"
 wait_for_code /healthz/active 200
 
 answer() { curl -s --noproxy '*' -m 2 "http://127.0.0.1:$port$1"; }
