@@ -11,6 +11,7 @@
 #include "agentproto/msg.h"
 #include "base/confcheck.h"
 #include "base/err.h"
+#include "model/imc.h"
 
 #define AT(field) offsetof(struct agent_conf, field)
 
@@ -72,6 +73,10 @@ const struct conf_setting agent_conf_table[] = {
     { .section = "libvirt", .name = "shared_storage_unchecked", .type = CONF_BOOL,
       .offset = AT(shared_storage_unchecked), .default_text = "false",
       .doc = "trust that disks are on shared storage even where libvirt cannot see it" },
+    { .section = "libvirt", .name = "cpu_limit", .type = CONF_STRING, .offset = AT(cpu_limit),
+      .default_text = "", .min = 0, .max = 64,
+      .doc = "newest CPU generation that VMs may see on this host, a name of imcSetting such as "
+             "Nehalem; empty: the newest it can present" },
 
     { .section = "limits", .name = "workers", .type = CONF_INT, .offset = AT(workers),
       .default_text = "4", .min = 1, .max = 64,
@@ -97,10 +102,23 @@ static bool check_word(const char *field, const char *text, const char *more, GE
     return true;
 }
 
+static bool check_cpu_limit(const char *limit, GError **error)
+{
+    g_autofree char *modes = NULL;
+
+    if (!*limit || imc_mode_find(limit))
+        return true;
+    modes = imc_modes_list();
+    err_set_reason(error, VRM_ERR_INVALID, 0, "cpu_limit",
+                   "[libvirt] cpu_limit = \"%s\": want nothing or one of %s", limit, modes);
+    return false;
+}
+
 static bool check(const struct agent_conf *settings, GError **error)
 {
     if (!check_word("[agent] name", settings->name, "-._", error) ||
-        !check_word("[libvirt] bridge", settings->bridge, "-._", error))
+        !check_word("[libvirt] bridge", settings->bridge, "-._", error) ||
+        !check_cpu_limit(settings->cpu_limit, error))
         return false;
     if (*settings->emulator && !g_path_is_absolute(settings->emulator)) {
         err_set_reason(error, VRM_ERR_INVALID, 0, "emulator",

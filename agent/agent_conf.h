@@ -27,6 +27,7 @@ struct agent_conf {
     char *migrate_host;
     bool migrate_tls;
     bool shared_storage_unchecked;
+    char *cpu_limit;
     /* [limits] */
     int64_t workers;
     int64_t max_commands;

@@ -5,6 +5,7 @@ agent_libagent_a_SOURCES = \
 	agent/agent.c agent/agent.h agent/agent_private.h \
 	agent/agent_run.c agent/agent_watch.c \
 	agent/agent_conf.c agent/agent_conf.h \
+	agent/cpufacts.c agent/cpufacts.h \
 	agent/disk.c agent/disk.h \
 	agent/domfacts.c agent/domfacts.h \
 	agent/domxml.c agent/domxml.h \
@@ -33,6 +34,7 @@ sbin_PROGRAMS += vrm-agent
 vrm_agent_SOURCES = \
 	agent/hv_libvirt.c agent/hv_libvirt.h \
 	agent/lv.h \
+	agent/lv_cpu.c \
 	agent/lv_error.c \
 	agent/lv_link.c \
 	agent/lv_migrate.c \

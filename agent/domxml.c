@@ -109,7 +109,8 @@ static bool check_vm(const Vm *vm, GError **error)
         if (!check_text("nic mac", vm->nics[i].mac, error))
             return false;
     }
-    return check_text("name", vm->name, error) && check_disks(vm, error);
+    return check_text("name", vm->name, error) && check_text("cpu_model", vm->cpu_model, error) &&
+           check_disks(vm, error);
 }
 
 /* ---- parts ---------------------------------------------------------------------------------- */
@@ -160,8 +161,13 @@ static void add_cpu(GString *xml, const Vm *vm, const struct domxml_settings *se
 
     if (cores < 1 || vm->cpu.quantity % cores != 0)
         cores = 1;
+    if (*vm->cpu_model)
+        add(xml,
+            "  <cpu mode='custom' match='exact' check='partial'>\n"
+            "    <model fallback='forbid'>%s</model>\n",
+            vm->cpu_model);
     /* Emulation has one CPU model on every machine, so that any host can take the VM. */
-    if (g_str_equal(settings->domain_type, "kvm"))
+    else if (g_str_equal(settings->domain_type, "kvm"))
         g_string_append(xml, "  <cpu mode='host-model' check='partial'>\n");
     else
         g_string_append(xml, "  <cpu mode='custom' match='exact' check='none'>\n"

@@ -23,6 +23,7 @@ static bool free_hv(void *hv)
     g_free(lv->domain_type);
     g_free(lv->emulator);
     g_free(lv->bridge);
+    g_free(lv->cpu_limit);
     g_free(lv->migrate_address);
     g_free(lv->usable_type);
     g_free(lv);
@@ -75,6 +76,7 @@ struct hv hv_libvirt_new(const struct hv_libvirt_options *options)
     lv->domain_type = g_strdup(options->domain_type);
     lv->emulator = g_strdup(options->emulator);
     lv->bridge = g_strdup(options->bridge);
+    lv->cpu_limit = g_strdup(options->cpu_limit);
     lv->migrate_address = g_strdup(options->migrate_address);
     lv->migrate_tls = options->migrate_tls;
     lv->shared_storage_unchecked = options->shared_storage_unchecked;

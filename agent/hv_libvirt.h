@@ -13,6 +13,7 @@ struct hv_libvirt_options {
     const char *domain_type;     /* "auto", "kvm", "qemu" */
     const char *emulator;        /* "": libvirt's choice */
     const char *bridge;          /* "": network cards stay unplugged */
+    const char *cpu_limit;       /* libvirt's model of the newest generation; "": all */
     const char *migrate_address; /* ours on the migration network; "" unknown */
     bool migrate_tls;
     bool shared_storage_unchecked;

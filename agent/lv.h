@@ -1,5 +1,5 @@
-/* lv.h - the parts of hv_libvirt among themselves: lv_link.c connections and events, lv_read.c what
- * libvirt knows, lv_verb.c starting and stopping, lv_migrate.c moving.
+/* lv.h - the parts of hv_libvirt among themselves: lv_link.c connections and events, lv_read.c and
+ * lv_cpu.c what libvirt knows, lv_verb.c starting and stopping, lv_migrate.c moving.
  *
  * Inner header. */
 #ifndef VRM_AGENT_LV_H
@@ -32,6 +32,7 @@ struct lv_trace {
 typedef struct Lv {
     /* constant */
     char *uri, *domain_type, *emulator, *bridge, *migrate_address;
+    char *cpu_limit; /* libvirt's model of the newest generation to present; "": all */
     bool migrate_tls, shared_storage_unchecked;
     WorkPool *link_pool;    /* opens and closes connections */
     WorkPool *event_pool;   /* describes domains that had an event */
@@ -94,6 +95,12 @@ bool lv_lookup(void *hv, const char *uuid, struct domain_report *ret_domain, GEr
 /* A domain that goes away meanwhile is absent, not an error. */
 bool lv_describe(virDomainPtr domain, struct domain_report *ret_domain, GError **error);
 bool lv_stats(void *hv, struct watch_line *ret_line, GError **error);
+
+/* ---- lv_cpu.c ------------------------------------------------------------------------------- */
+
+/* Fills the cpu_ texts of a guest's CPU for guests of that domain type; empty ones where libvirt
+ * cannot say. */
+void lv_cpu_facts(const Lv *lv, virConnectPtr conn, const char *type, struct agent_hello *hello);
 
 /* ---- lv_verb.c ------------------------------------------------------------------------------ */
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/cpufacts.h"
 #include "agent/domfacts.h"
 #include "agent/hostinfo.h"
 #include "agent/lv.h"
@@ -82,6 +83,7 @@ bool lv_facts(void *hv, struct agent_hello *hello, GError **error)
     g_autoptr(virConnect) conn = lv_conn(lv, LV_ASK, error);
     struct hostinfo_caps caps;
     virNodeInfo info;
+    const char *type;
 
     if (!conn)
         return false;
@@ -107,7 +109,9 @@ bool lv_facts(void *hv, struct agent_hello *hello, GError **error)
         .cpu_mhz = hostinfo_cpu_mhz(info.mhz),
         .nic_count = hostinfo_nic_count(),
     };
-    remember(lv, find_type(lv, conn), hello->cpu_mhz);
+    type = find_type(lv, conn);
+    remember(lv, type, hello->cpu_mhz);
+    lv_cpu_facts(lv, conn, type, hello);
     hostinfo_caps_clear(&caps);
     return true;
 }
@@ -193,6 +197,7 @@ bool lv_describe(virDomainPtr domain, struct domain_report *ret_domain, GError *
 {
     char uuid[VIR_UUID_STRING_BUFLEN];
     struct domfacts facts = { 0 };
+    struct cpufacts cpu = { 0 };
     const char *detail;
     int state, reason;
     char *xml;
@@ -211,6 +216,7 @@ bool lv_describe(virDomainPtr domain, struct domain_report *ret_domain, GError *
     }
     /* Somebody else's strange XML: then it is not ours. */
     (void)domfacts_parse(xml, strlen(xml), &facts, NULL);
+    (void)cpufacts_parse(xml, strlen(xml), &cpu, NULL);
     free(xml);
     *ret_domain = (struct domain_report){
         .uuid = g_strdup(uuid),
@@ -219,7 +225,9 @@ bool lv_describe(virDomainPtr domain, struct domain_report *ret_domain, GError *
         .vm_id = facts.vm_id,
         .gen = facts.gen,
         .vnc_port = facts.vnc_port,
+        .cpu = cpufacts_format_seen(&cpu, AGENT_MAX_CPU),
     };
+    cpufacts_clear(&cpu);
     ret_domain->detail = g_strdup(detail);
     return true;
 }

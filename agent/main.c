@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "model/imc.h"
 
 #define DEFAULT_CONFIG VRM_SYSCONFDIR "/vrm-agent.conf"
 #define END_LIMIT_MS   3000  /* results still on their way to disk or to a client */
@@ -173,6 +174,7 @@ static Agent *make_agent(const struct agent_conf *conf, GError **error)
         .migrate_address = migrate_address,
         .migrate_tls = conf->migrate_tls,
         .shared_storage_unchecked = conf->shared_storage_unchecked,
+        .cpu_limit = *conf->cpu_limit ? imc_mode_model(conf->cpu_limit) : "",
     };
     g_autofree char *boot_id = hostinfo_boot_id();
     const struct agent_options options = {

@@ -14,6 +14,7 @@ void report_copy_domain(const struct domain_report *domain, struct domain_report
     ret->uuid = text(domain->uuid);
     ret->name = text(domain->name);
     ret->detail = text(domain->detail);
+    ret->cpu = text(domain->cpu);
 }
 
 void report_copy_command(const struct command_report *report, struct command_report *ret)
@@ -37,13 +38,17 @@ void report_copy_hello(const struct agent_hello *hello, struct agent_hello *ret)
     ret->hypervisor = text(hello->hypervisor);
     ret->boot_id = text(hello->boot_id);
     ret->migrate_address = text(hello->migrate_address);
+    ret->cpu_vendor = text(hello->cpu_vendor);
+    ret->cpu_features = text(hello->cpu_features);
+    ret->cpu_generations = text(hello->cpu_generations);
 }
 
 bool report_same_domain(const struct domain_report *a, const struct domain_report *b)
 {
     return a->state == b->state && a->vm_id == b->vm_id && a->gen == b->gen &&
            a->vnc_port == b->vnc_port && g_strcmp0(a->uuid, b->uuid) == 0 &&
-           g_strcmp0(a->name, b->name) == 0 && g_strcmp0(a->detail, b->detail) == 0;
+           g_strcmp0(a->name, b->name) == 0 && g_strcmp0(a->detail, b->detail) == 0 &&
+           g_strcmp0(a->cpu, b->cpu) == 0;
 }
 
 struct domain_report *report_dup_domain(const struct domain_report *domain)

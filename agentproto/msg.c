@@ -92,7 +92,7 @@ static const struct field vm_fields[] = {
     { "os_type",     FIELD_NAME,   AT(os_type), .max = MAX_WORD },
     { "os_version",  FIELD_INT,    AT(os_version), .max = INT32_MAX },
     { "clock_mode",  FIELD_TOKEN,  AT(clock_mode), .max = MAX_WORD },
-    { "cpu_seen",    FIELD_NAME,   AT(cpu_seen), .max = MAX_NAME },
+    { "cpu_model",   FIELD_TOKEN,  AT(cpu_model), .max = MAX_WORD },
 };
 #undef AT
 TABLE_DEFINE(vm, "VM", Vm);

@@ -1,4 +1,4 @@
-/* msg.h - messages between vrmd and vrm-agent, protocol version 1.
+/* msg.h - messages between vrmd and vrm-agent, protocol version 2.
  *
  * HTTP + JSON over mutual TLS; the agent listens.  Each line below is a JSON object.
  *
@@ -28,12 +28,13 @@
 
 #include "model/types.h"
 
-#define AGENT_PROTOCOL_VERSION  1
+#define AGENT_PROTOCOL_VERSION  2 /* 1 knew nothing of CPUs (IMC) */
 #define AGENT_PROTOCOL_OLDEST   1
 #define AGENT_COMMAND_ID_MAX    64
 #define AGENT_MAX_DOMAINS       4096
 #define AGENT_MAX_REPORTS       1024 /* in a full line; the agent leaves out the oldest that ended */
-#define AGENT_MAX_LINE          (4u << 20)
+#define AGENT_MAX_LINE          (8u << 20)
+#define AGENT_MAX_CPU           1024 /* a guest's CPU in words; a longer one is told as "" */
 #define AGENT_STATS_INTERVAL_MS 5000 /* default; the agent's settings may say less */
 #define AGENT_BEAT_INTERVAL_MS  1000
 
@@ -106,6 +107,10 @@ struct agent_hello {
     char *name, *uuid, *real_name, *vendor, *model, *cpu_model, *hypervisor, *boot_id;
     char *migrate_address; /* where other hosts send VMs to; "": the address it is watched at */
     int64_t mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count;
+    /* Since 2.  What a guest's CPU can have here, in libvirt's names with blanks between them (see
+     * model/cpu.h), and the models of generations (model/imc.h) that the host can present; "": not
+     * known. */
+    char *cpu_vendor, *cpu_features, *cpu_generations;
     int64_t epoch; /* highest seen, including this stream's */
 };
 
@@ -117,6 +122,7 @@ struct domain_report {
     int64_t vm_id;    /* from the domain's metadata; 0: not ours */
     int64_t gen;      /* from the domain's metadata */
     int64_t vnc_port; /* 0 none */
+    char *cpu;        /* since 2: the CPU that the guest sees, see model/cpu.h; "": not known */
 };
 
 struct domain_stats {

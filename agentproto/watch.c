@@ -11,6 +11,7 @@ STATE_DEFINE(watch_kind, WATCH_KINDS, N_WATCH_KINDS)
 #define HOUR_MS     (60LL * 60 * 1000)
 #define MAX_NAME    256
 #define MAX_WORD    64
+#define MAX_CPU     4096
 #define MAX_THREADS 65536
 #define MAX_MHZ     (MAX_THREADS * 10000LL)
 #define MAX_MB      (1LL << 30)
@@ -38,6 +39,9 @@ static const struct field hello_fields[] = {
     { "cpu_cores",     FIELD_INT,  AT(cpu_cores), .max = MAX_THREADS },
     { "cpu_mhz",       FIELD_INT,  AT(cpu_mhz), .required = true, .min = 1, .max = 100000 },
     { "nic_count",     FIELD_INT,  AT(nic_count), .max = 4096 },
+    { "cpu_vendor",    FIELD_NAME, AT(cpu_vendor), .max = MAX_WORD },
+    { "cpu_features",  FIELD_NAME, AT(cpu_features), .max = MAX_CPU },
+    { "cpu_generations", FIELD_NAME, AT(cpu_generations), .max = MAX_CPU },
     { "epoch",         FIELD_INT,  AT(epoch), .required = true, .min = 1, .max = INT64_MAX },
 };
 #undef AT
@@ -52,6 +56,7 @@ static const struct field domain_fields[] = {
     { "vm_id",    FIELD_INT,  AT(vm_id), .max = INT64_MAX },
     { "gen",      FIELD_INT,  AT(gen), .max = INT64_MAX },
     { "vnc_port", FIELD_INT,  AT(vnc_port), .max = 65535 },
+    { "cpu",      FIELD_NAME, AT(cpu), .max = AGENT_MAX_CPU },
 };
 #undef AT
 TABLE_DEFINE(domain, "domain", struct domain_report);

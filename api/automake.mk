@@ -18,6 +18,7 @@ api_libapi_a_SOURCES = \
 	api/h_group.c \
 	api/h_health.c \
 	api/h_host.c \
+	api/h_imc.c \
 	api/h_host_put.c \
 	api/h_monitor.c \
 	api/h_session.c \

@@ -172,7 +172,6 @@ static bool read_flags(const struct json_reader *json, Cluster *cluster, GError 
         { "isEnableHa", &cluster->ha.enabled },
         { "isEnableDrs", &cluster->drs.enabled },
         { "enableVmDrs", &cluster->drs.vm_overrides_enabled },
-        { "isEnableImc", &cluster->imc_enabled },
         { "enableGuestNuma", &cluster->guest_numa },
         { "enableHostNumaDRS", &cluster->host_numa_drs },
         { "enableIOTailor", &cluster->io_tailor },
@@ -193,6 +192,8 @@ static bool read_imc(const struct json_reader *json, Cluster *cluster, GError **
     g_autofree char *want = NULL;
     const char *mode;
 
+    if (!json_read_bool(json, "isEnableImc", &cluster->imc_enabled, error))
+        return body_retag(REASON_IMC_SWITCH, error);
     if (!body_string(json, "imcSetting", BODY_TAG_MAX, REASON_IMC_MODE, &cluster->imc_setting,
                      error))
         return false;

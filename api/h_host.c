@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "model/id.h"
+#include "model/imc.h"
 #include "model/reason.h"
 
 /* ---- HostInfo ----------------------------------------------------------------------------------
@@ -104,6 +105,7 @@ static void put_host(struct request *req, const Host *host)
     g_autofree char *uri = uri_format(req->site, OBJECT_HOST, host->id);
     g_autofree char *statics = g_strconcat(uri, "/computeResourceStatics", NULL);
     const Cluster *cluster = snapshot_cluster(req->snap, host->cluster_id);
+    const struct imc_generation *newest = imc_newest(host->cpu_generations);
     struct jw *out = &req->out;
     struct read_sum sum;
 
@@ -114,7 +116,7 @@ static void put_host(struct request *req, const Host *host)
     put_fixed(out);
     jw_str(out, "computeResourceStatics", statics);
     jw_str(out, "imcSetting", cluster && cluster->imc_enabled ? cluster->imc_setting : "");
-    jw_str(out, "maxImcSetting", "");
+    jw_str(out, "maxImcSetting", newest ? newest->mode : "");
     read_put_resources(req, &sum);
     jw_bool(out, "isFailOverHost", is_failover_host(req->snap, host));
     jw_str(out, "haState", "");

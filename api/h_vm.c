@@ -9,6 +9,7 @@
 #include "api/read.h"
 #include "base/err.h"
 #include "model/id.h"
+#include "model/imc.h"
 #include "model/reason.h"
 
 enum detail {
@@ -205,6 +206,14 @@ static void put_params(struct request *req, const Vm *vm)
     jw_object_end(out);
 }
 
+/* The generation it was started as; "": its host's own CPU. */
+static const char *imc_setting(const Vm *vm)
+{
+    const struct imc_generation *generation = imc_generation_of(vm->cpu_model);
+
+    return generation ? generation->mode : "";
+}
+
 static void put_vm(struct request *req, const Vm *vm, enum detail detail)
 {
     struct jw *out = &req->out;
@@ -221,7 +230,8 @@ static void put_vm(struct request *req, const Vm *vm, enum detail detail)
     if (vm->task_id)
         read_put_urn(req, "taskUrn", OBJECT_TASK, vm->task_id);
     put_fixed(out, vm);
-    jw_str(out, "imcSetting", vm->cpu_seen);
+    jw_str(out, "imcSetting", imc_setting(vm));
+    jw_str(out, "cpuSeen", vm->cpu_seen);
     read_put_time(req, "createTime", vm->create_ms);
     put_datastores(req, vm);
     put_params(req, vm);
@@ -277,10 +287,10 @@ static const struct {
 static bool texts_fit(const Vm *vm, const struct filter *filter)
 {
     const char *const texts[N_TEXT_FILTERS] = {
-        [TEXT_GROUP] = vm->group,  [TEXT_STATUS] = vm_status_name(vm_shown_status(vm)),
-        [TEXT_UUID] = vm->uuid,    [TEXT_EXTERNAL_UUID] = vm->external_uuid,
-        [TEXT_NAME] = vm->name,    [TEXT_DESCRIPTION] = vm->description,
-        [TEXT_IMC] = vm->cpu_seen,
+        [TEXT_GROUP] = vm->group,     [TEXT_STATUS] = vm_status_name(vm_shown_status(vm)),
+        [TEXT_UUID] = vm->uuid,       [TEXT_EXTERNAL_UUID] = vm->external_uuid,
+        [TEXT_NAME] = vm->name,       [TEXT_DESCRIPTION] = vm->description,
+        [TEXT_IMC] = imc_setting(vm),
     };
 
     for (size_t i = 0; i < N_TEXT_FILTERS; i++) {

@@ -31,6 +31,7 @@
     X(h_vm_pause) X(h_vm_resume) X(h_vm_migrate)                                           \
     X(h_task_list) X(h_task_get) X(h_task_cancel)                                          \
     X(h_drs_refresh) X(h_drs_apply) X(h_drs_apply_one) X(h_drs_history)                    \
+    X(h_imc_check) X(h_imc_check_mode)                                                     \
     X(h_event_query) X(h_event_list) X(h_audit_list)                                       \
     X(h_datastore_create) X(h_datastore_delete)                                            \
     X(h_user_list) X(h_user_password)
@@ -38,7 +39,7 @@
     X(h_session_opened)                                                                    \
     X(h_host_entered_maintenance)                                                          \
     X(h_task_list_answer) X(h_task_get_answer)                                             \
-    X(h_drs_refreshed) X(h_drs_history_answer)                                             \
+    X(h_drs_refreshed) X(h_drs_history_answer) X(h_imc_answer)                             \
     X(h_event_answer) X(h_audit_answer)                                                    \
     X(h_user_list_answer) X(h_user_password_answer)
 // clang-format on

@@ -107,6 +107,26 @@ static void audit_clear(struct op_audit *audit)
     g_free(audit->result);
 }
 
+static void imc_free(struct op_imc *imc)
+{
+    for (size_t i = 0; i < imc->n_hosts; i++) {
+        g_free(imc->hosts[i].name);
+        g_free(imc->hosts[i].newest);
+        g_free(imc->hosts[i].text);
+    }
+    for (size_t i = 0; i < imc->n_vms; i++) {
+        g_free(imc->vms[i].name);
+        g_free(imc->vms[i].cpu);
+        g_free(imc->vms[i].text);
+    }
+    g_free(imc->hosts);
+    g_free(imc->vms);
+    g_free(imc->mode);
+    g_free(imc->common);
+    g_free(imc->text);
+    g_free(imc);
+}
+
 void op_result_clear(struct op_result *result)
 {
     g_clear_error(&result->error);
@@ -117,6 +137,7 @@ void op_result_clear(struct op_result *result)
     for (size_t i = 0; i < result->n_recommendations; i++)
         recommendation_unref(result->recommendations[i]);
     g_free(result->recommendations);
+    g_clear_pointer(&result->imc, imc_free);
     for (size_t i = 0; i < result->n_events; i++)
         event_clear(&result->events[i]);
     g_free(result->events);

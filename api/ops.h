@@ -47,6 +47,7 @@
     X(OP_DRS_REFRESH,        "drs-refresh",       1) \
     X(OP_DRS_APPLY,          "drs-apply",         1) \
     X(OP_DRS_HISTORY,        "drs-history",       0) \
+    X(OP_IMC_CHECK,          "imc-check",         0) \
     X(OP_EVENT_LIST,         "event-list",        0) \
     X(OP_AUDIT_LIST,         "audit-list",        0) \
     X(OP_USER_LIST,          "user-list",         0) \
@@ -101,9 +102,10 @@ struct op {
     char *request_id;
     /* what about: cluster, host, VM, task ... id; recommendations: cluster id */
     int64_t id;
-    /* objects to write: create: generation 0; update: the changed copy with the generation it was
-     * read at (VRM_ERR_CONFLICT with REASON_OBJECT_CONFLICT when it is no longer current; the HTTP
-     * layer then applies the body to the newer object and tries again) */
+    /* objects to write (IMC_CHECK: the cluster as it would be): create: generation 0; update: the
+     * changed copy with the generation it was read at (VRM_ERR_CONFLICT with REASON_OBJECT_CONFLICT
+     * when it is no longer current; the HTTP layer then applies the body to the newer object and
+     * tries again) */
     Cluster *cluster;
     Host *host;
     Vm *vm;
@@ -154,6 +156,28 @@ struct op_audit {
     int64_t task_id;
 };
 
+/* IMC_CHECK: what a CPU baseline would mean. */
+struct op_imc_host {
+    int64_t id;
+    bool fits;
+    char *name, *newest, *text;
+};
+
+struct op_imc_vm {
+    int64_t id, host_id;
+    const char *verdict; /* static: "fits", "gains", "hides", "unstable" */
+    char *name, *cpu, *text;
+};
+
+struct op_imc {
+    bool possible;
+    char *mode, *common, *text;
+    struct op_imc_host *hosts;
+    size_t n_hosts;
+    struct op_imc_vm *vms;
+    size_t n_vms;
+};
+
 struct op_result {
     GError *error;       /* NULL: success */
     int64_t retry_ms;    /* login lock-out: how long; else 0 */
@@ -165,6 +189,7 @@ struct op_result {
     size_t n_tasks;
     Recommendation **recommendations; /* DRS_HISTORY */
     size_t n_recommendations;
+    struct op_imc *imc; /* IMC_CHECK */
     struct op_event *events;
     size_t n_events;
     struct op_audit *audits;

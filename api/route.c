@@ -60,6 +60,8 @@ READ(GET,    GROUP,                          READ, 0, h_group_get, "one group"),
 DO  (PUT,    GROUP,                          CLUSTER_POLICY, 0, h_group_update, NULL, "change a group"),
 DO  (DELETE, GROUP,                          CLUSTER_POLICY, 0, h_group_delete, NULL, "delete a group"),
 
+DO  (GET,    CLUSTER "/imc/check",           READ, 0, h_imc_check, h_imc_answer, "what a CPU baseline (imcSetting=...) would mean"),
+DO  (POST,   CLUSTER "/imc/check",           READ, 0, h_imc_check_mode, h_imc_answer, "the same, from a body"),
 READ(GET,    CLUSTER "/drsBalance",          READ, 0, h_drs_balance, "how even the load is"),
 DO  (POST,   CLUSTER "/drsBalance/action/refresh", DRS_APPLY, 0, h_drs_refresh, h_drs_refreshed, "plan again now"),
 READ(GET,    CLUSTER "/drsrecommendations",  READ, 0, h_drs_list, "the current plan"),

@@ -17,6 +17,8 @@ common_libbase_a_SOURCES = \
 	common/base/work.c common/base/work.h
 
 common_libmodel_a_SOURCES = \
+	common/model/cpu.c common/model/cpu.h \
+	common/model/cpumap.c \
 	common/model/id.c common/model/id.h \
 	common/model/imc.c common/model/imc.h \
 	common/model/reason.h \
@@ -29,4 +31,4 @@ common_libmodel_a_SOURCES = \
 # What a program with libbase links.  The order matters: archives first, then libraries.
 BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)
 
-EXTRA_DIST += common/README common/base/README common/model/README
+EXTRA_DIST += common/model/gen-cpumap.sh common/README common/base/README common/model/README

@@ -30,6 +30,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/on_group.c \
 	controller/on_history.c \
 	controller/on_host.c \
+	controller/on_imc.c \
 	controller/on_session.c \
 	controller/on_vm.c \
 	controller/role.c controller/role.h \

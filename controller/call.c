@@ -44,6 +44,7 @@ static const call_fn handlers[] = {
     [OP_DRS_REFRESH] = on_drs_refresh,
     [OP_DRS_APPLY] = on_drs_apply,
     [OP_DRS_HISTORY] = on_drs_history,
+    [OP_IMC_CHECK] = on_imc_check,
     [OP_EVENT_LIST] = on_event_list,
     [OP_AUDIT_LIST] = on_audit_list,
     [OP_USER_LIST] = on_user_list,

@@ -68,6 +68,8 @@ void on_vm_order(struct call *call); /* delete, start, stop, reboot, pause, resu
 void on_drs_refresh(struct call *call);
 void on_drs_apply(struct call *call);
 void on_drs_history(struct call *call);
+/* on_imc.c */
+void on_imc_check(struct call *call);
 /* on_history.c */
 void on_task_cancel(struct call *call);
 void on_task_wait(struct call *call);

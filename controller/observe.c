@@ -19,9 +19,10 @@
 struct Observe {
     struct app *app;
     Views *views;
-    GHashTable *fixing;   /* set of int64 VM ids whose correction is being written */
-    GHashTable *doubled;  /* set of int64 VM ids that were told to run twice */
-    GHashTable *settling; /* int64 VM id -> until when reports mean nothing */
+    GHashTable *fixing;    /* set of int64 VM ids whose correction is being written */
+    GHashTable *doubled;   /* set of int64 VM ids that were told to run twice */
+    GHashTable *unwritten; /* set of int64 VM ids whose CPU is not in the database yet */
+    GHashTable *settling;  /* int64 VM id -> until when reports mean nothing */
     guint tick_timer;
 };
 
@@ -51,6 +52,14 @@ bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id)
 /* ---- one VM -----------------------------------------------------------------------------------
  */
 
+static void set_text(char **field, const char *text)
+{
+    char *old = *field;
+
+    *field = g_strdup(text);
+    g_free(old);
+}
+
 /* Updates the runtime fields of the VM; the inventory changes only if they do. */
 static const Vm *refresh(Observe *observe, const Vm *current)
 {
@@ -60,15 +69,20 @@ static const Vm *refresh(Observe *observe, const Vm *current)
                                          : views_can_tell_absence(view);
     enum domain_state domain = seen ? seen->state : DOMAIN_ABSENT;
     int64_t vnc_port = seen ? seen->vnc_port : 0;
+    /* one that its host cannot tell of keeps what it was told to see */
+    const char *cpu = views_is_alive(seen) ? seen->cpu : reported ? "" : current->cpu_seen;
     Vm *vm;
 
     if (current->host_reported == reported && current->domain == domain &&
-        current->vnc_port == vnc_port)
+        current->vnc_port == vnc_port && g_str_equal(current->cpu_seen, cpu))
         return current;
     vm = vm_dup(current);
     vm->host_reported = reported;
     vm->domain = domain;
     vm->vnc_port = vnc_port;
+    if (*cpu && !g_str_equal(current->cpu_seen, cpu))
+        (void)g_hash_table_add(observe->unwritten, g_memdup2(&vm->id, sizeof(vm->id)));
+    set_text(&vm->cpu_seen, cpu);
     snapshot_builder_put_vm(inventory_edit(observe->app->inv), vm);
     return vm;
 }
@@ -123,6 +137,37 @@ static void correct(Observe *observe, const Vm *current, enum vm_status status, 
     commit_submit(commit, key, fixed, fix);
 }
 
+static void cpu_written(const GError *error, void *user)
+{
+    g_autofree struct fix *fix = user;
+
+    (void)g_hash_table_remove(fix->observe->fixing, &fix->vm_id);
+    if (!error)
+        return;
+    (void)g_hash_table_add(fix->observe->unwritten, g_memdup2(&fix->vm_id, sizeof(fix->vm_id)));
+    log_warning("the CPU that a VM sees could not be recorded; it is tried again", "REASON",
+                error->message, NULL);
+}
+
+/* What a VM sees holds for as long as it runs: it is judged by it when its host is silent, too. */
+static void write_cpu(Observe *observe, const Vm *current)
+{
+    struct app *app = observe->app;
+    g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, current->id);
+    struct fix *fix;
+    Commit *commit;
+
+    if (app->committer.epoch(app->committer.user) == 0 ||
+        !g_hash_table_remove(observe->unwritten, &current->id))
+        return;
+    (void)g_hash_table_add(observe->fixing, g_memdup2(&current->id, sizeof(current->id)));
+    commit = commit_new(&app->committer);
+    commit_run_vm(commit, vm_dup(current));
+    fix = g_new(struct fix, 1);
+    *fix = (struct fix){ .observe = observe, .vm_id = current->id };
+    commit_submit(commit, key, cpu_written, fix);
+}
+
 static void note_failure(const GError *error, void *user)
 {
     (void)user;
@@ -166,6 +211,8 @@ static void compare_alive(Observe *observe, const Vm *vm)
 
     if (vm->status != status)
         correct(observe, vm, status, vm->host_id, "its host reports it alive");
+    else
+        write_cpu(observe, vm);
 }
 
 static bool is_settling(Observe *observe, int64_t vm_id)
@@ -252,14 +299,6 @@ static void put_host(Observe *observe, Host *host)
     snapshot_builder_put_host(inventory_edit(observe->app->inv), host);
 }
 
-static void set_text(char **field, const char *text)
-{
-    char *old = *field;
-
-    *field = g_strdup(text);
-    g_free(old);
-}
-
 static void show_host(Observe *observe, int64_t host_id, bool connected, enum host_status status,
                       const char *trouble)
 {
@@ -304,6 +343,9 @@ static bool take_facts(Host *host, const struct agent_hello *hello)
     changed |= change_text(&host->model, hello->model);
     changed |= change_text(&host->cpu_model, hello->cpu_model);
     changed |= change_text(&host->hypervisor, hello->hypervisor);
+    changed |= change_text(&host->cpu_vendor, hello->cpu_vendor);
+    changed |= change_text(&host->cpu_features, hello->cpu_features);
+    changed |= change_text(&host->cpu_generations, hello->cpu_generations);
     changed |= change_number(&host->mem_mb, hello->mem_mb);
     changed |= change_number(&host->cpu_threads, hello->cpu_threads);
     changed |= change_number(&host->cpu_sockets, hello->cpu_sockets);
@@ -586,6 +628,7 @@ Observe *observe_new(struct app *app)
     observe->views = views_new();
     observe->fixing = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     observe->doubled = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    observe->unwritten = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     observe->settling = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     observe->tick_timer = g_timeout_add(TICK_MS, tick, observe);
     return observe;
@@ -599,6 +642,7 @@ void observe_free(Observe *observe)
     views_free(observe->views);
     g_hash_table_unref(observe->fixing);
     g_hash_table_unref(observe->settling);
+    g_hash_table_unref(observe->unwritten);
     g_hash_table_unref(observe->doubled);
     g_free(observe);
 }
@@ -608,6 +652,7 @@ void observe_reset(Observe *observe)
     views_reset(observe->views);
     g_hash_table_remove_all(observe->fixing);
     g_hash_table_remove_all(observe->settling);
+    g_hash_table_remove_all(observe->unwritten);
     g_hash_table_remove_all(observe->doubled);
 }
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "controller/call.h"
 #include "model/reason.h"
+#include "scheduler/imc.h"
 #include "scheduler/rules.h"
 
 static void finish(const GError *error, void *user)
@@ -108,7 +109,8 @@ static bool fill_update(const struct call *call, Commit *commit, GError **error)
     const Cluster *current = call_cluster(call, op->id, error);
 
     if (!current ||
-        !call_is_current(op->cluster->generation, current->generation, current->name, error))
+        !call_is_current(op->cluster->generation, current->generation, current->name, error) ||
+        !imc_check_change(inventory_peek(call->app->inv), current, op->cluster, error))
         return false;
     commit_put_cluster(commit, cluster_ref(op->cluster));
     for (size_t i = 0; i < op->n_rules; i++) {

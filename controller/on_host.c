@@ -7,6 +7,7 @@
 #include "controller/observe.h"
 #include "controller/task.h"
 #include "model/reason.h"
+#include "scheduler/imc.h"
 
 #define DEFAULT_AGENT_PORT 7444
 
@@ -118,11 +119,18 @@ static bool check_no_vms(const struct call *call, const Host *host, GError **err
     return true;
 }
 
-/* VMs stay in their cluster: a host that carries some cannot leave it. */
+/* VMs stay in their cluster: a host that carries some cannot leave it.  Its new one may have a CPU
+ * baseline. */
 static bool check_move(const struct call *call, const Host *host, const Host *current,
                        GError **error)
 {
-    return host->cluster_id == current->cluster_id || check_no_vms(call, current, error);
+    const Snapshot *snap = inventory_peek(call->app->inv);
+    const Cluster *cluster = snapshot_cluster(snap, host->cluster_id);
+
+    if (host->cluster_id == current->cluster_id)
+        return true;
+    return check_no_vms(call, current, error) &&
+           (!cluster || imc_check_join(snap, cluster, host, error));
 }
 
 void on_host_update(struct call *call)

@@ -9,6 +9,7 @@
 #include "controller/vm_order.h"
 #include "model/reason.h"
 #include "scheduler/evacuate.h"
+#include "scheduler/imc.h"
 #include "scheduler/sched_params.h"
 
 #define JOIN_LIMIT_MS      30000
@@ -44,6 +45,18 @@ static bool has_joined(const Host *host)
     return host->connected && host->cpu_threads > 0;
 }
 
+/* Its CPU, now known, must have what its cluster's VMs are promised. */
+static bool check_cpu(const struct run *run, const Host *host, GError **error)
+{
+    const Snapshot *snap;
+    const Cluster *cluster;
+
+    inventory_publish(run->app->inv);
+    snap = inventory_peek(run->app->inv);
+    cluster = snapshot_cluster(snap, host->cluster_id);
+    return !cluster || imc_check_join(snap, cluster, host, error);
+}
+
 /* The agent has told its facts: the host is one of us.  Or it has not, in time. */
 static gboolean poll_join(void *data)
 {
@@ -66,6 +79,8 @@ static gboolean poll_join(void *data)
                        "the agent at %s answers, but its facts could not be recorded: is this "
                        "machine a host already, under another address?",
                        host->ip);
+    else
+        (void)check_cpu(run, host, &error);
     run_finish(run, error);
     return G_SOURCE_REMOVE;
 }

@@ -16,9 +16,17 @@ static void free_view(void *data)
     g_free(view);
 }
 
+static void free_seen(void *data)
+{
+    struct seen *seen = data;
+
+    g_free(seen->cpu);
+    g_free(seen);
+}
+
 static GHashTable *new_domains(void)
 {
-    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_seen);
 }
 
 Views *views_new(void)
@@ -157,7 +165,8 @@ void views_take_domain(struct view *view, const struct domain_report *report)
     seen = g_new(struct seen, 1);
     *seen = (struct seen){ .vm_id = report->vm_id,
                            .state = report->state,
-                           .vnc_port = report->vnc_port };
+                           .vnc_port = report->vnc_port,
+                           .cpu = g_strdup(report->cpu ? report->cpu : "") };
     (void)g_hash_table_replace(view->domains, g_strdup(report->uuid), seen);
 }
 

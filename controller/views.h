@@ -16,6 +16,7 @@ struct seen {
     int64_t vm_id;
     enum domain_state state;
     int64_t vnc_port;
+    char *cpu; /* that the guest sees, see model/cpu.h; "": not known */
 };
 
 /* What one host says. */

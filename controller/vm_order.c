@@ -13,6 +13,7 @@
 #include "controller/vm_target.h"
 #include "controller/vm_verb.h"
 #include "model/reason.h"
+#include "scheduler/imc.h"
 
 #define SECOND_MS    INT64_C(1000)
 #define INTENT_TRIES 5
@@ -172,6 +173,18 @@ static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb
     return false;
 }
 
+/* Which CPU it gets: the cluster's baseline, or its host's own. */
+static void set_cpu(const struct app *app, Vm *vm)
+{
+    const Host *host = find_host(app, vm->host_id);
+    const Cluster *cluster =
+        host ? snapshot_cluster(inventory_peek(app->inv), host->cluster_id) : NULL;
+    char *old = vm->cpu_model;
+
+    vm->cpu_model = g_strdup(cluster ? imc_start_model(cluster) : "");
+    g_free(old);
+}
+
 /* Fills target and run fields of the copy that becomes the intent. */
 static bool prepare(const struct app *app, const struct vm_verb *verb, const struct vm_order *order,
                     Vm *vm, int64_t *ret_target_id, GError **error)
@@ -181,6 +194,7 @@ static bool prepare(const struct app *app, const struct vm_verb *verb, const str
         if (!vm_target_for_start(app, vm, order->target_host_id, &vm->host_id, error))
             return false;
         vm->run_gen++;
+        set_cpu(app, vm);
     } else if (verb->type == TASK_MIGRATE_VM) {
         if (!vm_target_for_migration(app, vm, order->target_host_id, ret_target_id, error))
             return false;

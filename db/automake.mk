@@ -6,7 +6,8 @@ DB_MIGRATIONS = \
 	db/migrations/0002_inventory.sql \
 	db/migrations/0003_work.sql \
 	db/migrations/0004_people.sql \
-	db/migrations/0005_volume_once.sql
+	db/migrations/0005_volume_once.sql \
+	db/migrations/0006_imc.sql
 
 db_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 db_libdb_a_SOURCES = \

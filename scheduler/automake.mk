@@ -7,6 +7,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/admission.c scheduler/admission.h \
 	scheduler/balance.c scheduler/balance.h \
 	scheduler/compose.c scheduler/compose.h \
+	scheduler/cpufit.c scheduler/cpufit.h \
 	scheduler/evacuate.c scheduler/evacuate.h \
 	scheduler/explain.c scheduler/explain.h \
 	scheduler/filter.c scheduler/filter.h \
@@ -17,6 +18,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/ganeti_row.c scheduler/ganeti_row.h \
 	scheduler/ganeti_write.c \
 	scheduler/improve.c scheduler/improve.h \
+	scheduler/imc.c scheduler/imc.h \
 	scheduler/layout.c scheduler/layout.h \
 	scheduler/order.c scheduler/order.h \
 	scheduler/place.c scheduler/place.h \

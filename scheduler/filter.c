@@ -170,6 +170,18 @@ static char *overload_text(const Layout *l, uint32_t vm, uint32_t host)
                            l->problem->host_cap[RES_CPU][host]);
 }
 
+static bool model_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return cpufit_ok(l->problem->cpus, vm, host);
+}
+
+static char *model_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Problem *p = l->problem;
+
+    return cpufit_trouble(p->snap, p->cluster, p->vm[vm], p->host[host]);
+}
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static bool memory_ok(const Layout *l, uint32_t vm, uint32_t host)
@@ -386,6 +398,8 @@ static const struct filter filters[] = {
     { FILTER_VM_BOUND, START | USER, "vm-bound", bound_ok, bound_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_LOCAL_DISK, START | USER, "local-disk", disk_ok, disk_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_CPU_MODEL, ALL | STATIC, "cpu-model", model_ok, model_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_RULE_MUST_HOST, ALL | STATIC, "rule-must-host", must_host_ok, must_host_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },

@@ -282,6 +282,16 @@ static size_t count_hosts(const Snapshot *snap, int64_t cluster_id)
     return n;
 }
 
+static CpuFit *make_cpus(const Problem *p)
+{
+    return cpufit_new(&(struct cpufit_input){ .snap = p->snap,
+                                              .cluster = p->cluster,
+                                              .vms = p->vm,
+                                              .hosts = p->host,
+                                              .n_vms = p->n_vms,
+                                              .n_hosts = p->n_hosts });
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
@@ -314,6 +324,7 @@ Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sche
     p->local_disks = has_local_storage(snap);
     add_hosts(p);
     add_vms(p, extra_vm_id);
+    p->cpus = make_cpus(p);
     p->rules = ruleset_new(snap, cluster_id, p->vm, p->n_vms, p->host, p->n_hosts);
     return p;
 }
@@ -339,6 +350,7 @@ void problem_free(Problem *problem)
         g_free(problem->vm_use[r]);
     }
     problem_ghost_vec_clear(&problem->ghosts);
+    cpufit_free(problem->cpus);
     ruleset_free(problem->rules);
     g_free(problem);
 }

@@ -11,6 +11,7 @@
 
 #include "base/vec.h"
 #include "model/snapshot.h"
+#include "scheduler/cpufit.h"
 #include "scheduler/filter.h"
 #include "scheduler/ruleset.h"
 #include "scheduler/sched_params.h"
@@ -71,6 +72,7 @@ typedef struct Problem {
     int64_t *vm_cost_ms, *vm_cost_mb;
 
     struct problem_ghost_vec ghosts;
+    CpuFit *cpus; /* NULL: any host's CPU serves */
     Ruleset *rules;
 } Problem;
 

@@ -265,6 +265,28 @@ static bool answer_login(const struct op *op, struct op_result *result)
     return false;
 }
 
+static struct op_imc *make_imc(void)
+{
+    struct op_imc *imc = g_new0(struct op_imc, 1);
+
+    imc->mode = g_strdup("Nehalem");
+    imc->common = g_strdup("Penryn");
+    imc->text = g_strdup("no");
+    imc->n_hosts = imc->n_vms = 1;
+    imc->hosts = g_new0(struct op_imc_host, 1);
+    imc->hosts[0] = (struct op_imc_host){
+        .id = 112, .name = g_strdup("CNA01"), .newest = g_strdup("Penryn"), .text = g_strdup("x")
+    };
+    imc->vms = g_new0(struct op_imc_vm, 1);
+    imc->vms[0] = (struct op_imc_vm){ .id = 0x35,
+                                      .host_id = 112,
+                                      .verdict = "hides",
+                                      .name = g_strdup("a"),
+                                      .cpu = g_strdup("Westmere"),
+                                      .text = g_strdup("y") };
+    return imc;
+}
+
 static void usual_answer(const struct op *op, struct op_result *result)
 {
     if (op->kind == OP_LOGIN) {
@@ -277,6 +299,8 @@ static void usual_answer(const struct op *op, struct op_result *result)
         result->n_tasks = 1;
         return;
     }
+    if (op->kind == OP_IMC_CHECK)
+        result->imc = make_imc();
     if (!op_kind_mutates(op->kind))
         return;
     result->task_id = 1207;

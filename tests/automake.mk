@@ -68,8 +68,10 @@ tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
 # --- common/model ------------------------------------------------------------------------------
 MODEL_TEST_LIBS = common/libmodel.a $(TEST_LIBS)
 
-UNIT_TESTS += tests/test_id tests/test_state tests/test_types tests/test_snapshot
+UNIT_TESTS += tests/test_cpu tests/test_id tests/test_state tests/test_types tests/test_snapshot
 
+tests_test_cpu_SOURCES = tests/test_cpu.c tests/suite.h
+tests_test_cpu_LDADD = $(MODEL_TEST_LIBS)
 tests_test_id_SOURCES = tests/test_id.c tests/suite.h
 tests_test_id_LDADD = $(MODEL_TEST_LIBS)
 tests_test_state_SOURCES = tests/test_state.c tests/suite.h
@@ -117,6 +119,7 @@ SCHED_GOLDEN = \
 	tests/golden/sched-order.scn tests/golden/sched-order.plan \
 	tests/golden/sched-overload.scn tests/golden/sched-overload.plan \
 	tests/golden/sched-place.scn tests/golden/sched-place.plan \
+	tests/golden/sched-imc.scn tests/golden/sched-imc.plan \
 	tests/golden/sched-policy.scn tests/golden/sched-policy.plan \
 	tests/golden/sched-rules.scn tests/golden/sched-rules.plan
 
@@ -313,6 +316,7 @@ tests_it_leader_LDADD = $(LEADER_TEST_LIBS)
 AGENT_TEST_LIBS = agent/libhvfake.a $(AGENT_LIBS) $(TEST_LIBS)
 
 UNIT_TESTS += tests/test_agent_core \
+	tests/test_agent_cpufacts \
 	tests/test_agent_domxml \
 	tests/test_agent_hostinfo \
 	tests/test_agent_journal \
@@ -321,10 +325,13 @@ UNIT_TESTS += tests/test_agent_core \
 	tests/test_agent_volume \
 	tests/test_agent_watch
 EXTRA_DIST += tests/it_agent.sh tests/golden/agent-small-qemu.xml tests/golden/agent-big-kvm.xml \
-	tests/golden/agent-big-qemu.xml
+	tests/golden/agent-big-qemu.xml tests/golden/agent-baseline-qemu.xml \
+	tests/golden/agent-baseline-kvm.xml
 
 tests_test_agent_core_SOURCES = tests/test_agent_core.c tests/suite.h tests/tempdir.h
 tests_test_agent_core_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_cpufacts_SOURCES = tests/test_agent_cpufacts.c tests/suite.h
+tests_test_agent_cpufacts_LDADD = $(AGENT_TEST_LIBS)
 tests_test_agent_domxml_SOURCES = tests/test_agent_domxml.c tests/suite.h
 tests_test_agent_domxml_LDADD = $(AGENT_TEST_LIBS)
 tests_test_agent_hostinfo_SOURCES = tests/test_agent_hostinfo.c tests/suite.h tests/tempdir.h
@@ -425,4 +432,4 @@ TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 
 # --- the whole system on real hosts: run by hand or by deploy/test, as root ---------------------
-EXTRA_DIST += tests/it_system.sh tests/system/lib.sh tests/system/demo_kills.sh
+EXTRA_DIST += tests/it_imc.sh tests/it_system.sh tests/system/lib.sh tests/system/demo_kills.sh

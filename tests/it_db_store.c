@@ -93,6 +93,9 @@ static Host *make_host(const char *name, int64_t cluster_id)
     host->cpu_cores = 24;
     host->cpu_mhz = 25;
     host->nic_count = 26;
+    set_text(&host->cpu_vendor, "Intel");
+    set_text(&host->cpu_features, "aes apic sse4.2");
+    set_text(&host->cpu_generations, "Conroe Westmere");
     return host;
 }
 
@@ -149,6 +152,8 @@ static Vm *make_vm(const char *name, int64_t cluster_id, int64_t host_id)
     vm->status = VM_FAULT_RESUMING;
     vm->run_gen = 38;
     vm->moved_ms = 1700000000999;
+    set_text(&vm->cpu_model, "Westmere");
+    set_text(&vm->cpu_seen, "Westmere +arat -vme");
     return vm;
 }
 
@@ -390,6 +395,9 @@ START_TEST(a_host_comes_back_as_it_was_written)
     ck_assert_int_eq(a->cpu_cores, b->cpu_cores);
     ck_assert_int_eq(a->cpu_mhz, b->cpu_mhz);
     ck_assert_int_eq(a->nic_count, b->nic_count);
+    ck_assert_str_eq(a->cpu_vendor, b->cpu_vendor);
+    ck_assert_str_eq(a->cpu_features, b->cpu_features);
+    ck_assert_str_eq(a->cpu_generations, b->cpu_generations);
     clear_world(&world);
 }
 END_TEST
@@ -471,6 +479,8 @@ static void check_same_vm(const Vm *a, const Vm *b)
     ck_assert_int_eq(a->status, b->status);
     ck_assert_int_eq(a->run_gen, b->run_gen);
     ck_assert_int_eq(a->moved_ms, b->moved_ms);
+    ck_assert_str_eq(a->cpu_model, b->cpu_model);
+    ck_assert_str_eq(a->cpu_seen, b->cpu_seen);
 }
 
 static void check_same_parts(const Vm *a, const Vm *b)
@@ -592,6 +602,8 @@ START_TEST(the_run_update_touches_nothing_else)
     world.vm->host_id = 0;
     world.vm->run_gen = 100;
     world.vm->moved_ms = 200;
+    set_text(&world.vm->cpu_model, "Nehalem");
+    set_text(&world.vm->cpu_seen, "Nehalem +hypervisor");
     set_text(&world.vm->name, "not written");
     must_write(db, update_run, world.vm);
     read = read_list(db, store_vm_list);
@@ -600,6 +612,8 @@ START_TEST(the_run_update_touches_nothing_else)
     ck_assert_int_eq(got->host_id, 0);
     ck_assert_int_eq(got->run_gen, 100);
     ck_assert_int_eq(got->moved_ms, 200);
+    ck_assert_str_eq(got->cpu_model, "Nehalem");
+    ck_assert_str_eq(got->cpu_seen, "Nehalem +hypervisor");
     ck_assert_str_eq(got->name, "v1");
     ck_assert_int_eq(got->generation, world.vm->generation);
     clear_world(&world);
@@ -727,6 +741,8 @@ START_TEST(volumes_of_one_file_become_one)
     must_write(db, insert_vm, other);
     g_free(scratch_sql(conninfo,
                        "DROP INDEX volume_path_taken;"
+                       "ALTER TABLE host DROP cpu_vendor, DROP cpu_features, DROP cpu_generations;"
+                       "ALTER TABLE vm DROP cpu_model, DROP cpu_seen;"
                        "DELETE FROM schema_migration WHERE version >= 5;"
                        "UPDATE volume SET path = '/a.qcow2';"
                        "INSERT INTO volume (name, path, size_gb, thin) VALUES"

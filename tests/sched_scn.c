@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "model/cpu.h"
 #include "scheduler/balance.h"
 #include "scheduler/evacuate.h"
 #include "scheduler/explain.h"
 #include "scheduler/filter.h"
+#include "scheduler/imc.h"
 #include "scheduler/place.h"
 #include "scheduler/rules.h"
 
@@ -178,12 +180,20 @@ static bool drs_key(struct drs_policy *drs, const char *word)
     return false;
 }
 
+static void set_imc(Cluster *cluster, const char *mode)
+{
+    cluster->imc_enabled = strcmp(mode, "off") != 0;
+    set_string(&cluster->imc_setting, cluster->imc_enabled ? mode : "");
+}
+
 static void policy_key(Cluster *cluster, const char *word)
 {
     const char *v;
 
     if (is_key(word, "overcommit", &v))
         cluster->mem_overcommit = yes(v);
+    else if (is_key(word, "imc", &v))
+        set_imc(cluster, v);
     else if (is_key(word, "strategy", &v))
         set_string(&cluster->res_strategy, v);
     else if (!drs_key(&cluster->drs, word))
@@ -243,6 +253,30 @@ static void host_state(Host *host, const char *state)
         bad_line("unknown host state", state);
 }
 
+/* Presents that generation and those of its maker before it; features: the model's, and
+ * "hypervisor".
+ */
+static void host_cpu(Host *host, const char *model)
+{
+    const struct imc_generation *top = imc_generation_of(model), *it;
+    g_autoptr(CpuSet) features = cpu_set_of_model(model);
+    g_autoptr(GString) models = g_string_new(NULL);
+    g_autofree char *words = NULL;
+
+    if (!top || !features)
+        bad_line("no generation", model);
+    for (size_t i = 0; (it = imc_generation(i)) && it <= top; i++) {
+        g_autoptr(CpuSet) own = cpu_set_of_model(it->model);
+
+        if (g_str_equal(it->maker, top->maker) && cpu_set_covers(features, own))
+            g_string_append_printf(models, " %s", it->model);
+    }
+    words = cpu_set_format(features);
+    g_free(host->cpu_features);
+    host->cpu_features = g_strconcat(words, " hypervisor", NULL);
+    set_string(&host->cpu_generations, models->str);
+}
+
 /* mem is what is left after the host's own reserve, so that scenarios have round figures. */
 static void read_host(Scn *scn, char **words)
 {
@@ -270,6 +304,8 @@ static void read_host(Scn *scn, char **words)
             host_state(host, v);
         else if (is_key(words[i], "age_s", &v))
             host->seen_mono_ms = SCN_NOW_MONO_MS - number(v) * 1000;
+        else if (is_key(words[i], "cpu", &v))
+            host_cpu(host, v);
         else
             bad_line("unknown host key", words[i]);
     }
@@ -297,6 +333,13 @@ static void vm_word(Scn *scn, Vm *vm, const char *word)
     }
 }
 
+static void see_cpu(Vm *vm, const char *text)
+{
+    set_string(&vm->cpu_seen, text);
+    for (char *c = vm->cpu_seen; *c; c++)
+        *c = *c == '/' ? ' ' : *c;
+}
+
 static bool vm_place_key(const Scn *scn, Vm *vm, const char *word)
 {
     const char *v;
@@ -315,6 +358,10 @@ static bool vm_place_key(const Scn *scn, Vm *vm, const char *word)
         vm->load.sampled_mono_ms = SCN_NOW_MONO_MS - number(v) * 1000;
     else if (is_key(word, "drs", &v))
         vm->drs_behavior = (enum drs_behavior)number(v);
+    else if (is_key(word, "sees", &v)) /* sees=Westmere/+arat/-vme */
+        see_cpu(vm, v);
+    else if (is_key(word, "model", &v))
+        set_string(&vm->cpu_model, v);
     else
         return false;
     return true;
@@ -534,6 +581,40 @@ static void do_check(Scn *scn, const Snapshot *snap, char **words, GString *out)
         print_error(out, &error);
 }
 
+/* imc off|MODE: what it would mean; the check of the change that goes with it. */
+static void do_imc(Scn *scn, const Snapshot *snap, const char *mode, GString *out)
+{
+    const Cluster *current = snapshot_cluster(snap, scn_cluster(scn));
+    g_autoptr(Cluster) wanted = cluster_dup(current);
+    g_autoptr(ImcPlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+
+    set_imc(wanted, mode);
+    plan = imc_plan(snap, wanted);
+    g_string_append_printf(out, "%s\n", plan->text);
+    for (size_t i = 0; i < plan->hosts.len; i++)
+        g_string_append_printf(out, "  %s: %s\n", plan->hosts.items[i].host->name,
+                               plan->hosts.items[i].text);
+    for (size_t i = 0; i < plan->vms.len; i++)
+        g_string_append_printf(out, "  %s: %s\n", plan->vms.items[i].vm->name,
+                               plan->vms.items[i].text);
+    if (imc_check_change(snap, current, wanted, &error))
+        g_string_append(out, "ok\n");
+    else
+        print_error(out, &error);
+}
+
+static void do_join(Scn *scn, const Snapshot *snap, char **words, GString *out)
+{
+    const Cluster *cluster = snapshot_cluster(snap, need_name(scn->clusters, words[3], 1));
+    g_autoptr(GError) error = NULL;
+
+    if (imc_check_join(snap, cluster, snapshot_host(snap, scn_host(scn, words[2])), &error))
+        g_string_append(out, "ok\n");
+    else
+        print_error(out, &error);
+}
+
 static void do_measure(Scn *scn, const Snapshot *snap, GString *out)
 {
     g_autoptr(GError) error = NULL;
@@ -572,6 +653,10 @@ static void act(Scn *scn, char **words, GString *out)
         do_breaches(scn, snap, out);
     else if (strcmp(words[1], "check") == 0) /* check rule NAME ... */
         do_check(scn, snap, words + 1, out);
+    else if (strcmp(words[1], "imc") == 0)
+        do_imc(scn, snap, words[2], out);
+    else if (strcmp(words[1], "join") == 0) /* join HOST CLUSTER */
+        do_join(scn, snap, words, out);
     else if (strcmp(words[1], "measure") == 0)
         do_measure(scn, snap, out);
     else

@@ -66,12 +66,22 @@ static Vm *big_vm(void)
     return vm;
 }
 
+static Vm *baseline_vm(void)
+{
+    Vm *vm = small_vm();
+
+    set(&vm->cpu_model, "Westmere");
+    return vm;
+}
+
 static const struct {
     const char *golden;
     Vm *(*make)(void);
     struct domxml_settings settings;
 } golden_rows[] = {
     { "agent-small-qemu.xml", small_vm, { .domain_type = "qemu", .disk_cache = "none" } },
+    { "agent-baseline-qemu.xml", baseline_vm, { .domain_type = "qemu", .disk_cache = "none" } },
+    { "agent-baseline-kvm.xml", baseline_vm, { .domain_type = "kvm", .disk_cache = "none" } },
     { "agent-big-kvm.xml",
       big_vm,
       { .domain_type = "kvm",

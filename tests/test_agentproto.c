@@ -43,7 +43,7 @@ static Vm *make_vm(void)
     set(&vm->os_type, "Linux");
     vm->os_version = 10088;
     set(&vm->clock_mode, "synchClock");
-    set(&vm->cpu_seen, "Skylake-Server-IBRS");
+    set(&vm->cpu_model, "Skylake-Server-noTSX-IBRS");
     return vm;
 }
 
@@ -129,7 +129,7 @@ START_TEST(an_agent_gets_all_it_needs_of_a_vm)
     ck_assert_str_eq(vm->os_type, "Linux");
     ck_assert_int_eq(vm->os_version, 10088);
     ck_assert_str_eq(vm->clock_mode, "synchClock");
-    ck_assert_str_eq(vm->cpu_seen, "Skylake-Server-IBRS");
+    ck_assert_str_eq(vm->cpu_model, "Skylake-Server-noTSX-IBRS");
     ck_assert_str_eq(vm->description, ""); /* no agent's business */
     agent_command_clear(&command);
     agent_command_clear(&copy);
@@ -189,13 +189,17 @@ static struct domain_report make_domain(const char *uuid, enum domain_state stat
                                    .detail = g_strdup("migrated"),
                                    .vm_id = 26,
                                    .gen = 3,
-                                   .vnc_port = 5901 };
+                                   .vnc_port = 5901,
+                                   .cpu = g_strdup("Westmere +arat -vme") };
 }
 
 static struct agent_hello make_hello(void)
 {
     return (struct agent_hello){ .protocol = 1,
                                  .agent_version = g_strdup("0.1.0"),
+                                 .cpu_vendor = g_strdup("Intel"),
+                                 .cpu_features = g_strdup("aes apic sse4.2"),
+                                 .cpu_generations = g_strdup("Conroe Westmere"),
                                  .name = g_strdup("cna1"),
                                  .uuid = g_strdup(UUID2),
                                  .real_name = g_strdup("cna1.example"),
@@ -289,6 +293,11 @@ START_TEST(each_watch_line_makes_the_round_trip)
     ck_assert_uint_eq(copy.n_stats, line.n_stats);
     ck_assert_int_eq(copy.interval_ms, line.interval_ms);
     ck_assert_int_eq(copy.hello.mem_mb, line.hello.mem_mb);
+    if (line.kind == WATCH_HELLO) {
+        ck_assert_str_eq(copy.hello.cpu_vendor, "Intel");
+        ck_assert_str_eq(copy.hello.cpu_features, "aes apic sse4.2");
+        ck_assert_str_eq(copy.hello.cpu_generations, "Conroe Westmere");
+    }
     ck_assert_int_eq(copy.host.cpu_mhz, line.host.cpu_mhz);
     watch_line_clear(&line);
     watch_line_clear(&copy);
@@ -306,6 +315,7 @@ START_TEST(lists_keep_their_order_and_contents)
         ck_assert_str_eq(copy.domains[i].uuid, line.domains[i].uuid);
         ck_assert_int_eq(copy.domains[i].state, line.domains[i].state);
         ck_assert_int_eq(copy.domains[i].vnc_port, 5901);
+        ck_assert_str_eq(copy.domains[i].cpu, "Westmere +arat -vme");
     }
     ck_assert_int_eq(copy.commands[1].err_code, VRM_ERR_UNAVAILABLE);
     watch_line_clear(&line);
@@ -537,7 +547,7 @@ START_TEST(lists_and_lines_beyond_their_bounds_are_refused)
     g_autoptr(GError) error = NULL;
 
     ck_assert(!watch_line_decode(huge, AGENT_MAX_LINE + 1, &line, &error));
-    suite_take_error(&error, VRM_ERR_INVALID, "want at most 4194304");
+    suite_take_error(&error, VRM_ERR_INVALID, "want at most 8388608");
     for (size_t i = 0; i < AGENT_MAX_DOMAINS; i++)
         g_string_append(many, ",0");
     g_string_append(many, "]}");
@@ -549,8 +559,8 @@ END_TEST
 START_TEST(a_newer_peer_may_say_more)
 {
     g_autofree char *older = quoted("{'v':1,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
-    g_autofree char *newer = quoted("{'v':2,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
-    g_autofree char *wrong = quoted("{'v':2,'kind':'beat','hypervisor_ok':7,'mood':'good'}");
+    g_autofree char *newer = quoted("{'v':3,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
+    g_autofree char *wrong = quoted("{'v':3,'kind':'beat','hypervisor_ok':7,'mood':'good'}");
     struct watch_line line;
     g_autoptr(GError) error = NULL;
 

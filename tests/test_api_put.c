@@ -74,6 +74,13 @@ static const struct {
     { "POST", C117 "/drsrecommendations/502/action/apply", NULL, OP_DRS_APPLY, 117, "*" },
     { "GET", C117 "/drsrecommendations/history?limit=5", NULL, OP_DRS_HISTORY, 117,
       "{\"total\":0,\"recommendations\":[]}" },
+    { "GET", C117 "/imc/check", NULL, OP_IMC_CHECK, 117,
+      "{\"clusterUrn\":\"" U(
+          "clusters:117") "\",\"imcSetting\":\"Nehalem\",\"possible\":false,"
+                          "\"maxImcSetting\":\"Penryn\",\"text\":\"no\",\"hosts\":[{\"urn\":\"" U(
+                              "hosts:112") "\",*" },
+    { "GET", C117 "/imc/check?imcSetting=sandybridge", NULL, OP_IMC_CHECK, 117, "*" },
+    { "POST", C117 "/imc/check", "{\"imcSetting\":\"Merom\"}", OP_IMC_CHECK, 117, "*" },
     { "GET", FAKE_S "/tasks?limit=10&status=success", NULL, OP_TASK_LIST, 0,
       "{\"total\":0,\"tasks\":[]}" },
     { "POST", FAKE_S "/alarms/events", "{}", OP_EVENT_LIST, 0,
@@ -169,6 +176,10 @@ static const struct {
       "{\"name\":\"x\",\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":2,"
       "\"vms\":[{\"urn\":\"" U("vms:i-00000035") "\"}]}]}}",
       "10300129", NULL },
+    { "PUT", C117, "{\"isEnableImc\":\"maybe\"}", "10300601", "isEnableImc" },
+    { "GET", C117 "/imc/check?imcSetting=386", NULL, "10300600", "imcSetting" },
+    { "POST", C117 "/imc/check", "{\"imcSetting\":\"386\"}", "10300600", "imcSetting" },
+    { "POST", C117 "/imc/check", "{\"imcSetting\":7}", "10300600", "imcSetting" },
     { "PUT", C117, "{\"imcSetting\":\"Pentium\"}", "10300600", "imcSetting" },
     { "PUT", C117, "{\"isEnableImc\":true}", "10300600", "imcSetting" },
     { "PUT", C117, "{\"isEnableImc\":true,\"imcSetting\":\"\"}", "10300600", "imcSetting" },

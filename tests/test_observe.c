@@ -63,6 +63,9 @@ START_TEST(another_machine_under_the_hosts_address_is_not_welcome)
                                  .model = empty,
                                  .cpu_model = empty,
                                  .hypervisor = empty,
+                                 .cpu_vendor = empty,
+                                 .cpu_features = empty,
+                                 .cpu_generations = empty,
                                  .boot_id = empty };
     g_autofree char *told = g_strdup(rows[_i].told);
     g_autoptr(GError) error = NULL;

@@ -79,6 +79,37 @@ static const struct scn_row rows[] = {
     { "a rule of hosts that are elsewhere",
       TWO_HOSTS "vm a on=h1\ngroup g vm a\ncluster c2\nhost x1\ngroup k host x1\ncluster c3\n",
       { NULL } },
+    { "a host whose CPU lacks what the VM sees",
+      "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1 sees=Westmere/+hypervisor\n"
+      "do target a h2",
+      { "error conflict 10300088: a cannot go to h2: its CPU lacks aes, which the VM sees" } },
+    { "a host whose CPU has all that the VM sees",
+      "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1 sees=Nehalem/+hypervisor\n"
+      "do target a h2", { "ok" } },
+    { "a feature that no list of hosts names proves nothing",
+      "host h1 cpu=Westmere\nhost h2 cpu=Westmere\nvm a on=h1 sees=Westmere/+arat\n"
+      "do target a h2", { "ok" } },
+    { "a feature that the VM was denied is not asked of hosts",
+      "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1 sees=Westmere/-aes\n"
+      "do target a h2", { "ok" } },
+    { "a VM of which nobody knows what it sees",
+      "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1\ndo target a h2", { "ok" } },
+    { "a host that has not told its CPU, without IMC",
+      "host h1 cpu=Westmere\nhost h2\nvm a on=h1 sees=Westmere\ndo target a h2", { "ok" } },
+    { "a host that has not told its CPU, with IMC",
+      "policy imc=Westmere\nhost h1 cpu=Westmere\nhost h2\nvm a on=h1 sees=Westmere\n"
+      "do target a h2", { "h2: its agent has not told what its CPU can present" } },
+    { "a VM starts only where the baseline can be presented",
+      "policy imc=Westmere\nhost h1 cpu=Westmere\nhost h2 cpu=Nehalem\n"
+      "vm a status=stopped\ndo target a h1\ndo target a h2\ndo place a",
+      { "ok", "h2: cannot present Westmere, the cluster's CPU baseline: its CPU lacks aes",
+        "placed: h1" } },
+    { "a drain leaves a VM where no other CPU serves it",
+      "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1 sees=Westmere\n"
+      "do evacuate h1", { "its CPU lacks aes" } },
+    { "DRS does not take a VM to a CPU that lacks what it sees",
+      "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1 cpu=6000 sees=Westmere\n"
+      "vm b on=h1 cpu=6000 sees=Westmere\ndo balance", { "!a: h1 -> h2", "!b: h1 -> h2" } },
     { "a VM on its way to the host already",
       TWO_HOSTS "vm a on=h1 to=h2 status=migrating\ndo target a h2", { "ok" } },
 };
@@ -93,11 +124,11 @@ END_TEST
 START_TEST(every_filter_has_a_name_and_an_error)
 {
     static const enum filter_id ids[] = {
-        FILTER_HOST_STATE,     FILTER_HOST_MAINTENANCE,   FILTER_HOST_CLUSTER,
-        FILTER_VM_BOUND,       FILTER_LOCAL_DISK,         FILTER_CPU_THREADS,
-        FILTER_CPU_RATIO,      FILTER_CPU_RESERVATION,    FILTER_CPU_OVERLOAD,
-        FILTER_MEMORY,         FILTER_RULE_TOGETHER,      FILTER_RULE_APART,
-        FILTER_RULE_MUST_HOST, FILTER_RULE_MUST_NOT_HOST,
+        FILTER_HOST_STATE, FILTER_HOST_MAINTENANCE, FILTER_HOST_CLUSTER,
+        FILTER_VM_BOUND,   FILTER_LOCAL_DISK,       FILTER_CPU_THREADS,
+        FILTER_CPU_RATIO,  FILTER_CPU_RESERVATION,  FILTER_CPU_OVERLOAD,
+        FILTER_CPU_MODEL,  FILTER_MEMORY,           FILTER_RULE_TOGETHER,
+        FILTER_RULE_APART, FILTER_RULE_MUST_HOST,   FILTER_RULE_MUST_NOT_HOST,
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {

@@ -10,8 +10,8 @@
 #include "tests/suite.h"
 
 static const char *const scenarios[] = {
-    "sched-demo",     "sched-overload", "sched-rules", "sched-no-decision", "sched-policy",
-    "sched-evacuate", "sched-place",    "sched-order", "sched-conflicts",
+    "sched-demo",   "sched-imc",      "sched-overload", "sched-rules", "sched-no-decision",
+    "sched-policy", "sched-evacuate", "sched-place",    "sched-order", "sched-conflicts",
 };
 
 static char *golden_path(const char *name, const char *suffix)

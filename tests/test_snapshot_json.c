@@ -94,6 +94,9 @@ static Host *full_host(void)
     TEXT(h, vendor);
     TEXT(h, model);
     TEXT(h, cpu_model);
+    TEXT(h, cpu_vendor);
+    TEXT(h, cpu_features);
+    TEXT(h, cpu_generations);
     TEXT(h, hypervisor);
     NUMBER(h, mem_mb);
     NUMBER(h, cpu_threads);
@@ -147,6 +150,7 @@ static void fill_vm_texts(Vm *vm)
     TEXT(vm, boot_option);
     TEXT(vm, fault_process);
     TEXT(vm, clock_mode);
+    TEXT(vm, cpu_model);
     TEXT(vm, cpu_seen);
 }
 

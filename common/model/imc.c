@@ -4,50 +4,132 @@
 #include "model/imc.h"
 
 #include <glib.h>
-#include <stdint.h>
+#include <string.h>
 
-/* Older before newer, maker by maker. */
-static const char *const modes[] = {
-    "Merom",
-    "Penryn",
-    "Nehalem",
-    "Westmere",
-    "Sandy Bridge",
-    "SandyBridge",
-    "Ivy Bridge",
-    "IvyBridge",
-    "Haswell",
-    "Haswell-noTSX",
-    "Broadwell",
-    "Broadwell-noTSX",
-    "Skylake-Server",
-    "Skylake-Server-noTSX-IBRS",
-    "Cascadelake-Server",
-    "Cascadelake-Server-noTSX",
-    "Icelake-Server",
-    "Icelake-Server-noTSX",
-    "Opteron_G1",
-    "Opteron_G2",
-    "Opteron_G3",
-    "Opteron_G4",
-    "Opteron_G5",
-    "EPYC",
-    "EPYC-Rome",
-    "EPYC-Milan",
-    "Dhyana",
-    NULL,
+#define INTEL "Intel"
+#define AMD   "AMD"
+
+// clang-format off
+static const struct imc_generation generations[] = {
+    { "Conroe",                    "Merom",              INTEL },
+    { "Penryn",                    "Penryn",             INTEL },
+    { "Nehalem",                   "Nehalem",            INTEL },
+    { "Westmere",                  "Westmere",           INTEL },
+    { "SandyBridge",               "Sandy Bridge",       INTEL },
+    { "IvyBridge",                 "Ivy Bridge",         INTEL },
+    { "Haswell-noTSX",             "Haswell",            INTEL },
+    { "Broadwell-noTSX",           "Broadwell",          INTEL },
+    { "Skylake-Server-noTSX-IBRS", "Skylake-Server",     INTEL },
+    { "Cascadelake-Server-noTSX",  "Cascadelake-Server", INTEL },
+    { "Icelake-Server-noTSX",      "Icelake-Server",     INTEL },
+    { "Opteron_G1",                "Opteron_G1",         AMD },
+    { "Opteron_G2",                "Opteron_G2",         AMD },
+    { "Opteron_G3",                "Opteron_G3",         AMD },
+    { "Opteron_G4",                "Opteron_G4",         AMD },
+    { "Opteron_G5",                "Opteron_G5",         AMD },
+    { "EPYC",                      "EPYC",               AMD },
+    { "EPYC-Rome",                 "EPYC-Rome",          AMD },
+    { "EPYC-Milan",                "EPYC-Milan",         AMD },
+    { "Dhyana",                    "Dhyana",             AMD },
 };
+// clang-format on
 
-const char *imc_mode_find(const char *text)
+/* A mode is a generation's name in the API or its model's: "Sandy Bridge" and "SandyBridge". */
+static const char *spelling(const struct imc_generation *generation, const char *text)
 {
-    for (const char *const *mode = modes; *mode; mode++) {
-        if (g_ascii_strcasecmp(*mode, text) == 0)
-            return *mode;
+    if (g_ascii_strcasecmp(generation->mode, text) == 0)
+        return generation->mode;
+    /* libvirt's Conroe is known as Merom only */
+    if (generation != &generations[0] && g_ascii_strcasecmp(generation->model, text) == 0)
+        return generation->model;
+    return NULL;
+}
+
+static const struct imc_generation *find(const char *text, const char **ret_spelling)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(generations); i++) {
+        *ret_spelling = spelling(&generations[i], text);
+        if (*ret_spelling)
+            return &generations[i];
     }
     return NULL;
 }
 
+const char *imc_mode_find(const char *text)
+{
+    const char *mode;
+
+    return find(text, &mode) ? mode : NULL;
+}
+
+const char *imc_mode_model(const char *mode)
+{
+    const char *spelt;
+    const struct imc_generation *generation = find(mode, &spelt);
+
+    return generation ? generation->model : NULL;
+}
+
 char *imc_modes_list(void)
 {
-    return g_strjoinv(", ", (char **)(uintptr_t)modes);
+    GString *text = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(generations); i++) {
+        const struct imc_generation *it = &generations[i];
+
+        g_string_append_printf(text, "%s%s", i ? ", " : "", it->mode);
+        if (i > 0 && strcmp(it->mode, it->model) != 0)
+            g_string_append_printf(text, ", %s", it->model);
+    }
+    return g_string_free(text, FALSE);
+}
+
+const struct imc_generation *imc_generation(size_t place)
+{
+    return place < G_N_ELEMENTS(generations) ? &generations[place] : NULL;
+}
+
+const struct imc_generation *imc_generation_of(const char *model)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(generations); i++) {
+        if (strcmp(generations[i].model, model) == 0)
+            return &generations[i];
+    }
+    return NULL;
+}
+
+bool imc_has_model(const char *models, const char *model)
+{
+    const size_t len = strlen(model);
+
+    for (const char *at = models; (at = strstr(at, model)); at += len) {
+        bool begins = at == models || at[-1] == ' ';
+
+        if (begins && (at[len] == '\0' || at[len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+static size_t count_of(const char *models, const char *maker)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(generations); i++) {
+        if (strcmp(generations[i].maker, maker) == 0)
+            n += imc_has_model(models, generations[i].model);
+    }
+    return n;
+}
+
+const struct imc_generation *imc_newest(const char *models)
+{
+    const char *maker = count_of(models, AMD) > count_of(models, INTEL) ? AMD : INTEL;
+    const struct imc_generation *newest = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(generations); i++) {
+        if (strcmp(generations[i].maker, maker) == 0 && imc_has_model(models, generations[i].model))
+            newest = &generations[i];
+    }
+    return newest;
 }

@@ -175,14 +175,25 @@ OBJECT_DEFINE(Cluster, cluster);
 /* ---- host ---------------------------------------------------------------------------------- */
 
 static const size_t host_strings[] = {
-    offsetof(Host, name),      offsetof(Host, description),
-    offsetof(Host, ip),        offsetof(Host, bmc_ip),
-    offsetof(Host, bmc_user),  offsetof(Host, bmc_password),
-    offsetof(Host, real_name), offsetof(Host, uuid),
-    offsetof(Host, vendor),    offsetof(Host, model),
-    offsetof(Host, cpu_model), offsetof(Host, hypervisor),
-    offsetof(Host, boot_id),   offsetof(Host, agent_version),
-    offsetof(Host, trouble),   offsetof(Host, migrate_address),
+    offsetof(Host, name),
+    offsetof(Host, description),
+    offsetof(Host, ip),
+    offsetof(Host, bmc_ip),
+    offsetof(Host, bmc_user),
+    offsetof(Host, bmc_password),
+    offsetof(Host, real_name),
+    offsetof(Host, uuid),
+    offsetof(Host, vendor),
+    offsetof(Host, model),
+    offsetof(Host, cpu_model),
+    offsetof(Host, hypervisor),
+    offsetof(Host, boot_id),
+    offsetof(Host, agent_version),
+    offsetof(Host, trouble),
+    offsetof(Host, migrate_address),
+    offsetof(Host, cpu_vendor),
+    offsetof(Host, cpu_features),
+    offsetof(Host, cpu_generations),
 };
 static const struct shape host_shape = { .size = sizeof(Host), .strings = STRINGS(host_strings) };
 OBJECT_DEFINE(Host, host);
@@ -194,6 +205,7 @@ static const size_t vm_string_fields[] = {
     offsetof(Vm, group),         offsetof(Vm, external_uuid), offsetof(Vm, os_type),
     offsetof(Vm, guest_os_name), offsetof(Vm, os_hostname),   offsetof(Vm, boot_option),
     offsetof(Vm, fault_process), offsetof(Vm, clock_mode),    offsetof(Vm, cpu_seen),
+    offsetof(Vm, cpu_model),
 };
 static const size_t disk_string_fields[] = {
     offsetof(struct vm_disk, name),

@@ -138,6 +138,9 @@ typedef struct Host {
     int64_t create_ms;
     /* facts, stored as last reported */
     char *real_name, *uuid, *vendor, *model, *cpu_model, *hypervisor;
+    /* model/cpu.h's words: what a guest's CPU can have here, and the generations it can present;
+     * "": not known */
+    char *cpu_vendor, *cpu_features, *cpu_generations;
     int64_t mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count;
     /* runtime */
     enum host_status status;
@@ -229,13 +232,14 @@ typedef struct Vm {
     enum vm_status status; /* stored; busy states follow the task that holds the VM */
     int64_t run_gen;       /* counts starts and moves; agents refuse an older one */
     int64_t moved_ms;      /* last migration, 0: never */
+    char *cpu_model;       /* CPU model it was started with; "": its host's own */
+    char *cpu_seen;        /* the CPU it sees, as its host reports: model/cpu.h; "": not known */
     /* runtime */
     int64_t task_id;          /* task that holds the VM; 0: none */
     int64_t target_host_id;   /* while migrating: memory is held there too */
     bool host_reported;       /* its host is connected and reported it since */
     enum domain_state domain; /* as reported */
     int64_t vnc_port;
-    char *cpu_seen;     /* CPU model it was started with, "" unknown */
     int64_t dirty_mbps; /* MiB/s of memory it dirties, from migrations; 0 unknown */
     struct load load;
 } Vm;

@@ -92,6 +92,15 @@ conf_write_hosts()
     done
 }
 
+# The generation that VRM_LAB_CPU ("cna2=Nehalem cna3=Penryn") lets this host present; nothing: all.
+conf_cpu_limit()
+{
+    local pair
+    for pair in ${VRM_LAB_CPU:-}; do
+        [[ ${pair%%=*} != "$H" ]] || printf '%s' "${pair#*=}"
+    done
+}
+
 conf_write_agent()
 {
     cat <<END
@@ -113,6 +122,7 @@ domain_type=qemu
 migrate_host=$H_MGMT_IP
 migrate_tls=true
 shared_storage_unchecked=true
+cpu_limit=$(conf_cpu_limit)
 END
 }
 

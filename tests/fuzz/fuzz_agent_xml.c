@@ -1,6 +1,9 @@
 /* fuzz_agent_xml.c - what libvirt tells: domain XML, capabilities; and the kernel's texts. */
 #include "config.h"
 
+#include <string.h>
+
+#include "agent/cpufacts.h"
 #include "agent/domfacts.h"
 #include "agent/hostinfo.h"
 
@@ -11,12 +14,36 @@ static bool every(const char *name)
     return *name != 'x';
 }
 
+/* What was read is XML again, and words again. */
+static void try_cpu(const char *text, size_t size)
+{
+    struct cpufacts cpu = { 0 }, again = { 0 };
+    g_autofree char *seen = NULL;
+    g_autofree char *xml = NULL;
+
+    if (!cpufacts_parse(text, size, &cpu, NULL))
+        return;
+    seen = cpufacts_format_seen(&cpu, 1024);
+    xml = cpufacts_format_xml(&cpu);
+    g_assert(strlen(seen) <= 1024 && !strpbrk(seen, "<>&'\""));
+    if (xml) {
+        g_autofree char *same = NULL;
+
+        g_assert(cpufacts_parse(xml, strlen(xml), &again, NULL));
+        same = cpufacts_format_seen(&again, 1024);
+        g_assert(g_str_equal(seen, same));
+    }
+    cpufacts_clear(&cpu);
+    cpufacts_clear(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = g_strndup((const char *)data, size);
     struct domfacts facts = { 0 };
     struct hostinfo_caps caps = { 0 };
 
+    try_cpu((const char *)data, size);
     if (domfacts_parse((const char *)data, size, &facts, NULL)) {
         g_assert(facts.vm_id >= 0 && facts.gen >= 0);
         g_assert(facts.vnc_port >= 0 && facts.vnc_port <= 65535);
