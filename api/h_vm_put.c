@@ -163,8 +163,8 @@ static bool check_disk(const struct request *req, const struct json_reader *read
     if (!snapshot_datastore(req->snap, disk->datastore_id))
         return body_fail(reader, "datastoreUrn", REASON_DATASTORE_MISSING, "an existing datastore",
                          error);
-    if (disk->size_gb < 1)
-        return body_fail(reader, "quantityGB", 0, "1..65536", error);
+    if (disk->size_gb == 0) /* absent */
+        return body_fail(reader, "quantityGB", 0, "an integer 1..65536", error);
     if (!disk->persistent)
         return body_fail(reader, "persistentDisk", 0, "true: every disk keeps what is written",
                          error);
@@ -199,7 +199,7 @@ static bool read_disk(const struct request *req, const struct json_reader *reade
     g_free(disk->bus);
     disk->bus = g_strdup(buses[0]);
     if (!body_int(reader, INT_FIELD("sequenceNum", 1, DISKS_MAX, 0, &disk->sequence), error) ||
-        !body_int(reader, INT_FIELD("quantityGB", 0, DISK_MAX_GB, 0, &disk->size_gb), error) ||
+        !body_int(reader, INT_FIELD("quantityGB", 1, DISK_MAX_GB, 0, &disk->size_gb), error) ||
         !body_urn(reader,
                   URN_FIELD("datastoreUrn", req->site, OBJECT_DATASTORE, REASON_DATASTORE_MISSING),
                   &disk->datastore_id, error) ||
@@ -423,11 +423,11 @@ struct op *h_vm_create(struct request *req, GError **error)
     op->vm->memory.weight = 0;
     op->auto_start = true;
     if (!json_read_object(json, "vmConfig", &config, error) ||
-        !check_required(json, &config, error) || !read_identity(json, op->vm, error) ||
-        !read_uuid(json, op->vm, error) || !read_location(req, op->vm, error) ||
-        !read_hardware(&config, op->vm, error) || !read_disks(req, &config, op->vm, error) ||
-        !read_nics(&config, op->vm, error) ||
-        !json_read_bool(json, "autoBoot", &op->auto_start, error))
+        !read_identity(json, op->vm, error) || !read_uuid(json, op->vm, error) ||
+        !read_location(req, op->vm, error) ||
+        !json_read_bool(json, "autoBoot", &op->auto_start, error) ||
+        !check_required(json, &config, error) || !read_hardware(&config, op->vm, error) ||
+        !read_disks(req, &config, op->vm, error) || !read_nics(&config, op->vm, error))
         return NULL;
     op->auto_start = op->auto_start && !op->vm->is_template;
     return g_steal_pointer(&op);

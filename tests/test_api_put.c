@@ -231,6 +231,9 @@ static const struct {
     { "DELETE", HOST "?isForce=yes", NULL, "10000001", "isForce" },
     { "POST", FAKE_S "/vms", "{}", "10300002", "name" },
     { "POST", FAKE_S "/vms", "{\"name\":\"x\"}", "10300067", "location" },
+    { "POST", FAKE_S "/vms", "{\"name\":5}", "10000012", "name" }, /* wrong before absent */
+    { "POST", FAKE_S "/vms", "{\"name\":\"x\",\"location\":5}", "10300067", "location" },
+    { "POST", FAKE_S "/vms", "{\"autoBoot\":5}", "10000001", "autoBoot" },
     { "POST", FAKE_S "/vms", "{\"name\":\"x\",\"location\":\"" U("clusters:117") "\"}", "10300003",
       NULL },
     { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[{}]"), "10410006",
@@ -699,8 +702,31 @@ START_TEST(lists_of_history_carry_their_filters)
 }
 END_TEST
 
+static const char *const bad_sizes[] = { "-1", "0", "65537" };
+
+START_TEST(every_bad_size_names_the_same_range)
+{
+    struct fake fake;
+    g_autofree char *token = NULL;
+    g_autofree char *body = g_strdup_printf(
+        VM_BODY(",\"disks\":[{\"datastoreUrn\":\"" U("datastores:1") "\",\"quantityGB\":%s}]"),
+        bad_sizes[_i]);
+    g_autofree char *want =
+        g_strdup_printf("quantityGB = %s: want an integer 1..65536", bad_sizes[_i]);
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    token = fake_token(&fake, "administrator");
+    reply = fake_call(&fake, "POST", FAKE_S "/vms", token, NULL, body);
+    ck_assert_msg(strstr(reply.text, want), "%s", reply.text);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_LOOP(a_bad_field_is_named_and_nothing_reaches_the_controller, bad),
+           SUITE_LOOP(every_bad_size_names_the_same_range, bad_sizes),
            SUITE_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest),
            SUITE_LOOP(a_generation_is_kept_under_its_own_name, imcs),
            SUITE_TEST(rules_are_created_modified_and_deleted_by_one_put),
