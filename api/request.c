@@ -13,7 +13,7 @@
 #include "model/id.h"
 #include "model/reason.h"
 
-#define MAX_ATTEMPTS     5
+#define MAX_ATTEMPTS     100 /* of each round of racing writers one wins */
 #define MAX_WAIT_MS      120000
 #define MAX_REQUEST_ID   64
 #define SHOWN_PATH       160 /* bytes of the target in messages */
@@ -387,11 +387,13 @@ static bool begin(struct request *req, GError **error)
     return req->route->read ? req->route->read(req, error) : build(req, error);
 }
 
-/* The object changed between our snapshot and the commit: apply the body to the newer one. */
+/* The object changed between our snapshot and the commit: apply the body to the newer one.  With a
+ * field it is a value that another object has: no further try would change that. */
 static bool should_retry(const struct request *req)
 {
-    return req->result.error && err_is(req->result.error, VRM_ERR_CONFLICT) &&
-           err_reason(req->result.error) == REASON_OBJECT_CONFLICT && req->attempts < MAX_ATTEMPTS;
+    return err_is(req->result.error, VRM_ERR_CONFLICT) &&
+           err_reason(req->result.error) == REASON_OBJECT_CONFLICT &&
+           !err_field(req->result.error) && req->attempts < MAX_ATTEMPTS;
 }
 
 static bool go_on(struct request *req, GError **error)

@@ -54,10 +54,13 @@ static void finish_job(const GError *error, void *user)
 static void submit_job(struct call *call, Commit *commit, Task *task, bool begin)
 {
     struct host_job *job = g_new0(struct host_job, 1);
+    g_autofree char *key = task->entity_id
+                               ? g_strdup_printf("host:%" G_GINT64_FORMAT, task->entity_id)
+                               : NULL; /* a new one */
 
     *job = (struct host_job){ .call = call, .task = task, .begin = begin };
     call_audit(call, commit, task->entity_name, &task->id);
-    commit_submit(commit, NULL, finish_job, job);
+    commit_submit(commit, key, finish_job, job);
 }
 
 /* ---- join and change --------------------------------------------------------------------------

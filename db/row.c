@@ -260,8 +260,8 @@ bool row_get_int(const PGresult *result, int row, const char *column, int64_t *r
     return row_read_into(result, row, &col, 1, ret_value, error);
 }
 
-bool row_write_one(Db *db, const struct stmt *stmt, const struct stmt_params *params,
-                   const char *what, int64_t id, GError **error)
+static bool write_one(Db *db, const struct stmt *stmt, const struct stmt_params *params,
+                      const char *object, GError **error)
 {
     int64_t n_rows;
 
@@ -269,10 +269,33 @@ bool row_write_one(Db *db, const struct stmt *stmt, const struct stmt_params *pa
         return false;
     if (n_rows != 1) {
         err_set_reason(error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, NULL,
-                       "%s %" G_GINT64_FORMAT " was changed or deleted meanwhile", what, id);
+                       "%s was changed or deleted meanwhile", object);
         return false;
     }
     return true;
+}
+
+bool row_write_one(Db *db, const struct stmt *stmt, const struct stmt_params *params,
+                   const char *what, int64_t id, GError **error)
+{
+    g_autofree char *object = g_strdup_printf("%s %" G_GINT64_FORMAT, what, id);
+
+    return write_one(db, stmt, params, object, error);
+}
+
+/* As people know it: by its name, if its class has one. */
+static char *describe(const struct row_class *cls, const char *what, const void *object)
+{
+    for (size_t i = ROW_HEAD; i < cls->n_cols; i++) {
+        const struct col *col = &cls->cols[i];
+
+        if (col->type == COL_TEXT && g_str_equal(col->name, "name"))
+            return g_strdup_printf(
+                "%s %s", what, *(char *const *)(const void *)((const char *)object + col->offset));
+    }
+    return g_strdup_printf(
+        "%s %" G_GINT64_FORMAT, what,
+        *(const int64_t *)(const void *)((const char *)object + cls->cols[0].offset));
 }
 
 bool row_insert(Db *db, const struct stmt *stmt, const struct row_class *cls, void *object,
@@ -292,11 +315,12 @@ bool row_update(Db *db, const struct stmt *stmt, const struct row_class *cls, co
     g_auto(stmt_params_auto) params = { 0 };
     int64_t *id = (int64_t *)(void *)((char *)object + cls->cols[0].offset);
     int64_t *generation = (int64_t *)(void *)((char *)object + cls->cols[1].offset);
+    g_autofree char *shown = describe(cls, what, object);
 
     row_add_params(&params, cls->cols + ROW_HEAD, cls->n_cols - ROW_HEAD, object);
     stmt_add_int(&params, *id);
     stmt_add_int(&params, *generation);
-    if (!row_write_one(db, stmt, &params, what, *id, error))
+    if (!write_one(db, stmt, &params, shown, error))
         return false;
     *generation += 1;
     return true;

@@ -211,7 +211,7 @@ static void answer_always_conflict(struct fake *fake, const struct op *op, struc
     err_set_reason(&result->error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, NULL, "stale");
 }
 
-START_TEST(after_five_lost_races_the_client_is_told)
+START_TEST(after_a_hundred_lost_races_the_client_is_told)
 {
     struct fake fake;
     g_autofree char *token = NULL;
@@ -221,7 +221,32 @@ START_TEST(after_five_lost_races_the_client_is_told)
     token = fake_token(&fake, "administrator");
     fake.answer = answer_always_conflict;
     reply = fake_call(&fake, "PUT", C117, token, NULL, "{\"name\":\"renamed\"}");
-    ck_assert_uint_eq(fake.n_ops, 5);
+    ck_assert_uint_eq(fake.n_ops, 100);
+    ck_assert_int_eq(reply.status, 400);
+    ck_assert_str_eq(fake_str(reply.json, "errorCode"), "10000009");
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+static void answer_taken(struct fake *fake, const struct op *op, struct op_result *result)
+{
+    (void)fake;
+    (void)op;
+    err_set_reason(&result->error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, "mac", "taken");
+}
+
+START_TEST(a_value_that_is_taken_is_not_tried_again)
+{
+    struct fake fake;
+    g_autofree char *token = NULL;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    token = fake_token(&fake, "administrator");
+    fake.answer = answer_taken;
+    reply = fake_call(&fake, "PUT", C117, token, NULL, "{\"name\":\"renamed\"}");
+    ck_assert_uint_eq(fake.n_ops, 1);
     ck_assert_int_eq(reply.status, 400);
     ck_assert_str_eq(fake_str(reply.json, "errorCode"), "10000009");
     fake_reply_clear(&reply);
@@ -464,7 +489,8 @@ SUITE_MAIN("api_request", SUITE_TEST(a_login_gives_a_token_that_works_until_log_
            SUITE_TEST(a_body_names_who_logs_in_when_the_headers_do_not),
            SUITE_TEST(what_is_too_long_is_refused_in_our_own_form),
            SUITE_TEST(a_lost_race_is_run_again_on_the_newer_object),
-           SUITE_TEST(after_five_lost_races_the_client_is_told),
+           SUITE_TEST(after_a_hundred_lost_races_the_client_is_told),
+           SUITE_TEST(a_value_that_is_taken_is_not_tried_again),
            SUITE_TEST(an_object_that_vanished_meanwhile_is_missing_on_the_second_try),
            SUITE_TEST(prefer_wait_brings_the_finished_task_along),
            SUITE_TEST(a_wait_that_ends_too_early_is_no_error),
