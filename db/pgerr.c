@@ -46,18 +46,18 @@ static const struct constraint_meaning constraint_meanings[] = {
     { "host_ip_taken",        REASON_HOST_IP_TAKEN, "ip", "a host with this address exists" },
     { "host_uuid_taken",      REASON_HOST_IP_TAKEN, "ip", "this host was added already" },
     { "host_cluster_exists",  REASON_HOST_CLUSTER_MISSING, "clusterUrn",
-      "the cluster does not exist, or still has hosts" },
+      "the cluster does not exist" },
     { "host_in_cluster",      REASON_OBJECT_CONFLICT, "", "the host is in this cluster" },
     { "datastore_name_taken", REASON_BAD_NAME, "name", "a datastore of this name exists" },
     { "volume_datastore_exists", REASON_DATASTORE_MISSING, "datastoreUrn",
-      "the datastore does not exist, or still has volumes" },
+      "the datastore does not exist" },
     { "volume_path_taken",    REASON_OBJECT_CONFLICT, "vmConfig.disks.volumeUrl",
       "another disk has this file" },
     { "vm_uuid_taken",        REASON_OBJECT_CONFLICT, "uuid", "a VM with this UUID exists" },
-    { "vm_cluster_exists",    REASON_CLUSTER_HAS_VMS, "location",
-      "the cluster does not exist, or still has VMs" },
-    { "vm_host_exists",       REASON_HOST_HAS_VMS, "location",
-      "the host does not exist, or still has VMs" },
+    { "vm_cluster_exists",    REASON_CLUSTER_MISSING, "location",
+      "the cluster does not exist" },
+    { "vm_host_exists",       REASON_VM_HOST_MISSING, "location",
+      "the host does not exist" },
     { "vm_bound_to_a_host",   REASON_VM_BAD_LOCATION, "isBindingHost",
       "a VM can only be bound to a host it is on" },
     { "vm_nic_mac_taken",     REASON_OBJECT_CONFLICT, "mac", "another NIC has this address" },
@@ -75,14 +75,24 @@ static const struct constraint_meaning constraint_meanings[] = {
       "keep-together and keep-apart rules are must or should" },
     { "rule_host_group_fits", REASON_RULE_TYPE, "hostGroupUrn",
       "only VM-to-host rules have a host group" },
-    { "rule_vm_group",        REASON_GROUP_IN_RULE, "vmGroupUrn",
-      "the VM group is not one of this cluster, or a rule uses it" },
-    { "rule_host_group",      REASON_GROUP_IN_RULE, "hostGroupUrn",
-      "the host group is not one of this cluster, or a rule uses it" },
+    { "rule_vm_group",        REASON_OBJECT_MISSING, "vmGroupUrn",
+      "the VM group is not one of this cluster" },
+    { "rule_host_group",      REASON_OBJECT_MISSING, "hostGroupUrn",
+      "the host group is not one of this cluster" },
     { "rule_vm_in_cluster",   REASON_RULE_VM_NOT_IN_CLUSTER, "vms",
       "the VM is not in the rule's cluster, or would leave it" },
     { "user_name_taken",      REASON_BAD_NAME, "userName", "a user of this name exists" },
     { "user_role_exists",     REASON_OBJECT_MISSING, "roleList", "the role does not exist" },
+};
+
+/* The same constraints seen from the other side: what they point to was to be deleted. */
+static const struct constraint_meaning use_meanings[] = {
+    { "host_cluster_exists",  REASON_CLUSTER_HAS_HOSTS, "", "the cluster still has hosts" },
+    { "volume_datastore_exists", REASON_BUSY, "", "the datastore still has volumes" },
+    { "vm_cluster_exists",    REASON_CLUSTER_HAS_VMS, "", "the cluster still has VMs" },
+    { "vm_host_exists",       REASON_HOST_HAS_VMS, "", "the host still has VMs" },
+    { "rule_vm_group",        REASON_GROUP_IN_RULE, "", "a rule uses the VM group" },
+    { "rule_host_group",      REASON_GROUP_IN_RULE, "", "a rule uses the host group" },
 };
 // clang-format on
 
@@ -95,13 +105,35 @@ static const struct state_meaning *find_state(const char *sqlstate)
     return NULL;
 }
 
-static const struct constraint_meaning *find_constraint(const char *name)
+static const struct constraint_meaning *find_constraint(const struct constraint_meaning *table,
+                                                        size_t n, const char *name)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(constraint_meanings); i++) {
-        if (strcmp(name, constraint_meanings[i].constraint) == 0)
-            return &constraint_meanings[i];
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(name, table[i].constraint) == 0)
+            return &table[i];
     }
     return NULL;
+}
+
+/* A foreign key is broken from the side that points ("Key (cluster_id)=(7) is not present ...") or
+ * from the side pointed to ("Key (id)=(7) is still referenced ..."), whatever the server's
+ * language: the key's own columns tell. */
+static bool is_still_used(const char *detail)
+{
+    const char *columns = detail ? strchr(detail, '(') : NULL;
+
+    return columns && (g_str_has_prefix(columns, "(id)") || g_str_has_prefix(columns, "(id, "));
+}
+
+static const struct constraint_meaning *find_meaning(const char *constraint, const char *detail)
+{
+    const struct constraint_meaning *used = NULL;
+
+    if (is_still_used(detail))
+        used = find_constraint(use_meanings, G_N_ELEMENTS(use_meanings), constraint);
+    return used ? used
+                : find_constraint(constraint_meanings, G_N_ELEMENTS(constraint_meanings),
+                                  constraint);
 }
 
 /* The value that was taken: the last one of "Key (cluster_id, name)=(101, web) already exists.",
@@ -139,14 +171,14 @@ static void set_from_state(GError **error, const char *sqlstate, const PGresult 
 {
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     const struct state_meaning *state = find_state(sqlstate);
-    const struct constraint_meaning *known = constraint ? find_constraint(constraint) : NULL;
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const struct constraint_meaning *known = constraint ? find_meaning(constraint, detail) : NULL;
 
     if (!state)
         err_set_reason(error, VRM_ERR_INTERNAL, REASON_DATABASE, NULL, "PostgreSQL: %s (%s)", text,
                        sqlstate);
     else if (known)
-        set_from_constraint(error, state, known,
-                            PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+        set_from_constraint(error, state, known, detail);
     else
         err_set_reason(error, state->code, state->reason, NULL, "PostgreSQL: %s (%s)", text,
                        sqlstate);

@@ -351,7 +351,7 @@ START_TEST(an_update_from_an_older_generation_is_a_conflict_and_changes_nothing)
     set_text(&world.cluster->name, "late");
     ck_assert(!db_write(db, 1, update_cluster, world.cluster, &error));
     ck_assert_int_eq(err_reason(error), REASON_OBJECT_CONFLICT);
-    suite_take_error(&error, VRM_ERR_CONFLICT, "changed or deleted");
+    suite_take_error(&error, VRM_ERR_CONFLICT, "cluster late was changed or deleted");
     ck_assert_int_eq(world.cluster->generation, 1);
     read = read_list(db, store_cluster_list);
     ck_assert_str_eq(((Cluster *)g_ptr_array_index(read, 0))->name, "c1");
@@ -971,7 +971,7 @@ START_TEST(a_group_in_a_rule_stays_until_the_rule_goes)
     make_rules(db, &world, &job);
     ck_assert(!db_write(db, 1, delete_group, job.vms, &error));
     ck_assert_int_eq(err_reason(error), REASON_GROUP_IN_RULE);
-    suite_take_error(&error, VRM_ERR_CONFLICT, "a rule uses it");
+    suite_take_error(&error, VRM_ERR_CONFLICT, "a rule uses the VM group");
     must_write(db, delete_rule, job.rule);
     must_write(db, delete_group, job.vms);
     clear_rules(&job);
@@ -1079,6 +1079,28 @@ static bool foreign_rule_member(Db *db, void *data, GError **error)
     return store_rule_insert(db, rule, error);
 }
 
+static bool vm_on_missing_datastore(Db *db, void *data, GError **error)
+{
+    const struct world *world = data;
+    g_autoptr(Vm) vm = make_vm("v2", world->cluster->id, 0);
+
+    add_disk(vm, 1, "/d.qcow2");
+    vm->disks[0].datastore_id = 999;
+    return store_vm_insert(db, vm, error);
+}
+
+static bool rule_of_missing_group(Db *db, void *data, GError **error)
+{
+    const struct world *world = data;
+    g_autoptr(Rule) rule = rule_new();
+
+    rule->cluster_id = world->cluster->id;
+    set_text(&rule->name, "r");
+    rule->type = RULE_VM_HOST;
+    rule->vm_group_id = rule->host_group_id = 999;
+    return store_rule_insert(db, rule, error);
+}
+
 static bool unknown_role(Db *db, void *data G_GNUC_UNUSED, GError **error)
 {
     g_autoptr(User) user = user_new();
@@ -1110,6 +1132,10 @@ static const struct refusal {
       "vmConfig.disks.volumeUrl" },
     { "bound", bound_to_no_host, VRM_ERR_INVALID, REASON_VM_BAD_LOCATION, "isBindingHost" },
     { "rule member", foreign_rule_member, VRM_ERR_CONFLICT, REASON_RULE_VM_NOT_IN_CLUSTER, "vms" },
+    { "VM's datastore", vm_on_missing_datastore, VRM_ERR_CONFLICT, REASON_DATASTORE_MISSING,
+      "datastoreUrn" },
+    { "rule's group", rule_of_missing_group, VRM_ERR_CONFLICT, REASON_OBJECT_MISSING,
+      "vmGroupUrn" },
     { "role", unknown_role, VRM_ERR_CONFLICT, REASON_OBJECT_MISSING, "roleList" },
 };
 
@@ -1132,6 +1158,9 @@ START_TEST(a_refusal_names_reason_and_field)
         ck_assert_msg(!row->field || !strstr(error->message, "_insert"), "%s", error->message);
         ck_assert_msg(!g_str_has_suffix(row->what, " name") || strstr(error->message, " = \""),
                       "%s", error->message);
+        /* one of the two sides of a foreign key, not both */
+        ck_assert_msg(!strstr(error->message, "still") && !strstr(error->message, "uses it"), "%s",
+                      error->message);
         g_clear_error(&error);
     }
     clear_world(&world);
