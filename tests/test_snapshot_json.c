@@ -338,6 +338,24 @@ START_TEST(a_plan_from_the_file_is_the_plan_from_the_snapshot)
 }
 END_TEST
 
+START_TEST(a_value_without_a_word_is_shown_and_not_taken)
+{
+    g_autoptr(SnapshotBuilder) builder = snapshot_builder_new();
+    g_autoptr(Snapshot) snap = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    Cluster *cluster = cluster_new();
+
+    cluster->id = 1;
+    cluster->drs.level = (enum drs_level)2;
+    snapshot_builder_put_cluster(builder, cluster);
+    snap = snapshot_builder_build(builder, 0);
+    text = snapshot_json_write(snap, 0);
+    ck_assert_ptr_null(snapshot_json_parse(text, strlen(text), &error));
+    suite_take_error(&error, VRM_ERR_INVALID, "clusters[0].drs.level = 2: want one of manual");
+}
+END_TEST
+
 START_TEST(one_cluster_leaves_the_others_out)
 {
     g_autoptr(SnapshotBuilder) builder = snapshot_builder_new();
@@ -414,5 +432,6 @@ END_TEST
 SUITE_MAIN("snapshot_json", SUITE_TEST(every_field_comes_back), SUITE_TEST(no_field_is_left_out),
            SUITE_TEST(new_objects_need_few_words),
            SUITE_LOOP(a_plan_from_the_file_is_the_plan_from_the_snapshot, seeds),
+           SUITE_TEST(a_value_without_a_word_is_shown_and_not_taken),
            SUITE_TEST(one_cluster_leaves_the_others_out),
            SUITE_LOOP(what_is_wrong_is_told_with_its_path, broken))
