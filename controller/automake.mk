@@ -20,6 +20,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/drs_apply.c controller/drs_order.c \
 	controller/forget.c controller/forget.h \
 	controller/history.c controller/history.h \
+	controller/host_news.c controller/host_news.h \
 	controller/inventory.c controller/inventory.h \
 	controller/load.c controller/load.h \
 	controller/load_all.c controller/load_all.h \

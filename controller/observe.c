@@ -424,19 +424,30 @@ bool observe_awaits(const Observe *observe)
     return views_awaited(observe->views);
 }
 
-static void tell_host_lost(Observe *observe, const Host *host)
+/* An event, if people should hear of it. */
+static void tell_news(Observe *observe, struct view *view, enum host_status status,
+                      const char *reason, int64_t since_ms)
 {
     struct app *app = observe->app;
-    Commit *commit = commit_new(&app->committer);
+    const Host *host = snapshot_builder_get_host(inventory_edit(app->inv), view->host_id);
+    struct host_news_item item;
+    g_autofree char *text = NULL;
+    Commit *commit;
 
+    if (!host ||
+        !host_news_take(&view->news,
+                        &(struct host_now){ status, since_ms, clock_now_ms(), host->name, reason },
+                        &item))
+        return;
+    text = item.text;
+    commit = commit_new(&app->committer);
     commit_event(commit,
-                 &(struct commit_event){ .severity = EVENT_ERROR,
-                                         .name = "HostUnreachable",
+                 &(struct commit_event){ .severity = item.severity,
+                                         .name = item.event,
                                          .kind = OBJECT_HOST,
                                          .object_id = host->id,
                                          .object_name = host->name },
-                 "host %s does not answer: %s. Its VMs are left alone; their state is unknown",
-                 host->name, host->trouble);
+                 "%s", text);
     commit_submit(commit, NULL, note_failure, NULL);
 }
 
@@ -467,8 +478,7 @@ static void tick_view(struct view *view, void *data)
     if (!host || view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS ||
         host->status == HOST_UNKNOWN)
         return;
-    if (host->status == HOST_NORMAL)
-        tell_host_lost(observe, host);
+    tell_news(observe, view, HOST_UNKNOWN, host->trouble, view->down_ms);
     show_host(observe, view->host_id, false, HOST_UNKNOWN, host->trouble);
     compare_host(observe, view);
 }
@@ -495,12 +505,13 @@ static void take_change(Observe *observe, struct view *view, const struct domain
     observe_vm(observe, vm_id);
 }
 
-static void show_hypervisor(Observe *observe, const struct view *view, bool ok)
+static void show_hypervisor(Observe *observe, struct view *view, bool ok)
 {
-    if (ok)
-        show_host(observe, view->host_id, true, HOST_NORMAL, "");
-    else
-        show_host(observe, view->host_id, true, HOST_FAULT, "libvirtd does not answer");
+    enum host_status status = ok ? HOST_NORMAL : HOST_FAULT;
+    const char *trouble = ok ? "" : "libvirtd does not answer";
+
+    tell_news(observe, view, status, trouble, clock_now_ms());
+    show_host(observe, view->host_id, true, status, trouble);
 }
 
 static int64_t find_by_uuid(Observe *observe, const char *uuid)

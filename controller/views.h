@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agentproto/msg.h"
+#include "controller/host_news.h"
 #include "model/types.h"
 
 /* A domain as a host reported it last. */
@@ -26,6 +27,7 @@ struct view {
     bool full;           /* its list was read on the present link */
     int64_t down_ms;     /* since when there is no link; 0: there is one */
     bool hypervisor_ok;  /* its libvirtd answers: the list is of now */
+    struct host_news news;
     GHashTable *domains; /* uuid -> struct seen */
     GHashTable *busy;    /* set of VM uuids that an unfinished command is about */
 };

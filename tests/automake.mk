@@ -246,7 +246,7 @@ CTL_TEST_LIBS = $(vrmd_LDADD) $(TEST_LIBS)
 # All modules of vrmd, made by the test.
 CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
 
-UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_vm_mac tests/test_observe tests/test_settings
+UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_vm_mac tests/test_observe tests/test_host_news tests/test_settings
 UNIT_TESTS += tests/test_agents tests/test_call tests/test_load tests/test_runtime
 UNIT_TESTS += tests/test_metrics_view tests/test_settings_keys tests/test_users
 UNIT_TESTS += tests/test_reload tests/test_vm_target tests/test_vm_verb
@@ -275,6 +275,8 @@ tests_test_vm_mac_SOURCES = tests/test_vm_mac.c tests/suite.h
 tests_test_vm_mac_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_vm_files_SOURCES = tests/test_vm_files.c tests/suite.h
 tests_test_vm_files_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
+tests_test_host_news_SOURCES = tests/test_host_news.c tests/suite.h
+tests_test_host_news_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
 tests_test_observe_SOURCES = tests/test_observe.c tests/suite.h
 tests_test_observe_LDADD = $(vrmd_LDADD) $(TEST_LIBS)
 tests_test_settings_SOURCES = tests/test_settings.c tests/suite.h tests/testcerts.c tests/testcerts.h
