@@ -9,10 +9,12 @@ readonly DIR=$1 SERVICES=$2 AGAIN_S=0.5 LOOK_S=2
 
 keep_vrmd()
 {
+    local status
     cd "$DIR" || exit
     while :; do
-        "$DIR/build/vrmd" --config "$DIR/vrmd.conf" </dev/null >>"$DIR/log/vrmd.log" 2>&1
-        echo "$(date +%T) vrmd ended with $?: it is started again"
+        status=0
+        "$DIR/build/vrmd" --config "$DIR/vrmd.conf" </dev/null >>"$DIR/log/vrmd.log" 2>&1 || status=$?
+        echo "$(date +%T) vrmd ended with $status: it is started again"
         sleep "$AGAIN_S"
     done
 }
