@@ -43,7 +43,15 @@ expect 0 $'cna1\tmain\tnormal\tfalse\t10.0\t9.9\t251' report hosts
 expect 0 $'vm-00249\trunning\tcna1\tmain\t2\t1024' report vms
 expect 0 'ID' report tasks
 expect 2 'usage: report' report
-expect 2 'usage: report' report pets
+expect 2 "unknown word 'pets'" report pets
+expect 2 "unknown option '--bogus'" report --bogus
+expect 2 "unknown option '--bogus'" drs --bogus
+expect 2 "unknown option '--bogus'" host-drain --bogus
+expect 2 "unknown option '--bogus'" host-drain --return --bogus
+expect 2 "unknown option '--bogus'" vm-create --bogus
+expect 2 "unknown option '--bogus'" vm-create --start --bogus
+expect 2 "unknown option '--bogus'" vm-power --bogus 'web*'
+expect 0 'usage: vm-create' vm-create -h
 expect 0 'imbalance 0.241 -> 0.005' drs show main
 expect 0 'cna1 -> cna2' drs plan main
 expect 0 'main: DRS moves by itself' drs auto main
@@ -53,6 +61,7 @@ expect 0 'cna1: in service' host-drain --return cna1
 expect 1 "no host is called 'cna9'" host-drain --return cna9
 expect 1 'no VM matches' vm-power start 'nothing-*'
 expect 2 'usage: vm-power' vm-power start
+expect 2 "'start' wants a PATTERN" vm-power start
 expect 1 'line 1: VCPUS' vm-create "$work/bad"
 expect 1 'line 2: want 6 fields' vm-create "$work/bad"
 expect 1 "no cluster is called 'nowhere'" vm-create "$work/nowhere"

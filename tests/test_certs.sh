@@ -13,12 +13,14 @@ fail()
     exit 1
 }
 
-# refused TEXT COMMAND... - the command must fail with TEXT in its message.
+# refused TEXT COMMAND... - the command must fail with TEXT in its message, its status in $status.
 refused()
 {
     text=$1
     shift
-    if message=$("$@" 2>&1); then fail "$* succeeded"; fi
+    status=0
+    message=$("$@" 2>&1) || status=$?
+    [ "$status" -ne 0 ] || fail "$* succeeded"
     case $message in
     *"$text"*) ;;
     *) fail "$*: expected '$text' in: $message" ;;
@@ -63,6 +65,9 @@ refused "only 4 of 5 files" "$certs" host "$dir" h1 10.0.0.1
 "$certs" --force host "$dir" h1 10.0.0.2
 has "$dir/h1/server-cert.pem" 'IP Address:10.0.0.2'
 
+[ "$status" -eq 1 ] || fail "status $status for a failure, want 1"
+refused "unknown option '--bogus'" "$certs" --bogus
+[ "$status" -eq 2 ] || fail "status $status for wrong usage, want 2"
 refused "NAME '../x'" "$certs" host "$dir" ../x 10.0.0.1
 refused "own name" "$certs" controller "$dir" ca 10.0.0.1
 refused "ADDRESS '10.0.0.256'" "$certs" host "$dir" h2 10.0.0.256

@@ -21,6 +21,14 @@ die()
     exit 1
 }
 
+# die_usage TEXT - what is wrong on the command line, then the script's own usage, as an error.
+die_usage()
+{
+    echo "${0##*/}: $*" >&2
+    usage >&2
+    exit 2
+}
+
 # vrm_curl ARG... - curl with what every call needs.
 vrm_curl()
 {
