@@ -23,10 +23,10 @@ struct seen {
 /* What one host says. */
 struct view {
     int64_t host_id;
-    bool awaited;        /* nothing was heard of it yet, not even that it does not answer */
-    bool full;           /* its list was read on the present link */
-    int64_t down_ms;     /* since when there is no link; 0: there is one */
-    bool hypervisor_ok;  /* its libvirtd answers: the list is of now */
+    bool awaited;       /* nothing was heard of it yet, not even that it does not answer */
+    bool full;          /* its list was read on the present link */
+    int64_t down_ms;    /* since when there is no link; 0: there is one */
+    bool hypervisor_ok; /* its libvirtd answers: the list is of now */
     struct host_news news;
     GHashTable *domains; /* uuid -> struct seen */
     GHashTable *busy;    /* set of VM uuids that an unfinished command is about */
