@@ -255,7 +255,7 @@ static bool parse_options(int *argc, char ***argv, struct options *options, GErr
           "check the settings and what they point to, and exit", NULL },
         { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
           "print all settings with their meaning and exit", NULL },
-        { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
+        { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
           NULL },
         G_OPTION_ENTRY_NULL,
     };

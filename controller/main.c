@@ -28,6 +28,9 @@
 #include "controller/role.h"
 #include "controller/settings_check.h"
 
+/* Exit status: the command line or the settings are wrong; a person must change them. */
+#define STATUS_USAGE    2
+
 #define STOP_LIMIT_MS   4000
 #define TRIM_INTERVAL_S 3600
 #define LAST_ANSWERS_MS 500
@@ -410,7 +413,7 @@ static bool parse_options(int *argc, char ***argv, struct options *options, GErr
     if (!g_option_context_parse(context, argc, argv, error))
         return false;
     if (*argc > 1) {
-        err_set(error, VRM_ERR_INVALID, "unexpected argument '%s'; see --help", (*argv)[1]);
+        err_set(error, VRM_ERR_INVALID, "unexpected argument '%s'", (*argv)[1]);
         return false;
     }
     return true;
@@ -431,7 +434,7 @@ static bool handle_options(struct daemon *d, const struct options *options, int 
     /* What is printed may be meant for another machine. */
     if (!(options->print ? settings_load : load_checked)(d->config_path, &d->settings, &error)) {
         fprintf(stderr, "vrmd: %s\n", error->message);
-        *ret_status = EXIT_FAILURE;
+        *ret_status = STATUS_USAGE;
         return false;
     }
     if (options->print) {
@@ -454,8 +457,8 @@ int main(int argc, char **argv)
     d->argv = g_strdupv(argv);
     (void)prctl(PR_SET_NAME, "vrmd"); /* after start_anew() it would be "exe" */
     if (!parse_options(&argc, &argv, &options, &error)) {
-        fprintf(stderr, "vrmd: %s\n", error->message);
-        return EXIT_FAILURE;
+        fprintf(stderr, "vrmd: %s (see vrmd --help)\n", error->message);
+        return STATUS_USAGE;
     }
     if (handle_options(d, &options, &status)) {
         (void)log_level_parse(d->settings.log_level, &level);

@@ -47,5 +47,16 @@ for program in vrmd vrm-agent; do
         fail "$program takes an unknown section"
     fi
     grep -q "bad.conf:1:" "$dir/said" || fail "no file and line in: $(cat "$dir/said")"
+    # Wrong options and wrong settings are status 2, an end that a person must see to.
+    for wrong in --bogus word "--config=$dir/bad.conf"; do
+        status=0
+        "$bin/$program" "$wrong" >/dev/null 2>&1 || status=$?
+        [ "$status" -eq 2 ] || fail "$program $wrong: status $status, want 2"
+    done
+    [ "$("$bin/$program" -V)" = "$("$bin/$program" --version)" ] || fail "$program -V"
+    # A byte order mark is no part of the text.
+    printf '\357\273\277' | cat - "$dir/again.conf" >"$dir/marked.conf"
+    "$bin/$program" --config "$dir/marked.conf" --print-config | cmp - "$dir/printed.conf" ||
+        fail "$program: a byte order mark is not passed over"
 done
 same docs/configuration.md sh "$make_samples" book "$bin/vrmd" "$bin/vrm-agent"

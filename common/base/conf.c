@@ -16,6 +16,8 @@
 #define MAX_FILE   ((size_t)1024 * 1024)
 #define MAX_STRING 4096
 #define MAX_ITEMS  64
+/* Some foreign editors begin a UTF-8 file with it. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 /* One setting's value; which member holds is told by its type. */
 union value {
@@ -361,7 +363,8 @@ static bool has_control(const char *line)
 
 static bool scan_text(struct scan *scan, const char *text, GError **error)
 {
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_auto(GStrv) lines = g_strsplit(
+        g_str_has_prefix(text, BYTE_ORDER_MARK) ? text + strlen(BYTE_ORDER_MARK) : text, "\n", -1);
 
     for (size_t i = 0; lines[i]; i++) {
         scan->line = (int)i + 1;
