@@ -10,6 +10,12 @@ demo_usage()
     exit 2
 }
 
+demo_refuse()
+{
+    printf 'demo: error: %s\n' "$*" >&2
+    exit 1
+}
+
 # In a step the message goes to its log, the end of which is shown then.
 demo_die()
 {
@@ -35,7 +41,7 @@ demo_init()
     ((${#DEMO_DIR} <= DEMO_MAX_DIR)) ||
         demo_usage "VRM_DEMO_DIR '$DEMO_DIR': must not be longer than $DEMO_MAX_DIR characters"
     demo_check_port VRM_DEMO_PORT "$DEMO_PORT"
-    ((EUID == 0)) || demo_usage "must be run as root"
+    ((EUID == 0)) || demo_refuse "must be run as root"
     DEMO_MARK=$DEMO_DIR/.vrm-demo # proves that the folder is ours to delete
     DEMO_LOGS=$DEMO_DIR/log
     DEMO_BUILD=$DEMO_DIR/build

@@ -9,11 +9,22 @@ RUN_CHILD=''
 
 run_begin()
 {
-    mkdir -p "$TEST_LOGS"
+    if ! mkdir -p "$TEST_LOGS" 2>/dev/null || [[ ! -w $TEST_LOGS || ! -w $TEST_DIR ]] ||
+        { [[ -e $TEST_DIR/lock ]] && [[ ! -w $TEST_DIR/lock ]]; }; then
+        run_refuse
+    fi
     exec 9>"$TEST_DIR/lock"
     flock -n 9 || { echo "test: another deploy/test runs in $TEST_DIR" >&2; exit 1; }
     trap 'run_interrupt' INT TERM
     SECONDS=0
+}
+
+run_refuse()
+{
+    local why="cannot write $TEST_DIR"
+    ((EUID == 0)) || why="must be run as root, or as the owner of the clone: $why"
+    echo "test: error: $why" >&2
+    exit 1
 }
 
 run_interrupt()
