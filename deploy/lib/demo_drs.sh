@@ -97,6 +97,7 @@ drs_plan()
     drs_wait_for_data
     BEFORE=$(drs_figure)
     drs_show_hosts
+    demo_say "  ${DIM}an idle VM that looks busy has just booted: that load stays in the window a while$PLAIN"
     demo_say "  imbalance $BOLD$BEFORE$PLAIN (standard deviation of the hosts' load; 0 is even)"
     demo_say ""
     demo_say "  DRS: $(jq -r .verdict <<<"$BALANCE")"
