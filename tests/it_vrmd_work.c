@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <inttypes.h>
+#include <pthread.h>
 
 #include "base/clock.h"
 #include "base/rng.h"
@@ -11,8 +12,10 @@
 #include "tests/vrmdsys.h"
 
 #define N_BUSY     6
+#define N_WRITERS  25
 #define N_KILLS    6
 #define BALANCE_MS 40000
+#define EVENT_MS   12000
 
 /* ---- VMs --------------------------------------------------------------------------------------
  */
@@ -165,6 +168,63 @@ START_TEST(a_cluster_is_created_with_its_rules)
 }
 END_TEST
 
+struct writer {
+    struct vrmdsys *sys;
+    pthread_t thread;
+    int status;
+};
+
+static void *write_once(void *data)
+{
+    struct writer *writer = data;
+    Rest *rest = rest_new(vrmdlab_urls(writer->sys->lab));
+
+    while (!rest_ready(rest))
+        vrmdlab_pause_ms(50);
+    json_decref(rest_call(rest, "PUT", writer->sys->cluster, "{\"description\":\"mine\"}",
+                          &writer->status));
+    rest_free(rest);
+    return NULL;
+}
+
+START_TEST(of_many_writers_at_once_none_is_refused)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    struct writer writers[N_WRITERS];
+
+    for (size_t i = 0; i < N_WRITERS; i++) {
+        writers[i] = (struct writer){ .sys = &sys };
+        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_once, &writers[i]), 0);
+    }
+    for (size_t i = 0; i < N_WRITERS; i++)
+        (void)pthread_join(writers[i].thread, NULL);
+    for (size_t i = 0; i < N_WRITERS; i++)
+        ck_assert_int_eq(writers[i].status, 200);
+    vrmdsys_end(&sys);
+}
+END_TEST
+
+/* Longer than the grace for a silent host, and than the pause between two tries to reach it. */
+static void await_event(struct vrmdsys *sys, const char *name)
+{
+    g_autofree char *count = g_strdup_printf("SELECT count(*) FROM event WHERE name = '%s'", name);
+
+    vrmdlab_pause_ms(EVENT_MS);
+    vrmdsys_must_say(sys, count, "1");
+}
+
+START_TEST(a_host_that_is_back_is_told)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+
+    vrmdlab_kill_host(sys.lab, 0);
+    await_event(&sys, "HostUnreachable");
+    vrmdlab_start_host(sys.lab, 0);
+    await_event(&sys, "HostReachable");
+    vrmdsys_end(&sys);
+}
+END_TEST
+
 START_TEST(right_after_a_take_over_an_order_waits_for_the_hosts)
 {
     struct vrmdsys sys = vrmdsys_begin(1);
@@ -305,6 +365,8 @@ END_TEST
 
 SUITE_MAIN("it_vrmd_work", SUITE_TEST(a_vm_lives_moves_and_goes_with_its_files),
            SUITE_TEST(a_cluster_is_created_with_its_rules),
+           SUITE_TEST(of_many_writers_at_once_none_is_refused),
+           SUITE_TEST(a_host_that_is_back_is_told),
            SUITE_TEST(right_after_a_take_over_an_order_waits_for_the_hosts),
            SUITE_TEST(a_drain_goes_on_under_the_next_controller),
            SUITE_TEST(a_plan_is_carried_out_by_hand),
