@@ -27,6 +27,7 @@ static inline int tempdir_remove_one(const char *path, const struct stat *info, 
 /* Removes the folder with everything in it; frees the name. */
 G_GNUC_UNUSED static inline void tempdir_free(char *dir)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the working folder meanwhile */
     (void)nftw(dir, tempdir_remove_one, 16, FTW_DEPTH | FTW_PHYS);
     g_free(dir);
 }

@@ -65,7 +65,7 @@ static const struct {
     { 1, 2, 1, 900 },
     { WINDOW_MS, 2, WINDOW_MS, 900 },
     { WINDOW_MS + 1, 1, 0, 100 },
-    { WINDOW_MS * 1000, 1, 0, 100 },
+    { INT64_C(1000) * WINDOW_MS, 1, 0, 100 },
 };
 
 START_TEST(a_sample_counts_until_it_is_older_than_the_window)

@@ -60,7 +60,7 @@ static void figure(const char *name, double value, const char *unit, double boun
 static void stop(const char *why)
 {
     fprintf(stderr, "bench_vrmd: %s\n", why);
-    exit(EXIT_FAILURE);
+    exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): no other thread ends it */
 }
 
 /* ---- the process ------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ static void expect(bool good, GError **error)
     g_clear_error(error);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth bounds it */
 static void read_key(const struct json_reader *reader, const char *key, int depth)
 {
     struct json_reader child;
