@@ -19,7 +19,7 @@ static CpuSet *make_set(GPtrArray *names)
     CpuSet *set = g_new0(CpuSet, 1);
 
     set->names = g_new(char *, names->len + 1);
-    qsort(names->pdata, names->len, sizeof(*names->pdata), compare_names);
+    g_ptr_array_sort(names, compare_names); /* of none, too */
     for (guint i = 0; i < names->len; i++) {
         char *name = names->pdata[i];
 
