@@ -65,12 +65,13 @@ static const Vm *refresh(Observe *observe, const Vm *current)
 {
     const struct view *view = views_peek(observe->views, current->host_id);
     const struct seen *seen = views_seen(observe->views, current->host_id, current->uuid);
-    bool reported = views_is_alive(seen) ? views_may_still_count(view, clock_now_ms(), GRACE_MS)
-                                         : views_can_tell_absence(view);
+    bool alive = seen && views_is_alive(seen);
+    bool reported = alive ? views_may_still_count(view, clock_now_ms(), GRACE_MS)
+                          : views_can_tell_absence(view);
     enum domain_state domain = seen ? seen->state : DOMAIN_ABSENT;
     int64_t vnc_port = seen ? seen->vnc_port : 0;
     /* one that its host cannot tell of keeps what it was told to see */
-    const char *cpu = views_is_alive(seen) ? seen->cpu : reported ? "" : current->cpu_seen;
+    const char *cpu = alive ? seen->cpu : reported ? "" : current->cpu_seen;
     Vm *vm;
 
     if (current->host_reported == reported && current->domain == domain &&

@@ -336,8 +336,7 @@ static void vm_word(Scn *scn, Vm *vm, const char *word)
 static void see_cpu(Vm *vm, const char *text)
 {
     set_string(&vm->cpu_seen, text);
-    for (char *c = vm->cpu_seen; *c; c++)
-        *c = *c == '/' ? ' ' : *c;
+    (void)g_strdelimit(vm->cpu_seen, "/", ' ');
 }
 
 static bool vm_place_key(const Scn *scn, Vm *vm, const char *word)
