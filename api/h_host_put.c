@@ -155,3 +155,23 @@ struct op *h_host_evacuate(struct request *req, GError **error)
     (void)error;
     return host_op(req, OP_HOST_EVACUATE);
 }
+
+/* ---- power --------------------------------------------------------------------------------------
+ */
+
+struct op *h_host_power_on(struct request *req, GError **error)
+{
+    (void)error;
+    return host_op(req, OP_HOST_POWER_ON);
+}
+
+/* {"mode":"safe"|"force"}: an empty host is switched off in both; with VMs in neither. */
+struct op *h_host_power_off(struct request *req, GError **error)
+{
+    static const char *const modes[] = { "safe", "force", NULL };
+    g_autofree char *mode = NULL;
+
+    return body_word(&req->json, "mode", modes, REASON_HOST_BAD_POWER_MODE, &mode, error)
+               ? host_op(req, OP_HOST_POWER_OFF)
+               : NULL;
+}

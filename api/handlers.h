@@ -26,7 +26,7 @@
     X(h_cluster_create) X(h_cluster_update) X(h_cluster_delete)                            \
     X(h_group_create) X(h_group_update) X(h_group_delete)                                  \
     X(h_host_add) X(h_host_update) X(h_host_delete) X(h_host_enter_maintenance)            \
-    X(h_host_exit_maintenance) X(h_host_evacuate)                                          \
+    X(h_host_exit_maintenance) X(h_host_evacuate) X(h_host_power_on) X(h_host_power_off)                                          \
     X(h_vm_create) X(h_vm_update) X(h_vm_delete) X(h_vm_start) X(h_vm_stop) X(h_vm_reboot) \
     X(h_vm_pause) X(h_vm_resume) X(h_vm_migrate)                                           \
     X(h_task_list) X(h_task_get) X(h_task_cancel)                                          \

@@ -31,6 +31,8 @@
     X(OP_HOST_ENTER_MAINT,   "host-enter-maintenance", 1) \
     X(OP_HOST_EXIT_MAINT,    "host-exit-maintenance",  1) \
     X(OP_HOST_EVACUATE,      "host-evacuate",     1) \
+    X(OP_HOST_POWER_ON,      "host-power-on",     1) \
+    X(OP_HOST_POWER_OFF,     "host-power-off",    1) \
     X(OP_VM_CREATE,          "vm-create",         1) \
     X(OP_VM_UPDATE,          "vm-update",         1) \
     X(OP_VM_DELETE,          "vm-delete",         1) \

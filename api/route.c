@@ -80,6 +80,8 @@ DO  (DELETE, HOST,                           INVENTORY_WRITE, 0, h_host_delete, 
 READ(GET,    HOST "/computeResourceStatics", READ, 0, h_host_resource, "capacity and allocation"),
 DO  (POST,   HOST "/action/enterMaintenanceMode", HOST_OPERATE, 0, h_host_enter_maintenance, h_host_entered_maintenance, "enter maintenance; drain=true moves its VMs away"),
 DO  (POST,   HOST "/action/exitMaintenanceMode", HOST_OPERATE, 0, h_host_exit_maintenance, answer_empty, "leave maintenance"),
+DO  (POST,   HOST "/action/poweron",         HOST_OPERATE, 0, h_host_power_on, NULL, "switch on by its BMC, wait until it is back"),
+DO  (POST,   HOST "/action/poweroff",        HOST_OPERATE, 0, h_host_power_off, NULL, "switch off by its BMC; it must be empty"),
 DO  (POST,   HOST "/action/MigrateAllVms",   HOST_OPERATE, 0, h_host_evacuate, NULL, "move all VMs away"),
 
 READ(GET,    SITE "/vms",                    READ, 0, h_vm_list, "VMs"),

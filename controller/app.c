@@ -11,6 +11,7 @@
 #include "controller/role.h"
 #include "controller/task.h"
 #include "controller/task_host.h"
+#include "controller/task_power.h"
 #include "controller/task_vm.h"
 #include "controller/users.h"
 #include "controller/vm_order.h"
@@ -62,6 +63,8 @@ static Tasks *make_tasks(struct app *app)
         g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_vm_kinds[i]);
     for (size_t i = 0; i < task_host_n_kinds; i++)
         g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_host_kinds[i]);
+    for (size_t i = 0; i < task_power_n_kinds; i++)
+        g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_power_kinds[i]);
     g_ptr_array_add(kinds, (gpointer)(uintptr_t)&drs_apply_kind);
     return tasks_new(app, (const struct task_kind *const *)kinds->pdata, kinds->len);
 }

@@ -13,6 +13,7 @@ controller_libleader_a_SOURCES = \
 controller_libcontroller_a_SOURCES = \
 	controller/agents.c controller/agents.h \
 	controller/app.c controller/app.h \
+	controller/child.c controller/child.h \
 	controller/call.c controller/call.h \
 	controller/commit.c controller/commit.h \
 	controller/dbq.c controller/dbq.h \
@@ -34,12 +35,14 @@ controller_libcontroller_a_SOURCES = \
 	controller/on_imc.c \
 	controller/on_session.c \
 	controller/on_vm.c \
+	controller/power.c controller/power.h \
 	controller/role.c controller/role.h \
 	controller/runtime.c controller/runtime.h \
 	controller/settings.c controller/settings.h \
 	controller/settings_check.c controller/settings_check.h \
 	controller/task.c controller/task.h \
 	controller/task_host.c controller/task_host.h \
+	controller/task_power.c controller/task_power.h \
 	controller/task_vm.c controller/task_vm.h \
 	controller/users.c controller/users.h \
 	controller/views.c controller/views.h \

@@ -60,6 +60,7 @@ void on_host_update(struct call *call);
 void on_host_delete(struct call *call);
 void on_host_maintenance(struct call *call);
 void on_host_evacuate(struct call *call);
+void on_host_power(struct call *call); /* on, off */
 /* on_vm.c */
 void on_vm_create(struct call *call);
 void on_vm_update(struct call *call);

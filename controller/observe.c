@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "controller/task.h"
+#include "controller/task_power.h"
 #include "controller/views.h"
 
 /* A restarted agent is back within a second or two; only then its VMs are called unknown. */
@@ -300,14 +301,27 @@ static void put_host(Observe *observe, Host *host)
     snapshot_builder_put_host(inventory_edit(observe->app->inv), host);
 }
 
+/* A task that switches a host off or on shows so itself, until it is over or the host is back. */
+static enum host_status shown_status(const Host *host, bool connected, enum host_status seen)
+{
+    if (host->status == HOST_SHUTTING_DOWN)
+        return HOST_SHUTTING_DOWN;
+    if (!connected && host->status == HOST_BOOTING)
+        return HOST_BOOTING;
+    return !connected && host->off_since_ms > 0 ? HOST_POWEROFF : seen;
+}
+
 static void show_host(Observe *observe, int64_t host_id, bool connected, enum host_status status,
                       const char *trouble)
 {
     const Host *current = snapshot_builder_get_host(inventory_edit(observe->app->inv), host_id);
     Host *host;
 
-    if (!current || (current->connected == connected && current->status == status &&
-                     g_str_equal(current->trouble, trouble)))
+    if (!current)
+        return;
+    status = shown_status(current, connected, status);
+    if (current->connected == connected && current->status == status &&
+        g_str_equal(current->trouble, trouble))
         return;
     host = host_dup(current);
     host->connected = connected;
@@ -426,6 +440,13 @@ bool observe_awaits(const Observe *observe)
 }
 
 /* An event, if people should hear of it. */
+/* Its silence is what was wanted; the power tasks tell about it. */
+static bool is_off_by_order(const Host *host)
+{
+    return host->off_since_ms > 0 || host->status == HOST_SHUTTING_DOWN ||
+           host->status == HOST_BOOTING;
+}
+
 static void tell_news(Observe *observe, struct view *view, enum host_status status,
                       const char *reason, int64_t since_ms)
 {
@@ -435,7 +456,7 @@ static void tell_news(Observe *observe, struct view *view, enum host_status stat
     g_autofree char *text = NULL;
     Commit *commit;
 
-    if (!host ||
+    if (!host || is_off_by_order(host) ||
         !host_news_take(&view->news,
                         &(struct host_now){ status, since_ms, clock_now_ms(), host->name, reason },
                         &item))
@@ -477,7 +498,7 @@ static void tick_view(struct view *view, void *data)
     const Host *host = snapshot_builder_get_host(inventory_edit(observe->app->inv), view->host_id);
 
     if (!host || view->down_ms == 0 || clock_now_ms() - view->down_ms < GRACE_MS ||
-        host->status == HOST_UNKNOWN)
+        host->status == HOST_UNKNOWN || host->status == HOST_POWEROFF)
         return;
     tell_news(observe, view, HOST_UNKNOWN, host->trouble, view->down_ms);
     show_host(observe, view->host_id, false, HOST_UNKNOWN, host->trouble);
@@ -506,11 +527,36 @@ static void take_change(Observe *observe, struct view *view, const struct domain
     observe_vm(observe, vm_id);
 }
 
+/* Somebody has pressed its button. */
+static void note_woken_by_hand(Observe *observe, int64_t host_id)
+{
+    struct app *app = observe->app;
+    const Host *current = snapshot_builder_get_host(inventory_edit(app->inv), host_id);
+    Host *host;
+    Commit *commit;
+
+    if (!current || current->off_since_ms == 0 || current->status == HOST_SHUTTING_DOWN ||
+        current->status == HOST_BOOTING)
+        return;
+    host = host_dup(current);
+    task_power_end_sleep(host);
+    commit = commit_new(&app->committer);
+    commit_event(commit,
+                 &(struct commit_event){ .name = "HostPoweredOn",
+                                         .kind = OBJECT_HOST,
+                                         .object_id = host->id,
+                                         .object_name = host->name },
+                 "host %s is back, though nobody here has switched it on", host->name);
+    commit_put_host(commit, host);
+    commit_submit(commit, NULL, note_failure, NULL);
+}
+
 static void show_hypervisor(Observe *observe, struct view *view, bool ok)
 {
     enum host_status status = ok ? HOST_NORMAL : HOST_FAULT;
     const char *trouble = ok ? "" : "libvirtd does not answer";
 
+    note_woken_by_hand(observe, view->host_id);
     tell_news(observe, view, status, trouble, clock_now_ms());
     show_host(observe, view->host_id, true, status, trouble);
 }

@@ -5,7 +5,9 @@
 #include "base/err.h"
 #include "controller/call.h"
 #include "controller/observe.h"
+#include "controller/power.h"
 #include "controller/task.h"
+#include "controller/task_power.h"
 #include "model/reason.h"
 #include "scheduler/imc.h"
 
@@ -108,18 +110,7 @@ void on_host_add(struct call *call)
 
 static bool check_no_vms(const struct call *call, const Host *host, GError **error)
 {
-    const Snapshot *snap = inventory_peek(call->app->inv);
-
-    for (size_t i = 0; i < snap->n_vms; i++) {
-        const Vm *vm = snap->vms[i];
-
-        if (!vm_is_placed(vm) || (vm->host_id != host->id && vm->target_host_id != host->id))
-            continue;
-        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_HAS_VMS, NULL,
-                       "VM %s is on host %s: move it away or stop it first", vm->name, host->name);
-        return false;
-    }
-    return true;
+    return task_power_check_empty(call->app, host, REASON_HOST_HAS_VMS, error);
 }
 
 /* VMs stay in their cluster: a host that carries some cannot leave it.  Its new one may have a CPU
@@ -230,10 +221,27 @@ void on_host_maintenance(struct call *call)
     commit_submit(commit, key, finish, call);
 }
 
-static bool check_drain(const struct call *call, const Host *host, GError **error)
+/* No unfinished task of that type; doing: what it does, for people. */
+static bool check_no_task(const struct call *call, const Host *host, enum task_type type,
+                          const char *doing, GError **error)
 {
     const Snapshot *snap = inventory_peek(call->app->inv);
 
+    for (size_t i = 0; i < snap->n_tasks; i++) {
+        const Task *task = snap->tasks[i];
+
+        if (task->type != type || task->entity_id != host->id || task_is_final(task))
+            continue;
+        err_set_reason(error, VRM_ERR_BUSY, REASON_HOST_SAME_OPERATION, NULL,
+                       "host %s is being %s already by task %" G_GINT64_FORMAT, host->name, doing,
+                       task->id);
+        return false;
+    }
+    return true;
+}
+
+static bool check_drain(const struct call *call, const Host *host, GError **error)
+{
     if (!host->maintaining) {
         err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_EVACUATE_NEEDS_MAINTENANCE, NULL,
                        "host %s is not in maintenance mode: enter it first", host->name);
@@ -244,17 +252,7 @@ static bool check_drain(const struct call *call, const Host *host, GError **erro
                        "host %s is in no cluster: its VMs have nowhere to go", host->name);
         return false;
     }
-    for (size_t i = 0; i < snap->n_tasks; i++) {
-        const Task *task = snap->tasks[i];
-
-        if (task->type != TASK_EVACUATE_HOST || task->entity_id != host->id || task_is_final(task))
-            continue;
-        err_set_reason(error, VRM_ERR_BUSY, REASON_HOST_SAME_OPERATION, NULL,
-                       "host %s is being emptied already by task %" G_GINT64_FORMAT, host->name,
-                       task->id);
-        return false;
-    }
-    return true;
+    return check_no_task(call, host, TASK_EVACUATE_HOST, "emptied", error);
 }
 
 void on_host_evacuate(struct call *call)
@@ -272,6 +270,56 @@ void on_host_evacuate(struct call *call)
     }
     commit = commit_new(&call->app->committer);
     task = task_prepare(TASK_EVACUATE_HOST, OBJECT_HOST, host->id, host->name, call->op->user);
+    commit_put_task(commit, task, NULL);
+    submit_job(call, commit, task, true);
+}
+
+/* ---- power ------------------------------------------------------------------------------------
+ */
+
+static bool check_off(const struct call *call, const Host *host, GError **error)
+{
+    if (host->status != HOST_POWEROFF)
+        return task_power_check_empty(call->app, host, REASON_HOST_POWER_HAS_VMS, error);
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_ALREADY_OFF, NULL, "host %s is off already",
+                   host->name);
+    return false;
+}
+
+static bool check_on(const Host *host, GError **error)
+{
+    if (!host->connected)
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_STATE, NULL,
+                   "host %s is on already: its agent answers", host->name);
+    return false;
+}
+
+static bool check_power(const struct call *call, const Host *host, bool on, GError **error)
+{
+    return power_check_host(host, error) &&
+           check_no_task(call, host, TASK_POWER_ON_HOST, "switched on", error) &&
+           check_no_task(call, host, TASK_POWER_OFF_HOST, "switched off", error) &&
+           (on ? check_on(host, error) : check_off(call, host, error));
+}
+
+void on_host_power(struct call *call)
+{
+    bool on = call->op->kind == OP_HOST_POWER_ON;
+    const Host *host;
+    Task *task;
+    Commit *commit;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    host = call_host(call, call->op->id, &error);
+    if (!host || !check_power(call, host, on, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    commit = commit_new(&call->app->committer);
+    task = task_prepare(on ? TASK_POWER_ON_HOST : TASK_POWER_OFF_HOST, OBJECT_HOST, host->id,
+                        host->name, call->op->user);
     commit_put_task(commit, task, NULL);
     submit_job(call, commit, task, true);
 }

@@ -114,6 +114,17 @@ static const struct conf_setting table[] = {
     { .section = "migration", .name = "auto_converge", .type = CONF_BOOL, .offset = AT(migration_auto_converge),
       .default_text = "true", .doc = "slow a guest down that dirties memory faster than it can be copied" },
 
+    { .section = "power", .name = "agent", .type = CONF_PATH, .offset = AT(power_agent),
+      .default_text = "/usr/sbin/fence_ipmilan", .min = 1, .max = 1024,
+      .doc = "fence agent that switches hosts off and on by their BMC; must take fence_ipmilan's parameters" },
+    { .section = "power", .name = "cipher", .type = CONF_INT, .offset = AT(power_cipher), .default_text = "3",
+      .min = 0, .max = 17, .doc = "IPMI 2.0 cipher suite that the BMCs speak; newer ones may want 17" },
+    { .section = "power", .name = "timeout_s", .type = CONF_INT, .offset = AT(power_limit_s), .default_text = "40",
+      .min = 5, .max = 600, .doc = "the power must have changed so long after the command" },
+    { .section = "power", .name = "boot_timeout_s", .type = CONF_INT, .offset = AT(power_boot_limit_s),
+      .default_text = "600", .min = 10, .max = 7200,
+      .doc = "a host must have come back so long after its power" },
+
     { .section = "history", .name = "days", .type = CONF_INT, .offset = AT(history_days), .default_text = "90",
       .min = 1, .max = 3650, .doc = "finished tasks, events and audit are kept so long" },
     { .section = "history", .name = "recent_tasks", .type = CONF_INT, .offset = AT(recent_tasks), .default_text = "1000",

@@ -29,6 +29,9 @@ struct settings {
     /* [migration] */
     int64_t migration_timeout_s, migration_bandwidth_mib;
     bool migration_auto_converge;
+    /* [power] */
+    char *power_agent;
+    int64_t power_cipher, power_limit_s, power_boot_limit_s;
     /* [history] */
     int64_t history_days, recent_tasks;
 };

@@ -7,7 +7,8 @@ DB_MIGRATIONS = \
 	db/migrations/0003_work.sql \
 	db/migrations/0004_people.sql \
 	db/migrations/0005_volume_once.sql \
-	db/migrations/0006_imc.sql
+	db/migrations/0006_imc.sql \
+	db/migrations/0007_host_power.sql
 
 db_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 db_libdb_a_SOURCES = \

@@ -20,20 +20,20 @@ enum {
     "name, description, ip, port, bmc_ip, bmc_user, bmc_password, cluster_id, " \
     "maintaining, create_ms, real_name, uuid, vendor, model, cpu_model, hypervisor, " \
     "mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count, " \
-    "cpu_vendor, cpu_features, cpu_generations"
+    "cpu_vendor, cpu_features, cpu_generations, off_since_ms, wake_proven_ms, slept_ms"
 #define HOST_VALUES \
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, " \
-    "$19, $20, $21, $22, $23, $24, $25"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28"
 
 static const struct stmt host_stmts[N_HOST_STMTS] = {
     [HOST_LIST] = { "host_list",
         "SELECT id, generation, " HOST_COLUMNS " FROM host ORDER BY id", 0 },
     [HOST_INSERT] = { "host_insert",
         "INSERT INTO host (" HOST_COLUMNS ") VALUES (" HOST_VALUES ") RETURNING id, generation",
-        25 },
+        28 },
     [HOST_UPDATE] = { "host_update",
         "UPDATE host SET (" HOST_COLUMNS ", generation) = ROW (" HOST_VALUES ", generation + 1)"
-        " WHERE id = $26 AND generation = $27", 27 },
+        " WHERE id = $29 AND generation = $30", 30 },
     [HOST_FORGET] = { "host_forget",
         "UPDATE vm SET host_id = NULL"
         " WHERE host_id = $1 AND status = 'stopped' AND NOT binding_host", 1 },
@@ -67,6 +67,9 @@ static const struct col host_cols[] = {
     COL(Host, "cpu_vendor", cpu_vendor),
     COL(Host, "cpu_features", cpu_features),
     COL(Host, "cpu_generations", cpu_generations),
+    COL(Host, "off_since_ms", off_since_ms),
+    COL(Host, "wake_proven_ms", wake_proven_ms),
+    COL(Host, "slept_ms", slept_ms),
 };
 // clang-format on
 

@@ -249,7 +249,7 @@ CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
 UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_vm_mac tests/test_observe tests/test_host_news tests/test_settings
 UNIT_TESTS += tests/test_agents tests/test_call tests/test_load tests/test_runtime
 UNIT_TESTS += tests/test_metrics_view tests/test_settings_keys tests/test_users
-UNIT_TESTS += tests/test_reload tests/test_vm_target tests/test_vm_verb
+UNIT_TESTS += tests/test_reload tests/test_vm_target tests/test_vm_verb tests/test_power
 
 tests_test_agents_SOURCES = tests/test_agents.c tests/suite.h tests/testcerts.c tests/testcerts.h
 tests_test_agents_LDADD = $(CTL_TEST_LIBS)
@@ -263,6 +263,8 @@ tests_test_runtime_SOURCES = tests/test_runtime.c tests/suite.h
 tests_test_runtime_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_settings_keys_SOURCES = tests/test_settings_keys.c tests/suite.h tests/tempdir.h
 tests_test_settings_keys_LDADD = $(CTL_TEST_LIBS)
+tests_test_power_SOURCES = tests/test_power.c tests/suite.h tests/tempdir.h
+tests_test_power_LDADD = $(CTL_TEST_LIBS)
 tests_test_reload_SOURCES = tests/test_reload.c $(CTL_APP)
 tests_test_reload_LDADD = $(CTL_TEST_LIBS)
 tests_test_vm_target_SOURCES = tests/test_vm_target.c $(CTL_APP)

@@ -96,6 +96,9 @@ static Host *make_host(const char *name, int64_t cluster_id)
     set_text(&host->cpu_vendor, "Intel");
     set_text(&host->cpu_features, "aes apic sse4.2");
     set_text(&host->cpu_generations, "Conroe Westmere");
+    host->off_since_ms = 27;
+    host->wake_proven_ms = 28;
+    host->slept_ms = 29;
     return host;
 }
 
@@ -398,6 +401,9 @@ START_TEST(a_host_comes_back_as_it_was_written)
     ck_assert_str_eq(a->cpu_vendor, b->cpu_vendor);
     ck_assert_str_eq(a->cpu_features, b->cpu_features);
     ck_assert_str_eq(a->cpu_generations, b->cpu_generations);
+    ck_assert_int_eq(a->off_since_ms, b->off_since_ms);
+    ck_assert_int_eq(a->wake_proven_ms, b->wake_proven_ms);
+    ck_assert_int_eq(a->slept_ms, b->slept_ms);
     clear_world(&world);
 }
 END_TEST
@@ -744,6 +750,7 @@ START_TEST(volumes_of_one_file_become_one)
                        "ALTER TABLE host DROP cpu_vendor, DROP cpu_features, DROP cpu_generations;"
                        "ALTER TABLE vm DROP cpu_model, DROP cpu_seen;"
                        "DELETE FROM schema_migration WHERE version >= 5;"
+                       "ALTER TABLE host DROP off_since_ms, DROP wake_proven_ms, DROP slept_ms;"
                        "UPDATE volume SET path = '/a.qcow2';"
                        "INSERT INTO volume (name, path, size_gb, thin) VALUES"
                        " ('', '/kept', 1, true), ('', '/kept', 1, true), ('', '', 1, true),"

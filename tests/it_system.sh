@@ -237,13 +237,96 @@ case_database_dies()
     all_run_once
 }
 
+set_bmc() # HOST PASSWORD
+{
+    task PUT "$(host_uri "$1")" "{\"bmcIp\":\"10.90.$VRM_LAB.11${1#cna}\",\"bmcUserName\":\"lab\",\"bmcPassword\":\"$2\"}"
+}
+
+# power_fails HOST VERB WORDS - the task fails, and its reason says these words.
+power_fails()
+{
+    local uri
+    uri=$(begin POST "$(host_uri "$1")/action/$2") && task_failed "$uri" 60 || return
+    say "$2 of $1: $(api GET "$uri" | jq -r .reasonDes)"
+    [[ $(api GET "$uri" | jq -r .reasonDes) == *"$3"* ]] || fail "not the reason: $3"
+}
+
+# refused METHOD PATH BODY WORDS
+refused()
+{
+    local answer
+    answer=$(api "$1" "$2" "$3" | jq -r .errorDes)
+    [[ $answer == *"$4"* ]] || fail "$2: '$answer', want '$4'"
+}
+
+case_power()
+{
+    local uri password
+    password=$(<"$LAB_DIR/bmc-password")
+    uri=$(host_uri cna3)
+    refused POST "$uri/action/poweroff" '' 'has no BMC' || return
+    set_bmc cna1 "$password" && set_bmc cna3 "wrong" || return
+    [[ $(api GET "$uri") != *wrong* ]] || fail "the password is shown" || return
+    refused POST "$(host_uri cna1)/action/poweroff" '' 'move it away or stop it first' || return
+    refused POST "$uri/action/poweroff" '{"mode":"gently"}' 'safe' || return
+    power_fails cna3 poweroff "refuses user 'lab'" && host_is cna3 normal || return
+    set_bmc cna3 "$password" || return
+    lab bmc cna3 dead
+    power_fails cna3 poweroff 'does not answer' && host_is cna3 normal || return
+    lab bmc cna3 ok
+    refused POST "$uri/action/poweron" '' 'on already' || return
+
+    task POST "$uri/action/poweroff" && host_is cna3 poweroff || return
+    [[ $(lab status | awk '$1 == "cna3" { print $2 }') == down ]] || fail "cna3 has power" || return
+    refused POST "$uri/action/poweroff" '' 'is off already' || return
+    refused POST "$(vm_uri a)/action/migrate" "{\"location\":\"$(urn "$uri")\"}" 'cna3' || return
+    task POST "$uri/action/poweron" && host_is cna3 normal || return
+    uri=$(migrate a cna3) && task_ok "$uri" && runs_once a || return
+    uri=$(migrate a cna1) && task_ok "$uri"
+}
+
+case_host_does_not_come_back()
+{
+    local uri
+    uri=$(host_uri cna3)
+    set_bmc cna3 "$(<"$LAB_DIR/bmc-password")" || return
+    lab bmc cna3 noboot
+    task POST "$uri/action/poweroff" && host_is cna3 poweroff || return
+    power_fails cna3 poweron 'has power, but its agent has not answered' && host_is cna3 unknow || return
+    lab bmc cna3 ok
+    task POST "$uri/action/poweroff" && host_is cna3 poweroff || return
+    task POST "$uri/action/poweron" && host_is cna3 normal
+}
+
+# The controller is killed while a host wakes; another one sees it through.
+case_controller_dies_while_a_host_wakes()
+{
+    local uri host
+    host=$(host_uri cna3)
+    set_bmc cna3 "$(<"$LAB_DIR/bmc-password")" || return
+    task POST "$host/action/poweroff" || return
+    vrmd_signal 1 9
+    vrmd_start 2
+    use 2
+    wait_for 15 "controller 2 active" is_active && login || return
+    wait_for 15 "cna3 is off" host_is cna3 poweroff || return
+    uri=$(begin POST "$host/action/poweron") || return
+    wait_for 5 "cna3 boots" host_is cna3 booting || return
+    vrmd_signal 2 9
+    vrmd_start 1
+    use 1
+    wait_for 15 "controller 1 active" is_active && login || return
+    task_ok "$uri" && host_is cna3 normal
+}
+
 CASES="migrate_by_hand life_cycle balance drain target_dies_half_way source_dies_half_way target_is_full
-cancel_migration agent_dies_half_way daemons_restart controller_dies_half_way deposed_controller database_dies"
+cancel_migration agent_dies_half_way daemons_restart controller_dies_half_way deposed_controller database_dies
+power host_does_not_come_back controller_dies_while_a_host_wakes"
 
 need()
 {
     local program
-    for program in curl jq virsh libvirtd qemu-system-x86_64 etcd tini; do
+    for program in curl jq virsh libvirtd qemu-system-x86_64 etcd tini ipmi_sim /usr/sbin/fence_ipmilan; do
         command -v "$program" >/dev/null || { echo "missing: $program"; return 1; }
     done
     [[ $(id -u) == 0 ]] || { echo "must be root"; return 1; }

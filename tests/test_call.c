@@ -64,19 +64,31 @@ END_TEST
 /* ---- handlers ---------------------------------------------------------------------------------
  */
 
-/* Clusters 1 and 2.  Hosts: 11, 12, 15 in 1; 13 in none; 14 in 2, maintaining.  VMs of cluster 1:
+/* Clusters 1 and 2.  Hosts: 11, 12, 15 in 1; 13 in none; 14 in 2, maintaining; 16 in 2, switched
+ * off; 11, 13 and 16 have a BMC.  VMs of cluster 1:
  * 21 runs on 11, 22 is stopped, 23 moves from 12 to 15, 24 is a template; VM 25 of cluster 2 is
  * stopped.  VM group 31 of cluster 1 has 21, host group 32 has 11; datastore 41; rule 61 of
  * cluster 2. */
+static Host *with_bmc(Host *host)
+{
+    g_free(host->bmc_ip);
+    host->bmc_ip = g_strdup("192.0.2.200");
+    return host;
+}
+
 static void put_hosts(struct ctl *ctl)
 {
+    Host *asleep = with_bmc(ctl_host(16, 2));
     Host *maintained = ctl_host(14, 2);
 
     maintained->maintaining = true;
-    ctl_put_host(ctl, ctl_host(11, 1));
+    asleep->status = HOST_POWEROFF;
+    asleep->connected = false;
+    ctl_put_host(ctl, with_bmc(ctl_host(11, 1)));
     ctl_put_host(ctl, ctl_host(12, 1));
     ctl_put_host(ctl, ctl_host(15, 1));
-    ctl_put_host(ctl, ctl_host(13, 0));
+    ctl_put_host(ctl, with_bmc(ctl_host(13, 0)));
+    ctl_put_host(ctl, asleep);
     ctl_put_host(ctl, maintained);
 }
 
@@ -295,6 +307,14 @@ static struct op *host_drain(const Snapshot *s) { (void)s; return about(OP_HOST_
 static struct op *host_drain_again(const Snapshot *s) { (void)s; return about(OP_HOST_EVACUATE, 14); }
 static struct op *host_drain_missing(const Snapshot *s) { (void)s; return about(OP_HOST_EVACUATE, 99); }
 
+static struct op *power_off(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_OFF, 13); }
+static struct op *power_off_busy(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_OFF, 11); }
+static struct op *power_off_no_bmc(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_OFF, 12); }
+static struct op *power_off_again(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_OFF, 16); }
+static struct op *power_on(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_ON, 16); }
+static struct op *power_on_again(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_ON, 13); }
+static struct op *power_missing(const Snapshot *s) { (void)s; return about(OP_HOST_POWER_ON, 99); }
+
 static struct op *cluster_create(const Snapshot *s)
 { struct op *op = about(OP_CLUSTER_CREATE, 0); (void)s; op->cluster = ctl_cluster(0); return op; }
 static struct op *cluster_rename(const Snapshot *s) { return change_cluster(s, 1); }
@@ -431,6 +451,14 @@ static const struct {
     { host_drain, VRM_ERR_CONFLICT, REASON_HOST_EVACUATE_NEEDS_MAINTENANCE, NULL, "enter it first" },
     { host_drain_again, VRM_ERR_BUSY, REASON_HOST_SAME_OPERATION, NULL, "by task 51" },
     { host_drain_missing, VRM_ERR_NOT_FOUND, REASON_HOST_MISSING, NULL, "host 99 does not exist" },
+
+    { power_off, FINE },
+    { power_off_busy, VRM_ERR_CONFLICT, REASON_HOST_POWER_HAS_VMS, NULL, "VM vm21 is on host cna11" },
+    { power_off_no_bmc, VRM_ERR_INVALID, REASON_HOST_NO_BMC, "bmcIp", "host cna12 has no BMC" },
+    { power_off_again, VRM_ERR_CONFLICT, REASON_HOST_ALREADY_OFF, NULL, "host cna16 is off already" },
+    { power_on, FINE },
+    { power_on_again, VRM_ERR_CONFLICT, REASON_HOST_STATE, NULL, "host cna13 is on already" },
+    { power_missing, VRM_ERR_NOT_FOUND, REASON_HOST_MISSING, NULL, "host 99 does not exist" },
 
     { cluster_create, FINE },
     { cluster_rename, FINE },

@@ -87,7 +87,15 @@ START_TEST(every_word_constraint_is_compared)
     g_autofree char *sql = all_sql();
     g_auto(GStrv) parts = g_strsplit(sql, "_words CHECK", -1);
 
-    ck_assert_uint_eq(g_strv_length(parts) - 1, G_N_ELEMENTS(word_lists));
+    for (size_t i = 0; parts[i + 1]; i++) {
+        const char *blank = strrchr(parts[i], ' ');
+        g_autofree char *name = g_strconcat(blank ? blank + 1 : parts[i], "_words", NULL);
+        bool is_listed = false;
+
+        for (size_t k = 0; k < G_N_ELEMENTS(word_lists); k++)
+            is_listed = is_listed || g_str_equal(name, word_lists[k].constraint);
+        ck_assert_msg(is_listed, "%s is not compared", name);
+    }
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 
 #include "controller/drs.h"
 #include "controller/task_host.h"
+#include "controller/task_power.h"
 #include "controller/task_vm.h"
 #include "tests/suite.h"
 
@@ -126,6 +127,8 @@ static bool is_done_at_once(enum task_type type)
     case TASK_MIGRATE_VM:
     case TASK_ADD_HOST:
     case TASK_EVACUATE_HOST:
+    case TASK_POWER_ON_HOST:
+    case TASK_POWER_OFF_HOST:
     case TASK_APPLY_DRS:
         return false;
     }
@@ -150,6 +153,7 @@ START_TEST(each_type_of_task_has_its_work_exactly_once)
         enum task_type type = (enum task_type)i;
         unsigned of_vm = count_kinds(task_vm_kinds, task_vm_n_kinds, type);
         unsigned n = of_vm + count_kinds(task_host_kinds, task_host_n_kinds, type) +
+                     count_kinds(task_power_kinds, task_power_n_kinds, type) +
                      count_kinds(plan, G_N_ELEMENTS(plan), type);
 
         ck_assert_msg(n == (is_done_at_once(type) ? 0 : 1), "%s: %u", task_type_name(type), n);

@@ -72,6 +72,8 @@
     X(TASK_MODIFY_HOST,   "ModifyHostTask")        \
     X(TASK_DELETE_HOST,   "DeleteHostTask")        \
     X(TASK_EVACUATE_HOST, "MigrateAllVmsTask")     \
+    X(TASK_POWER_ON_HOST, "PowerOnHostTask")       \
+    X(TASK_POWER_OFF_HOST,"PowerOffHostTask")      \
     X(TASK_CREATE_CLUSTER,"CreateClusterTask")     \
     X(TASK_APPLY_DRS,     "ApplyDrsRecommendationTask")
 

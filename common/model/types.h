@@ -136,6 +136,10 @@ typedef struct Host {
     int64_t cluster_id; /* 0: none */
     bool maintaining;
     int64_t create_ms;
+    /* power, through its BMC */
+    int64_t off_since_ms;   /* we switched it off then; 0: it should be on */
+    int64_t wake_proven_ms; /* a power-on of ours last brought it back; 0: never */
+    int64_t slept_ms;       /* sum of the times it was switched off, without the present one */
     /* facts, stored as last reported */
     char *real_name, *uuid, *vendor, *model, *cpu_model, *hypervisor;
     /* model/cpu.h's words: what a guest's CPU can have here, and the generations it can present;

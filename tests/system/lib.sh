@@ -59,6 +59,9 @@ cooldown_s = 5
 [migration]
 timeout_s = ${MIGRATION_TIMEOUT_S:-60}
 bandwidth_mib = 32
+[power]
+timeout_s = 20
+boot_timeout_s = ${BOOT_TIMEOUT_S:-25}
 CONF
 }
 
