@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "model/cpu.h"
 #include "scheduler/balance.h"
+#include "scheduler/dpm.h"
 #include "scheduler/evacuate.h"
 #include "scheduler/explain.h"
 #include "scheduler/filter.h"
@@ -25,6 +26,8 @@
 struct Scn {
     SnapshotBuilder *builder;
     struct sched_params params;
+    struct dpm_params dpm; /* its sched is params */
+    int64_t growth;        /* per mille: load of the short window over that of the long one */
     GPtrArray *clusters, *vms, *hosts, *groups, *rules; /* names; index + first = id */
 };
 
@@ -186,6 +189,13 @@ static void set_imc(Cluster *cluster, const char *mode)
     set_string(&cluster->imc_setting, cluster->imc_enabled ? mode : "");
 }
 
+static void set_ha_hosts(struct ha_policy *ha, int64_t n)
+{
+    ha->control_policy_on = true;
+    ha->control_policy = 1;
+    ha->hosts_fault_quantity = n;
+}
+
 static void policy_key(Cluster *cluster, const char *word)
 {
     const char *v;
@@ -196,6 +206,14 @@ static void policy_key(Cluster *cluster, const char *word)
         set_imc(cluster, v);
     else if (is_key(word, "strategy", &v))
         set_string(&cluster->res_strategy, v);
+    else if (is_key(word, "dpm", &v))
+        cluster->dpm.power_level = number(v);
+    else if (is_key(word, "dpm_limen", &v))
+        memset(cluster->dpm.limen, (int)number(v), sizeof(cluster->dpm.limen));
+    else if (is_key(word, "ha", &v))
+        cluster->ha.enabled = yes(v);
+    else if (is_key(word, "ha_hosts", &v))
+        set_ha_hosts(&cluster->ha, number(v));
     else if (!drs_key(&cluster->drs, word))
         bad_line("unknown policy", word);
 }
@@ -207,6 +225,19 @@ static void read_policy(Scn *scn, char **words)
     for (size_t i = 1; words[i]; i++)
         policy_key(cluster, words[i]);
     snapshot_builder_put_cluster(scn->builder, cluster);
+}
+
+static bool dpm_key(Scn *scn, const char *word)
+{
+    const char *v;
+
+    if (is_key(word, "growth", &v))
+        scn->growth = number(v);
+    else if (is_key(word, "spare", &v))
+        scn->dpm.spare_hosts = (uint32_t)number(v);
+    else
+        return false;
+    return true;
 }
 
 static void read_params(Scn *scn, char **words)
@@ -238,7 +269,7 @@ static void read_params(Scn *scn, char **words)
             p->mem_overcommit_permille = number(v);
         else if (is_key(words[i], "vcpus_per_thread", &v))
             p->vcpus_per_thread = number(v);
-        else
+        else if (!dpm_key(scn, words[i]))
             bad_line("unknown parameter", words[i]);
     }
 }
@@ -247,7 +278,11 @@ static void host_state(Host *host, const char *state)
 {
     if (strcmp(state, "disconnected") == 0)
         host->connected = false;
-    else if (strcmp(state, "maintaining") == 0)
+    else if (strcmp(state, "asleep") == 0) {
+        host->connected = false;
+        host->status = HOST_POWEROFF;
+        host->off_since_ms = SCN_NOW_WALL_MS - 3600000;
+    } else if (strcmp(state, "maintaining") == 0)
         host->maintaining = true;
     else if (!host_status_parse(state, &host->status))
         bad_line("unknown host state", state);
@@ -277,6 +312,12 @@ static void host_cpu(Host *host, const char *model)
     set_string(&host->cpu_generations, models->str);
 }
 
+static void prove(Host *host, int64_t minutes)
+{
+    set_string(&host->bmc_ip, "192.0.2.1");
+    host->wake_proven_ms = minutes > 0 ? SCN_NOW_WALL_MS - minutes * 60000 : 0;
+}
+
 /* mem is what is left after the host's own reserve, so that scenarios have round figures. */
 static void read_host(Scn *scn, char **words)
 {
@@ -302,6 +343,8 @@ static void read_host(Scn *scn, char **words)
             host->mem_mb = number(v);
         else if (is_key(words[i], "state", &v))
             host_state(host, v);
+        else if (is_key(words[i], "proven_min", &v)) /* has a BMC, and was woken then */
+            prove(host, number(v));
         else if (is_key(words[i], "age_s", &v))
             host->seen_mono_ms = SCN_NOW_MONO_MS - number(v) * 1000;
         else if (is_key(words[i], "cpu", &v))
@@ -314,7 +357,9 @@ static void read_host(Scn *scn, char **words)
 
 static void vm_word(Scn *scn, Vm *vm, const char *word)
 {
-    if (strcmp(word, "bound") == 0) {
+    if (strcmp(word, "ha") == 0) {
+        vm->enable_ha = true;
+    } else if (strcmp(word, "bound") == 0) {
         vm->binding_host = true;
     } else if (strcmp(word, "template") == 0) {
         vm->is_template = true;
@@ -630,6 +675,41 @@ static void do_measure(Scn *scn, const Snapshot *snap, GString *out)
                            m.mem_stdev, m.mem_max, m.mem_mean);
 }
 
+/* The cluster as the short window sees it. */
+static Snapshot *grown(const Snapshot *snap, int64_t growth)
+{
+    g_autoptr(SnapshotBuilder) builder = snapshot_builder_new();
+
+#define X(Type, field, prefix)                                                                     \
+    for (size_t i = 0; i < snap->n_##field; i++)                                                   \
+        snapshot_builder_put_##prefix(builder, prefix##_ref(snap->field[i]));
+    SNAPSHOT_LISTS(X)
+#undef X
+    for (size_t i = 0; i < snap->n_vms; i++) {
+        Vm *vm = vm_dup(snap->vms[i]);
+
+        vm->load.cpu_mhz = vm->load.cpu_mhz * (1000 + growth) / 1000;
+        snapshot_builder_put_vm(builder, vm);
+    }
+    return snapshot_builder_build(builder, SCN_NOW_MONO_MS);
+}
+
+static void do_dpm(Scn *scn, const Snapshot *calm, GString *out)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Snapshot) now = grown(calm, scn->growth);
+    g_autoptr(DpmPlan) plan = NULL;
+    g_autofree char *text = NULL;
+
+    scn->dpm.sched = scn->params;
+    if (!dpm_plan(calm, now, scn_cluster(scn), &scn->dpm, &plan, &error)) {
+        print_error(out, &error);
+        return;
+    }
+    text = dpm_plan_format(plan);
+    g_string_append(out, text);
+}
+
 static void act(Scn *scn, char **words, GString *out)
 {
     g_autoptr(Snapshot) snap = scn_snapshot(scn);
@@ -656,6 +736,8 @@ static void act(Scn *scn, char **words, GString *out)
         do_imc(scn, snap, words[2], out);
     else if (strcmp(words[1], "join") == 0) /* join HOST CLUSTER */
         do_join(scn, snap, words, out);
+    else if (strcmp(words[1], "dpm") == 0)
+        do_dpm(scn, snap, out);
     else if (strcmp(words[1], "measure") == 0)
         do_measure(scn, snap, out);
     else
@@ -674,6 +756,7 @@ Scn *scn_new(void)
     scn->hosts = g_ptr_array_new_with_free_func(g_free);
     scn->groups = g_ptr_array_new_with_free_func(g_free);
     scn->rules = g_ptr_array_new_with_free_func(g_free);
+    dpm_params_init(&scn->dpm);
     sched_params_init(&scn->params);
     scn->params.now_mono_ms = SCN_NOW_MONO_MS;
     scn->params.now_wall_ms = SCN_NOW_WALL_MS;

@@ -10,8 +10,9 @@
 #include "tests/suite.h"
 
 static const char *const scenarios[] = {
-    "sched-demo",   "sched-imc",      "sched-overload", "sched-rules", "sched-no-decision",
-    "sched-policy", "sched-evacuate", "sched-place",    "sched-order", "sched-conflicts",
+    "sched-demo",        "sched-imc",       "sched-overload", "sched-rules",
+    "sched-no-decision", "sched-policy",    "sched-evacuate", "sched-place",
+    "sched-order",       "sched-conflicts", "sched-dpm",
 };
 
 static char *golden_path(const char *name, const char *suffix)
