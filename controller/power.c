@@ -12,7 +12,7 @@
 #include "controller/child.h"
 #include "model/reason.h"
 
-#define MS_PER_S 1000
+#define MS_PER_S INT64_C(1000)
 /* A BMC that has not answered then is dead.  Less than ipmitool's own patience (ten tries of two
  * seconds): only so does the agent say "timed out", and not the same as after a wrong password. */
 #define ANSWER_LIMIT_S 8
