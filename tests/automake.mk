@@ -120,6 +120,7 @@ SCHED_GOLDEN = \
 	tests/golden/sched-overload.scn tests/golden/sched-overload.plan \
 	tests/golden/sched-place.scn tests/golden/sched-place.plan \
 	tests/golden/sched-imc.scn tests/golden/sched-imc.plan \
+	tests/golden/sched-dpm.scn tests/golden/sched-dpm.plan \
 	tests/golden/sched-policy.scn tests/golden/sched-policy.plan \
 	tests/golden/sched-rules.scn tests/golden/sched-rules.plan
 
