@@ -49,11 +49,11 @@ vm_uuid() { printf '00000000-0000-4000-8000-%012d' "$1"; }
 vm_name() { printf 'i-%08X' "$1"; }
 
 # The VM's description for define, undefine and start.
-vm_json() # NUMBER DISK
+vm_json() # NUMBER DISK [thin]
 {
-    jq -nc --argjson id "$1" --arg uuid "$(vm_uuid "$1")" --arg path "$2" \
+    jq -nc --argjson id "$1" --arg uuid "$(vm_uuid "$1")" --arg path "$2" --arg thin "${3-}" \
         '{id: $id, uuid: $uuid, name: "vm\($id)", cpu: {quantity: 1}, memory: {size_mb: 128},
-          disks: [{sequence: 1, path: $path, size_gb: 1, bus: "VIRTIO"}]}'
+          disks: [{sequence: 1, path: $path, size_gb: 1, bus: "VIRTIO", thin: ($thin == "thin")}]}'
 }
 
 # send HOST VERB VM [JSON-OF-MORE] - prints the id.
@@ -177,6 +177,9 @@ case_volumes()
 {
     local file=$LAB_DIR/store/new.img vm
     vm="{\"vm\":$(vm_json 9 "$file")}"
+    run cna1 define 9 "$vm" && (($(stat -c %b "$file") >= 2097152)) || fail "not thick: $(stat "$file")" || return
+    run cna1 undefine 9 "$vm" || return
+    vm="{\"vm\":$(vm_json 9 "$file" thin)}"
     run cna1 define 9 "$vm" && [[ $(stat -c '%s %b' "$file") == "1073741824 0" ]] || fail "$(stat "$file")" || return
     run cna1 define 9 "$vm" && run cna1 undefine 9 "$vm" || return
     [[ ! -e $file ]] || fail "$file is still there"
@@ -192,7 +195,7 @@ case_life_cycle()
     run cna1 resume 1 && run cna1 reboot 1 '{"force":true}' || return
     sleep 10 # the guest must have booted to hear its power button
     run cna1 stop 1 '{"force":false}' && nowhere 1 || fail "it still runs" || return
-    wait_for 5 "absent" was_told cna1 '.kind == "domain" and .domains[0].detail == "shut down"' || return
+    wait_for 5 "absent" was_told cna1 '.kind == "domain" and (.domains[0].state == "absent" or .domains[0].detail == "shut down")' || return
     unwatch cna1
 }
 
