@@ -10,12 +10,16 @@
 #include "scheduler/sched_params.h"
 
 /* A host that somebody named must pass the filters that the scheduler's own choice passes. */
-static bool check_named_host(const struct app *app, const Vm *vm, int64_t wanted, GError **error)
+static bool take_named_host(const struct app *app, const Vm *vm, int64_t wanted,
+                            int64_t *ret_host_id, GError **error)
 {
     struct sched_params params;
 
     app_sched_params(app, &params);
-    return filter_check_target(inventory_peek(app->inv), vm->id, wanted, &params, error);
+    if (!filter_check_target(inventory_peek(app->inv), vm->id, wanted, &params, error))
+        return false;
+    *ret_host_id = wanted;
+    return true;
 }
 
 bool vm_target_for_start(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
@@ -24,12 +28,8 @@ bool vm_target_for_start(const struct app *app, const Vm *vm, int64_t wanted, in
     struct sched_params params;
     g_autoptr(Placement) placement = NULL;
 
-    if (wanted) {
-        if (!check_named_host(app, vm, wanted, error))
-            return false;
-        *ret_host_id = wanted;
-        return true;
-    }
+    if (wanted)
+        return take_named_host(app, vm, wanted, ret_host_id, error);
     app_sched_params(app, &params);
     if (!place_vm(inventory_peek(app->inv), vm->id, &params, &placement, error))
         return false;
@@ -69,12 +69,8 @@ bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted
     const struct place_verdict *best;
     g_autoptr(Placement) placement = NULL;
 
-    if (wanted) {
-        if (!check_named_host(app, vm, wanted, error))
-            return false;
-        *ret_host_id = wanted;
-        return true;
-    }
+    if (wanted)
+        return take_named_host(app, vm, wanted, ret_host_id, error);
     app_sched_params(app, &params);
     if (!place_explain(inventory_peek(app->inv), vm->id, &params, &placement, error))
         return false;
