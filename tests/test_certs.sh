@@ -3,7 +3,11 @@
 set -eu
 
 certs=${srcdir:-.}/deploy/certs
-command -v openssl >/dev/null || exit 77
+command -v openssl >/dev/null || {
+    echo "no openssl: apt-get install openssl" >&2
+    [ "${VRM_REQUIRE_ALL:-0}" = 1 ] && exit 1
+    exit 77
+}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/vrm-certs.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
