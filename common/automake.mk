@@ -19,6 +19,7 @@ common_libbase_a_SOURCES = \
 common_libmodel_a_SOURCES = \
 	common/model/cpu.c common/model/cpu.h \
 	common/model/cpumap.c \
+	common/model/devices.c common/model/devices.h \
 	common/model/id.c common/model/id.h \
 	common/model/imc.c common/model/imc.h \
 	common/model/reason.h \

@@ -70,6 +70,9 @@ MODEL_TEST_LIBS = common/libmodel.a $(TEST_LIBS)
 
 UNIT_TESTS += tests/test_cpu tests/test_id tests/test_state tests/test_types tests/test_snapshot
 
+UNIT_TESTS += tests/test_devices
+tests_test_devices_SOURCES = tests/test_devices.c tests/suite.h
+tests_test_devices_LDADD = $(MODEL_TEST_LIBS)
 tests_test_cpu_SOURCES = tests/test_cpu.c tests/suite.h
 tests_test_cpu_LDADD = $(MODEL_TEST_LIBS)
 tests_test_id_SOURCES = tests/test_id.c tests/suite.h

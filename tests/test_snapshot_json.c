@@ -54,6 +54,7 @@ static Cluster *full_cluster(void)
     NUMBER(&c->ha, hosts_fault_quantity);
     NUMBER(&c->ha, slot_cpu_mhz);
     NUMBER(&c->ha, slot_mem_mb);
+    NUMBER(c, vcpus_per_thread);
     NUMBER(c, create_ms);
     return c;
 }
@@ -104,6 +105,9 @@ static Host *full_host(void)
     NUMBER(h, cpu_cores);
     NUMBER(h, cpu_mhz);
     NUMBER(h, nic_count);
+    NUMBER(h, net_mbps);
+    TEXT(h, devices);
+    TEXT(h, rack);
     h->status = HOST_SHUTTING_DOWN;
     NUMBER(h, seen_mono_ms);
     TEXT(h, agent_version);
@@ -152,6 +156,7 @@ static void fill_vm_texts(Vm *vm)
     TEXT(vm, clock_mode);
     TEXT(vm, cpu_model);
     TEXT(vm, cpu_seen);
+    TEXT(vm, devices);
 }
 
 static void fill_vm_size(Vm *vm)
@@ -219,6 +224,7 @@ static void put_small(SnapshotBuilder *builder)
     TEXT(rule, name);
     rule->type = RULE_VM_HOST;
     rule->strength = RULE_SHOULD_NOT;
+    rule->domain = FAULT_DOMAIN_RACK;
     rule->vms = g_memdup2(ids, sizeof(ids));
     rule->n_vms = G_N_ELEMENTS(ids);
     NUMBER(rule, vm_group_id);
@@ -282,6 +288,7 @@ START_TEST(every_field_comes_back)
     ck_assert_str_eq(back->vms[0]->nics[0].ip, snap->vms[0]->nics[0].ip);
     ck_assert_uint_eq(back->vms[0]->load.n_samples, snap->vms[0]->load.n_samples);
     ck_assert_int_eq(back->rules[0]->strength, RULE_SHOULD_NOT);
+    ck_assert_int_eq(back->rules[0]->domain, FAULT_DOMAIN_RACK);
     ck_assert_int_eq(back->groups[0]->members[2], SNAPSHOT_JSON_NUMBER);
     ck_assert_str_eq(back->datastores[0]->path, snap->datastores[0]->path);
 }

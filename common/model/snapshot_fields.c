@@ -30,6 +30,10 @@ static const char *const behavior_words[] = {
     [DRS_BEHAVIOR_AUTOMATIC] = "automatic", [DRS_BEHAVIOR_DISABLED] = "disabled",
 };
 
+static const char *const domain_words[] = {
+    [FAULT_DOMAIN_HOST] = "host", [FAULT_DOMAIN_RACK] = "rack",
+};
+
 static const struct snapshot_field site_fields[] = {
     STR(Site, "id", id),
     STR(Site, "name", name),
@@ -94,6 +98,7 @@ static const struct snapshot_field cluster_fields[] = {
     OBJECT(Cluster, "drs", drs, drs_table),
     OBJECT(Cluster, "dpm", dpm, dpm_table),
     OBJECT(Cluster, "ha", ha, ha_table),
+    SIZE(Cluster, "vcpusPerThread", vcpus_per_thread),
     INT(Cluster, "createMs", create_ms),
 };
 const struct snapshot_table snapshot_cluster_fields = TABLE("a cluster", cluster_fields);
@@ -141,6 +146,9 @@ static const struct snapshot_field host_fields[] = {
     SIZE(Host, "cpuCores", cpu_cores),
     SIZE(Host, "cpuMhz", cpu_mhz),
     SIZE(Host, "nicCount", nic_count),
+    SIZE(Host, "netMbps", net_mbps),
+    STR(Host, "devices", devices),
+    STR(Host, "rack", rack),
     ENUM(Host, "status", status, host_status_words),
     BOOL(Host, "connected", connected),
     INT(Host, "seenMonoMs", seen_mono_ms),
@@ -233,6 +241,7 @@ static const struct snapshot_field vm_fields[] = {
     INT(Vm, "vncPort", vnc_port),
     STR(Vm, "cpuModel", cpu_model),
     STR(Vm, "cpuSeen", cpu_seen),
+    STR(Vm, "devices", devices),
     SIZE(Vm, "dirtyMbps", dirty_mbps),
     OBJECT(Vm, "load", load, load_table),
 };
@@ -256,6 +265,7 @@ static const struct snapshot_field rule_fields[] = {
     STR(Rule, "name", name),
     ENUM(Rule, "type", type, rule_type_words),
     ENUM(Rule, "strength", strength, rule_strength_words),
+    ENUM(Rule, "faultDomain", domain, domain_words),
     IDS(Rule, "vms", vms, n_vms),
     INT(Rule, "vmGroupId", vm_group_id),
     INT(Rule, "hostGroupId", host_group_id),

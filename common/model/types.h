@@ -102,6 +102,7 @@ typedef struct Cluster {
     struct drs_policy drs;
     struct dpm_policy dpm;
     struct ha_policy ha;
+    int64_t vcpus_per_thread; /* most vCPUs for each thread of a host; 0: the site's setting */
     int64_t create_ms;
 } Cluster;
 
@@ -146,6 +147,9 @@ typedef struct Host {
      * "": not known */
     char *cpu_vendor, *cpu_features, *cpu_generations;
     int64_t mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count;
+    int64_t net_mbps; /* speeds of its physical uplinks, summed, Mbit/s; 0: not known */
+    char *devices;    /* that VMs can be given, model/devices.h's words */
+    char *rack;       /* fault domain, set by people; "": the host is one of its own */
     /* runtime */
     enum host_status status;
     bool connected;       /* the agent's watch stream is up and its full state was read */
@@ -238,6 +242,7 @@ typedef struct Vm {
     int64_t moved_ms;      /* last migration, 0: never */
     char *cpu_model;       /* CPU model it was started with; "": its host's own */
     char *cpu_seen;        /* the CPU it sees, as its host reports: model/cpu.h; "": not known */
+    char *devices;         /* of its host that it holds while it runs: model/devices.h; "": none */
     /* runtime */
     int64_t task_id;          /* task that holds the VM; 0: none */
     int64_t target_host_id;   /* while migrating: memory is held there too */
@@ -284,6 +289,12 @@ Group *group_ref(const Group *group);
 void group_unref(Group *group);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Group, group_unref)
 
+/* What a keep-apart rule keeps its VMs apart over. */
+enum fault_domain {
+    FAULT_DOMAIN_HOST,
+    FAULT_DOMAIN_RACK,
+};
+
 typedef struct Rule {
     struct ref ref;
     int64_t id; /* the API's ruleIndex */
@@ -292,6 +303,7 @@ typedef struct Rule {
     char *name;
     enum rule_type type;
     enum rule_strength strength; /* together and apart: must or should */
+    enum fault_domain domain;    /* apart: no two on one host, or in one rack */
     int64_t *vms;                /* direct members, ascending */
     size_t n_vms;
     int64_t vm_group_id, host_group_id; /* 0: none; members of the group count too */
