@@ -76,7 +76,17 @@ vrmd_start()
 
 vrmd_pid() { cat "$WORK/vrmd$1/pid"; }
 vrmd_signal() { kill "-$2" "$(vrmd_pid "$1")"; }
-vrmd_alive() { kill -0 "$(vrmd_pid "$1")" 2>/dev/null; }
+vrmd_alive() { [[ -f $WORK/vrmd$1/pid ]] && kill -0 "$(vrmd_pid "$1")" 2>/dev/null; }
+
+# alone N - controller N is the only one, and active, whatever the cases before have left.
+alone()
+{
+    local other=$((3 - $1))
+    ! vrmd_alive $other || vrmd_signal $other 9
+    vrmd_alive "$1" || vrmd_start "$1"
+    use "$1"
+    wait_for 20 "controller $1 active" is_active && login
+}
 
 cluster_down()
 {
