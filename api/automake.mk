@@ -8,6 +8,7 @@ api_libapi_a_SOURCES = \
 	api/conn.c api/conn.h \
 	api/field.h \
 	api/gate.c api/gate.h \
+	api/h_alarm.c \
 	api/h_audit.c \
 	api/h_cluster.c \
 	api/h_cluster_put.c \

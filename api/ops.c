@@ -81,6 +81,7 @@ void op_free(struct op *op)
     free_secret(op->old_key);
     free_secret(op->new_key);
     query_clear(&op->query);
+    alarm_filter_clear(&op->alarms);
     g_free(op);
 }
 
@@ -138,6 +139,9 @@ void op_result_clear(struct op_result *result)
         recommendation_unref(result->recommendations[i]);
     g_free(result->recommendations);
     g_clear_pointer(&result->imc, imc_free);
+    for (size_t i = 0; i < result->n_alarms; i++)
+        alarm_free(result->alarms[i]);
+    g_free(result->alarms);
     for (size_t i = 0; i < result->n_events; i++)
         event_clear(&result->events[i]);
     g_free(result->events);

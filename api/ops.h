@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/alarm.h"
 #include "model/snapshot.h"
 
 // clang-format off
@@ -50,6 +51,8 @@
     X(OP_DRS_APPLY,          "drs-apply",         1) \
     X(OP_DRS_HISTORY,        "drs-history",       0) \
     X(OP_IMC_CHECK,          "imc-check",         0) \
+    X(OP_ALARM_ACTIVE,      "alarm-active",      0) \
+    X(OP_ALARM_HISTORY,     "alarm-history",     0) \
     X(OP_EVENT_LIST,         "event-list",        0) \
     X(OP_AUDIT_LIST,         "audit-list",        0) \
     X(OP_USER_LIST,          "user-list",         0) \
@@ -130,6 +133,7 @@ struct op {
     char *login_name, *login_key; /* LOGIN: key is the password or hex SHA-256 of it */
     char *old_key, *new_key;      /* PASSWORD_CHANGE */
     struct op_query query;
+    struct alarm_filter alarms; /* ALARM_ACTIVE, ALARM_HISTORY */
 };
 
 struct op_user {
@@ -192,6 +196,8 @@ struct op_result {
     Recommendation **recommendations; /* DRS_HISTORY */
     size_t n_recommendations;
     struct op_imc *imc; /* IMC_CHECK */
+    Alarm **alarms;     /* ALARM_ACTIVE, ALARM_HISTORY */
+    size_t n_alarms;
     struct op_event *events;
     size_t n_events;
     struct op_audit *audits;

@@ -102,6 +102,9 @@ DO  (GET,    SITE "/tasks",                  READ, 0, h_task_list, h_task_list_a
 DO  (GET,    TASK,                           READ, 0, h_task_get, h_task_get_answer, "one task"),
 DO  (POST,   TASK "/cancel",                 TASK_CANCEL, 0, h_task_cancel, answer_empty, "cancel"),
 
+DO  (POST,   SITE "/alarms/activeAlarms",    READ, 0, h_alarm_active, h_alarm_answer, "what is wrong now"),
+DO  (POST,   SITE "/alarms/historyAlarms",   READ, 0, h_alarm_history, h_alarm_answer, "alarms that were cleared"),
+READ(GET,    SITE "/alarms/kinds",           READ, 0, h_alarm_kinds, "every alarm there can be"),
 DO  (POST,   SITE "/alarms/events",          READ, 0, h_event_query, h_event_answer, "events"),
 DO  (GET,    SITE "/events",                 READ, 0, h_event_list, h_event_answer, "events"),
 

@@ -17,6 +17,7 @@ common_libbase_a_SOURCES = \
 	common/base/work.c common/base/work.h
 
 common_libmodel_a_SOURCES = \
+	common/model/alarm.c common/model/alarm.h \
 	common/model/cpu.c common/model/cpu.h \
 	common/model/cpumap.c \
 	common/model/devices.c common/model/devices.h \

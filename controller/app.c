@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "controller/alarm.h"
 #include "controller/drs.h"
 #include "controller/metrics_view.h"
 #include "controller/observe.h"
@@ -106,6 +107,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     app->owed = owed_new(app);
     app->tasks = make_tasks(app);
     app->drs = drs_new(app);
+    app->alarms = alarms_new(app);
     app->users = users_new(app);
     app->role = role_new(app, etcd_http, events);
     app->view = metrics_view_new(app);
@@ -124,6 +126,7 @@ void app_clear(struct app *app)
     g_clear_pointer(&app->view, metrics_view_free);
     g_clear_pointer(&app->role, role_free);
     g_clear_pointer(&app->users, users_free);
+    g_clear_pointer(&app->alarms, alarms_free);
     g_clear_pointer(&app->drs, drs_free);
     g_clear_pointer(&app->tasks, tasks_free);
     g_clear_pointer(&app->orders, orders_free);

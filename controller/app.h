@@ -24,6 +24,7 @@ typedef struct Orders Orders;
 typedef struct Owed Owed;
 typedef struct Tasks Tasks;
 typedef struct Drs Drs;
+typedef struct Alarms Alarms;
 typedef struct Users Users;
 typedef struct Role Role;
 typedef struct MetricsView MetricsView;
@@ -42,6 +43,7 @@ struct app {
     Orders *orders;
     Owed *owed;
     Drs *drs;
+    Alarms *alarms;
     Users *users;
     Role *role; /* standby, active; epoch; reload */
     Metrics *metrics;

@@ -12,6 +12,7 @@ controller_libleader_a_SOURCES = \
 # All of vrmd but main, so that tests can link it.
 controller_libcontroller_a_SOURCES = \
 	controller/agents.c controller/agents.h \
+	controller/alarm.c controller/alarm.h \
 	controller/app.c controller/app.h \
 	controller/child.c controller/child.h \
 	controller/call.c controller/call.h \
@@ -27,6 +28,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/load_all.c controller/load_all.h \
 	controller/metrics_view.c controller/metrics_view.h \
 	controller/observe.c controller/observe.h \
+	controller/on_alarm.c \
 	controller/on_cluster.c \
 	controller/on_drs.c \
 	controller/on_group.c \

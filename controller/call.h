@@ -44,6 +44,9 @@ call_fn call_handler(enum op_kind kind);
 void on_login(struct call *call);
 void on_user_list(struct call *call);
 void on_password_change(struct call *call);
+/* on_alarm.c */
+void on_alarm_active(struct call *call);
+void on_alarm_history(struct call *call);
 /* on_cluster.c */
 void on_cluster_create(struct call *call);
 void on_cluster_update(struct call *call);

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "controller/forget.h"
 #include "controller/runtime.h"
+#include "db/store_alarm.h"
 #include "db/store_cluster.h"
 #include "db/store_datastore.h"
 #include "db/store_drs.h"
@@ -193,6 +194,24 @@ static const struct entry_ops user_entry = { write_user, NULL, NULL };
 void commit_put_user(Commit *commit, User *user)
 {
     (void)add(commit, &user_entry, user);
+}
+
+/* ---- alarms -----------------------------------------------------------------------------------
+ */
+
+static bool write_alarm(Db *db, struct entry *entry, GError **error)
+{
+    Alarm *alarm = entry->object;
+
+    return alarm->id == 0 ? store_alarm_insert(db, alarm, error)
+                          : store_alarm_update(db, alarm, error);
+}
+
+static const struct entry_ops alarm_entry = { write_alarm, NULL, NULL };
+
+void commit_put_alarm(Commit *commit, Alarm *alarm)
+{
+    (void)add(commit, &alarm_entry, alarm);
 }
 
 /* ---- DRS --------------------------------------------------------------------------------------

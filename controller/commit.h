@@ -17,6 +17,7 @@
 #include "controller/dbq.h"
 #include "controller/inventory.h"
 #include "db/store_user.h"
+#include "model/alarm.h"
 
 typedef struct Commit Commit;
 
@@ -54,6 +55,9 @@ void commit_put_task(Commit *commit, Task *task, const int64_t *entity_id);
 /* Borrowed until done has returned, when id and generation are those in the database; users are not
  * in the inventory. */
 void commit_put_user(Commit *commit, User *user);
+/* New (id 0) or changed.  Borrowed until done has returned, when a new one has its id; the active
+ * ones are kept by alarm.c. */
+void commit_put_alarm(Commit *commit, Alarm *alarm);
 /* A new plan with its recommendations; older open ones of the cluster expire. */
 void commit_put_report(Commit *commit, DrsReport *report);
 /* Writes rec's state, task and finish time, and replaces it in the cluster's report. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/store_alarm.h"
 #include "db/store_event.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -81,7 +82,13 @@ static bool trim(Db *db, void *data, GError **error)
 {
     struct trim_job *job = data;
 
-    return store_history_trim(db, job->before_ms, &job->removed, error);
+    int64_t alarms;
+
+    if (!store_history_trim(db, job->before_ms, &job->removed, error) ||
+        !store_alarm_trim(db, job->before_ms, &alarms, error))
+        return false;
+    job->removed += alarms;
+    return true;
 }
 
 static bool run_trim(Db *db, void *data, GError **error)

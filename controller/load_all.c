@@ -3,6 +3,7 @@
 
 #include "controller/load_all.h"
 
+#include "db/store_alarm.h"
 #include "db/store_cluster.h"
 #include "db/store_datastore.h"
 #include "db/store_drs.h"
@@ -33,7 +34,8 @@ static bool read_in_transaction(Db *db, void *data, GError **error)
            store_rule_list(db, &loaded->rules, error) &&
            store_datastore_list(db, &loaded->datastores, error) &&
            store_drs_list_latest(db, &loaded->reports, error) &&
-           store_user_list(db, &loaded->users, error) && read_tasks(db, loaded, error);
+           store_user_list(db, &loaded->users, error) &&
+           store_alarm_list_active(db, &loaded->alarms, error) && read_tasks(db, loaded, error);
 }
 
 bool load_all_read(Db *db, struct loaded *loaded, GError **error)
@@ -63,7 +65,7 @@ void loaded_clear(struct loaded *loaded)
     GPtrArray **const lists[] = { &loaded->clusters, &loaded->hosts,      &loaded->vms,
                                   &loaded->groups,   &loaded->rules,      &loaded->datastores,
                                   &loaded->finished, &loaded->unfinished, &loaded->reports,
-                                  &loaded->users };
+                                  &loaded->users,    &loaded->alarms };
 
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         g_clear_pointer(lists[i], g_ptr_array_unref);

@@ -14,7 +14,7 @@ struct loaded {
     Site *site;
     /* of Cluster, Host, ... */
     GPtrArray *clusters, *hosts, *vms, *groups, *rules, *datastores, *unfinished, *finished;
-    GPtrArray *reports, *users;
+    GPtrArray *reports, *users, *alarms;
 };
 
 bool load_all_read(Db *db, struct loaded *loaded, GError **error);

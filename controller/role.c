@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "controller/alarm.h"
 #include "controller/drs.h"
 #include "controller/load_all.h"
 #include "controller/observe.h"
@@ -270,6 +271,7 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     agents_reset(app->agents);
     observe_reset(app->observe);
     drs_reset(app->drs);
+    alarms_reset(app->alarms, loaded->alarms);
     inventory_reset(app->inv);
     builder = inventory_edit(app->inv);
     snapshot_builder_set_site(builder, site_ref(loaded->site));

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "controller/alarm.h"
 #include "controller/power.h"
 #include "model/reason.h"
 
@@ -114,6 +115,7 @@ static void is_off(bool is_on, const GError *error, void *user)
 
     (void)is_on;
     ((struct power_run *)run->data)->power = NULL;
+    alarm_judge_power(run->app, run_task(run)->entity_id, error);
     run_finish(run, error);
 }
 
@@ -201,6 +203,8 @@ static gboolean poll_boot(void *data)
                        "host %s has power, but its agent has not answered within %" G_GINT64_FORMAT
                        " s: look at its console",
                        run_task(run)->entity_name, run->app->settings->power_boot_limit_s);
+    if (error)
+        alarm_judge_power(run->app, run_task(run)->entity_id, error);
     run_finish(run, error);
     return G_SOURCE_REMOVE;
 }
@@ -212,6 +216,7 @@ static void is_on(bool on, const GError *error, void *user)
 
     (void)on;
     work->power = NULL;
+    alarm_judge_power(run->app, run_task(run)->entity_id, error);
     if (error) {
         run_finish(run, error);
         return;

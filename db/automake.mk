@@ -8,7 +8,8 @@ DB_MIGRATIONS = \
 	db/migrations/0004_people.sql \
 	db/migrations/0005_volume_once.sql \
 	db/migrations/0006_imc.sql \
-	db/migrations/0007_host_power.sql
+	db/migrations/0007_host_power.sql \
+	db/migrations/0008_alarm.sql
 
 db_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 db_libdb_a_SOURCES = \
@@ -18,6 +19,7 @@ db_libdb_a_SOURCES = \
 	db/query.c db/query.h db/query_impl.h \
 	db/row.c db/row.h \
 	db/stmt.c db/stmt.h \
+	db/store_alarm.c db/store_alarm.h \
 	db/store_cluster.c db/store_cluster.h \
 	db/store_datastore.c db/store_datastore.h \
 	db/store_drs.c db/store_drs.h \

@@ -346,9 +346,90 @@ START_TEST(events_and_audits_are_written_out)
 }
 END_TEST
 
+static void answer_alarms(struct fake *fake, const struct op *op, struct op_result *result)
+{
+    Alarm *host = alarm_new(), *rule = alarm_new();
+
+    (void)fake;
+    host->id = 8;
+    host->level = ALARM_CRITICAL;
+    g_free(host->number);
+    host->number = g_strdup("15.7000002");
+    host->kind = OBJECT_HOST;
+    host->object_id = 112;
+    g_free(host->object_name);
+    host->object_name = g_strdup("CNA01");
+    host->occur_ms = 1795366953436;
+    host->clear_ms = op->kind == OP_ALARM_HISTORY ? 1795366953999 : 0;
+    rule->id = 9;
+    rule->level = ALARM_MAJOR;
+    rule->kind = OBJECT_RULE;
+    rule->object_id = 3;
+    rule->cluster_id = 117;
+    g_free(rule->object_name);
+    rule->object_name = g_strdup("apart-web");
+    result->total = 7;
+    result->n_alarms = 2;
+    result->alarms = g_new(Alarm *, 2);
+    result->alarms[0] = host;
+    result->alarms[1] = rule;
+}
+
+/* Every value but iSerialNo is a string, as clients have it typed. */
+static void check_alarm_types(const json_t *item)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)item, key, value)
+    {
+        if (strcmp(key, "iSerialNo") == 0)
+            ck_assert(json_is_integer(value));
+        else
+            ck_assert_msg(json_is_string(value), "%s", key);
+    }
+}
+
+START_TEST(alarms_are_written_out_as_clients_read_them)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    fake.answer = answer_alarms;
+    reply = fake_ok(&fake, "POST", FAKE_S "/alarms/activeAlarms", "{}");
+    ck_assert_int_eq(fake_int(reply.json, "total"), 7);
+    ck_assert_int_eq(fake_int(reply.json, "itemSize"), 2);
+    ck_assert_int_eq(fake_int(reply.json, "items.0.iSerialNo"), 8);
+    ck_assert_str_eq(fake_str(reply.json, "items.0.iAlarmLevel"), "1");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.objectType"), "hosts");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.objectUrn"), FAKE_URN ":hosts:112");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.urnByName"), "CNA01");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.dtOccurTime"), "1795366953436");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.dtClearTime"), "-");
+    ck_assert_str_eq(fake_str(reply.json, "items.1.objectType"), "clusters");
+    ck_assert_str_eq(fake_str(reply.json, "items.1.objectUrn"), FAKE_URN ":clusters:117");
+    ck_assert_str_eq(fake_str(reply.json, "items.1.svLocationInfo"), "rule apart-web (3)");
+    ck_assert_str_eq(fake_str(reply.json, "items.1.partUrn"), FAKE_URN ":clusters:117:drsrules:3");
+    check_alarm_types(fake_at(reply.json, "items.0"));
+    check_alarm_types(fake_at(reply.json, "items.1"));
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "POST", FAKE_S "/alarms/historyAlarms", "{}");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.dtClearTime"), "1795366953999");
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "GET", FAKE_S "/alarms/kinds", NULL);
+    ck_assert_int_eq(fake_int(reply.json, "total"), N_ALARM_KINDS);
+    ck_assert_str_eq(fake_str(reply.json, "items.0.svAlarmID"), "15.7000001");
+    ck_assert_str_eq(fake_str(reply.json, "items.0.objectType"), "drsrules");
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 SUITE_MAIN("api_read", SUITE_LOOP(fields_have_the_types_that_decoders_want, shapes),
            SUITE_LOOP(a_list_holds_what_was_asked_for, lists), SUITE_TEST(sums_add_up),
            SUITE_TEST(a_final_task_is_at_100_and_a_systems_task_names_the_system),
            SUITE_TEST(balance_says_even_uneven_or_not_judged),
            SUITE_TEST(texts_from_hosts_cannot_break_the_json),
-           SUITE_TEST(events_and_audits_are_written_out))
+           SUITE_TEST(events_and_audits_are_written_out),
+           SUITE_TEST(alarms_are_written_out_as_clients_read_them))
