@@ -8,7 +8,9 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/balance.c scheduler/balance.h \
 	scheduler/compose.c scheduler/compose.h \
 	scheduler/cpufit.c scheduler/cpufit.h \
+	scheduler/devfit.c scheduler/devfit.h \
 	scheduler/dpm.c scheduler/dpm.h \
+	scheduler/entitle.c scheduler/entitle.h \
 	scheduler/evacuate.c scheduler/evacuate.h \
 	scheduler/explain.c scheduler/explain.h \
 	scheduler/filter.c scheduler/filter.h \

@@ -291,6 +291,12 @@ static void say_moves(Plan *plan, const Search *search, const char *left_out)
     if (a->shortage_mb > 0)
         g_string_append_printf(text, ", memory shortage %" PRId64 " -> %" PRId64 " MB",
                                a->shortage_mb, b->shortage_mb);
+    if (a->net_over_kbps > 0)
+        g_string_append_printf(text, ", network over by %" PRId64 " -> %" PRId64 " kbit/s",
+                               a->net_over_kbps, b->net_over_kbps);
+    if (a->vcpus_over > 0)
+        g_string_append_printf(text, ", vCPUs too many %" PRId64 " -> %" PRId64, a->vcpus_over,
+                               b->vcpus_over);
     if (a->must_broken + a->should_broken > 0)
         g_string_append_printf(text, ", VMs misplaced by rules %" PRId64 " -> %" PRId64,
                                a->must_broken + a->should_broken,
@@ -312,6 +318,8 @@ static const char *trouble_word(const struct plan_measure *m)
     if (m->shortage_mb > 0)
         return "memory is short";
     return m->overload_mhz > 0    ? "overloaded"
+           : m->net_over_kbps > 0 ? "the network is overloaded"
+           : m->vcpus_over > 0    ? "hosts have too many vCPUs"
            : m->should_broken > 0 ? "should-rules are broken"
                                   : NULL;
 }

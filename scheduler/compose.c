@@ -47,7 +47,8 @@ static enum move_reason find_reason(const Problem *p, const struct plan_measure 
 
     if (after->must_broken < before->must_broken)
         return MOVE_RULE;
-    if (after->shortage_mb < before->shortage_mb || after->overload_mhz < before->overload_mhz)
+    if (after->shortage_mb < before->shortage_mb || after->overload_mhz < before->overload_mhz ||
+        after->net_over_kbps < before->net_over_kbps || after->vcpus_over < before->vcpus_over)
         return MOVE_OVERLOAD;
     if (after->should_broken < before->should_broken)
         return MOVE_RULE;
@@ -114,6 +115,8 @@ static void compose_step(Plan *plan, Layout *layout, const Layout *goal,
     if (!step->detour)
         set_text(&move->rejected, explain_rejected(goal, &words));
     words.committed_before = layout->committed[step->from];
+    for (int b = 0; b < N_BOUNDED; b++)
+        words.part_before[b] = layout->part[b][step->from];
     words.before = explain_loads(layout, step->from, step->to);
     words.mended = explain_mended_rule(layout, step->vm, step->to);
     layout_move(layout, step->vm, step->to);

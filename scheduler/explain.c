@@ -96,6 +96,39 @@ static void append_shortage(GString *text, const Layout *l, const struct explain
                            p->host_mem_limit[m->to]);
 }
 
+/* The bounded resource that the source had too much of; -1: none. */
+static int crowded_by(const Problem *p, const struct explain_move *m)
+{
+    for (int b = N_BOUNDED - 1; b >= 0; b--) {
+        if (m->part_before[b] > p->host_bound[b][m->from])
+            return b;
+    }
+    return -1;
+}
+
+/* False if the source was beyond no bound. */
+static bool append_crowd(GString *text, const Layout *l, const struct explain_move *m)
+{
+    static const struct {
+        const char *what, *unit;
+    } words[N_BOUNDED] = {
+        [BOUNDED_VCPUS] = { "an excess of vCPUs", "vCPUs" },
+        [BOUNDED_NET] = { "overload of the network", "kbit/s" },
+    };
+    const Problem *p = l->problem;
+    int b = crowded_by(p, m);
+
+    if (b < 0)
+        return false;
+    g_string_append_printf(text, "ends %s: %s has VMs of %" PRId64 " -> %" PRId64, words[b].what,
+                           p->host[m->from]->name, m->part_before[b], l->part[b][m->from]);
+    g_string_append_printf(text, " %s for %" PRId64 ", %s %" PRId64, words[b].unit,
+                           p->host_bound[b][m->from], p->host[m->to]->name, l->part[b][m->to]);
+    if (p->host_bound[b][m->to] != NO_BOUND)
+        g_string_append_printf(text, " for %" PRId64, p->host_bound[b][m->to]);
+    return true;
+}
+
 static void append_use(GString *text, const Problem *p, uint32_t vm)
 {
     g_string_append_printf(text, " (%s: %" PRId64 " MHz%s, %" PRId64 " MB)", p->vm[vm]->name,
@@ -132,6 +165,10 @@ char *explain_move(const Layout *layout, const struct explain_move *move)
     case MOVE_OVERLOAD:
         if (move->committed_before > p->host_mem_limit[move->from]) {
             append_shortage(text, layout, move);
+            append_use(text, p, move->vm);
+            return g_string_free(text, FALSE);
+        }
+        if (move->before.cpu_from <= 1000 && append_crowd(text, layout, move)) {
             append_use(text, p, move->vm);
             return g_string_free(text, FALSE);
         }
@@ -180,6 +217,10 @@ static char *compare_scores(const Layout *l, const char *name, const struct scor
     if (other->overload != chosen->overload)
         return g_strdup_printf("%s: overload %" PRId64 " MHz, not %" PRId64, name, other->overload,
                                chosen->overload);
+    if (other->crowd != chosen->crowd)
+        return g_strdup_printf("%s: network and vCPUs %" PRId64 " per mille over, not %" PRId64,
+                               name, other->crowd / LOAD_PER_PERMILLE,
+                               chosen->crowd / LOAD_PER_PERMILLE);
     if (other->should != chosen->should)
         return g_strdup_printf("%s: %" PRId64 " should-rules broken, not %" PRId64, name,
                                other->should, chosen->should);

@@ -33,8 +33,9 @@ struct explain_move {
     enum move_reason reason;
     bool detour;
     struct explain_loads before;
-    int64_t committed_before; /* MiB configured on `from` */
-    uint32_t mended;          /* rule that the move mends, NO_INDEX: none */
+    int64_t committed_before;       /* MiB configured on `from` */
+    int64_t part_before[N_BOUNDED]; /* of `from`'s bounded resources */
+    uint32_t mended;                /* rule that the move mends, NO_INDEX: none */
 };
 
 struct explain_loads explain_loads(const struct Layout *layout, uint32_t from, uint32_t to);

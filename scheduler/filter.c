@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/err.h"
+#include "model/devices.h"
 #include "model/reason.h"
 #include "scheduler/layout.h"
 
@@ -97,11 +98,34 @@ static char *disk_text(const Layout *l, uint32_t vm, uint32_t host)
     return g_strdup_printf("a disk of the VM is on local storage of %s", own_host_name(l, vm));
 }
 
+/* A passed-through device has state that no migration can read. */
+static bool holds_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)host;
+    return !devfit_needs(l->problem->devices, vm) || l->at[vm] == NO_INDEX;
+}
+
+static char *devices_of(const char *text)
+{
+    g_autoptr(Devices) devices = devices_parse(text, NULL);
+
+    return devices ? devices_text(devices) : g_strdup(text);
+}
+
+static char *holds_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    g_autofree char *its = devices_of(l->problem->vm[vm]->devices);
+
+    (void)host;
+    return g_strdup_printf("the VM holds %s of %s, which cannot migrate; stop it first", its,
+                           l->problem->host[l->at[vm]]->name);
+}
+
 /* ---- CPU ------------------------------------------------------------------------------------ */
 
 static int64_t vcpus_of(const Layout *l, uint32_t vm)
 {
-    return MAX(l->problem->vm[vm]->cpu.quantity, 1);
+    return l->problem->vm_part[BOUNDED_VCPUS][vm];
 }
 
 static bool threads_ok(const Layout *l, uint32_t vm, uint32_t host)
@@ -115,22 +139,18 @@ static char *threads_text(const Layout *l, uint32_t vm, uint32_t host)
                            l->problem->host[host]->cpu_threads);
 }
 
-static int64_t vcpus_limit(const Layout *l, uint32_t host)
-{
-    return l->problem->params.vcpus_per_thread * l->problem->host[host]->cpu_threads;
-}
-
 static bool ratio_ok(const Layout *l, uint32_t vm, uint32_t host)
 {
-    return l->problem->params.vcpus_per_thread <= 0 ||
-           l->vcpus[host] + vcpus_of(l, vm) <= vcpus_limit(l, host);
+    return l->part[BOUNDED_VCPUS][host] + vcpus_of(l, vm) <=
+           l->problem->host_bound[BOUNDED_VCPUS][host];
 }
 
 static char *ratio_text(const Layout *l, uint32_t vm, uint32_t host)
 {
     return g_strdup_printf("would have %" PRId64 " vCPUs on %" PRId64 " threads, at most %" PRId64,
-                           l->vcpus[host] + vcpus_of(l, vm), l->problem->host[host]->cpu_threads,
-                           vcpus_limit(l, host));
+                           l->part[BOUNDED_VCPUS][host] + vcpus_of(l, vm),
+                           l->problem->host[host]->cpu_threads,
+                           l->problem->host_bound[BOUNDED_VCPUS][host]);
 }
 
 static bool reservation_ok(const Layout *l, uint32_t vm, uint32_t host)
@@ -148,19 +168,23 @@ static char *reservation_text(const Layout *l, uint32_t vm, uint32_t host)
                            l->problem->vm_reserved[vm], MAX(left, 0));
 }
 
-/* A move that only shifts the overload: the target would be over its capacity and no better off
- * than the source is left. */
-static bool overload_ok(const Layout *l, uint32_t vm, uint32_t host)
+/* False for a move that only shifts the overload: the target would be over its capacity and no
+ * better off than the source is left. */
+static bool load_ok(const Layout *l, enum resource res, uint32_t vm, uint32_t host)
 {
     const Problem *p = l->problem;
-    int64_t cap = p->host_cap[RES_CPU][host], use = p->vm_use[RES_CPU][vm];
-    int64_t after = l->used[RES_CPU][host] + use;
+    int64_t cap = p->host_cap[res][host], use = p->vm_use[res][vm];
+    int64_t after = l->used[res][host] + use;
     uint32_t from = l->at[vm];
 
     if (after <= cap || from == NO_INDEX || !problem_usable(p, from))
         return true;
-    return after * LOAD_ONE / cap <
-           (l->used[RES_CPU][from] - use) * LOAD_ONE / p->host_cap[RES_CPU][from];
+    return after * LOAD_ONE / cap < (l->used[res][from] - use) * LOAD_ONE / p->host_cap[res][from];
+}
+
+static bool overload_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return load_ok(l, RES_CPU, vm, host);
 }
 
 static char *overload_text(const Layout *l, uint32_t vm, uint32_t host)
@@ -197,6 +221,77 @@ static char *memory_text(const Layout *l, uint32_t vm, uint32_t host)
                            MAX(left, 0));
 }
 
+/* Of overcommitted memory the reserved part must be there for real. */
+static bool mem_reservation_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t wanted = l->problem->vm_mem_reserved[vm];
+
+    return wanted == 0 || l->mem_reserved[host] + wanted <= l->problem->host_cap[RES_MEM][host];
+}
+
+static char *mem_reservation_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    int64_t left = l->problem->host_cap[RES_MEM][host] - l->mem_reserved[host];
+
+    return g_strdup_printf("needs %" PRId64 " MB reserved, %" PRId64 " MB not yet reserved",
+                           l->problem->vm_mem_reserved[vm], MAX(left, 0));
+}
+
+static bool mem_overload_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return !l->problem->cluster->mem_overcommit || load_ok(l, RES_MEM, vm, host);
+}
+
+static char *mem_overload_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return g_strdup_printf("its VMs would touch %" PRId64 " MB of %" PRId64 " MB",
+                           l->used[RES_MEM][host] + l->problem->vm_use[RES_MEM][vm],
+                           l->problem->host_cap[RES_MEM][host]);
+}
+
+/* ---- network and devices -------------------------------------------------------------------- */
+
+/* As load_ok. */
+static bool network_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Problem *p = l->problem;
+    const int64_t *bound = p->host_bound[BOUNDED_NET], *part = l->part[BOUNDED_NET];
+    int64_t use = p->vm_part[BOUNDED_NET][vm], after = part[host] + use;
+    uint32_t from = l->at[vm];
+
+    if (after <= bound[host] || use == 0 || from == NO_INDEX || !problem_usable(p, from))
+        return true;
+    if (bound[from] == NO_BOUND)
+        return false;
+    return after * LOAD_ONE / bound[host] < (part[from] - use) * LOAD_ONE / bound[from];
+}
+
+static char *network_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return g_strdup_printf("would have %" PRId64 " kbit/s of traffic for %" PRId64 " kbit/s",
+                           l->part[BOUNDED_NET][host] + l->problem->vm_part[BOUNDED_NET][vm],
+                           l->problem->host_bound[BOUNDED_NET][host]);
+}
+
+static bool devices_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return !devfit_lack(l->problem->devices, l->devices, vm, host);
+}
+
+static char *lack_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const DevFit *fit = l->problem->devices;
+    const struct devfit_need *need = devfit_lack(fit, l->devices, vm, host);
+    size_t at = (size_t)need->kind * fit->n_hosts + host;
+
+    if (fit->has[at] == 0)
+        return g_strdup_printf("needs %" PRId64 " of %s, has none", need->count,
+                               fit->names[need->kind]);
+    return g_strdup_printf("needs %" PRId64 " of %s, %" PRId64 " of %" PRId64 " free", need->count,
+                           fit->names[need->kind], MAX(fit->has[at] - l->devices[at], 0),
+                           fit->has[at]);
+}
+
 /* ---- rules ---------------------------------------------------------------------------------- */
 
 typedef bool (*rule_ok_fn)(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host);
@@ -215,7 +310,7 @@ static uint32_t first_broken(const Layout *l, uint32_t vm, uint32_t host, rule_o
     return NO_INDEX;
 }
 
-/* Another member of the rule: on `host`, or on any if host is NO_INDEX. */
+/* Another member of the rule: on `host` (or in its rack), or on any if host is NO_INDEX. */
 static uint32_t other_member(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
 {
     const Ruleset *set = l->problem->rules;
@@ -225,7 +320,8 @@ static uint32_t other_member(const Layout *l, uint32_t rule, uint32_t vm, uint32
 
         if (member == vm || l->at[member] == NO_INDEX)
             continue;
-        if (host == NO_INDEX || l->at[member] == host)
+        if (host == NO_INDEX || problem_domain(l->problem, rule, l->at[member]) ==
+                                    problem_domain(l->problem, rule, host))
             return member;
     }
     return NO_INDEX;
@@ -266,7 +362,8 @@ static uint32_t leaving_member(const Layout *l, uint32_t rule, uint32_t vm, uint
     for (size_t g = 0; g < p->ghosts.len; g++) {
         const struct problem_ghost *ghost = &p->ghosts.items[g];
 
-        if (ghost->host != host || ghost->vm == vm)
+        if (problem_domain(p, rule, ghost->host) != problem_domain(p, rule, host) ||
+            ghost->vm == vm)
             continue;
         for (uint32_t i = 0; i < set->rules[rule].n; i++) {
             if (set->members[set->rules[rule].first + i] == ghost->vm)
@@ -301,17 +398,22 @@ static bool left_ok(const Layout *l, uint32_t vm, uint32_t host)
 static char *apart_text(const Layout *l, uint32_t vm, uint32_t host)
 {
     uint32_t rule = first_broken(l, vm, host, apart_rule_ok);
-    const char *verb = rule != NO_INDEX ? "is there" : "is still leaving it";
+    const bool is_there = rule != NO_INDEX;
     uint32_t other;
 
-    if (rule != NO_INDEX) {
+    if (is_there) {
         other = other_member(l, rule, vm, host);
     } else {
         rule = first_broken(l, vm, host, left_rule_ok);
         other = leaving_member(l, rule, vm, host);
     }
+    if (l->problem->rules->rules[rule].by_rack && l->problem->host[host]->rack[0] != '\0')
+        return g_strdup_printf("keep-apart '%s' over racks: %s %s rack %s", rule_name(l, rule),
+                               l->problem->vm[other]->name, is_there ? "is in" : "is still leaving",
+                               l->problem->host[host]->rack);
     return g_strdup_printf("keep-apart '%s': %s %s", rule_name(l, rule),
-                           l->problem->vm[other]->name, verb);
+                           l->problem->vm[other]->name,
+                           is_there ? "is there" : "is still leaving it");
 }
 
 static bool must_host_rule_ok(const Layout *l, uint32_t rule, uint32_t vm, uint32_t host)
@@ -399,6 +501,8 @@ static const struct filter filters[] = {
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_LOCAL_DISK, START | USER, "local-disk", disk_ok, disk_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_VM_DEVICES, USER, "vm-devices", holds_ok, holds_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_CPU_MODEL, ALL | STATIC, "cpu-model", model_ok, model_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_RULE_MUST_HOST, ALL | STATIC, "rule-must-host", must_host_ok, must_host_text,
@@ -419,7 +523,15 @@ static const struct filter filters[] = {
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
     { FILTER_CPU_RESERVATION, ALL, "cpu-reservation", reservation_ok, reservation_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_MEM_RESERVATION, ALL, "memory-reservation", mem_reservation_ok, mem_reservation_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_DEVICES, ALL, "devices", devices_ok, lack_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
     { FILTER_CPU_OVERLOAD, DRS, "cpu-overload", overload_ok, overload_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_MEM_OVERLOAD, DRS, "memory-overload", mem_overload_ok, mem_overload_text,
+      VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
+    { FILTER_NETWORK, DRS, "network", network_ok, network_text,
       VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES },
 };
 // clang-format on

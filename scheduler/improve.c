@@ -100,12 +100,29 @@ static bool exchange_between(Search *s, const struct hosts *hot, const struct ho
 
 /* ---- repair --------------------------------------------------------------------------------- */
 
+/* Overcommitted, and its guests touch more than there is. */
+static bool is_squeezed(const Layout *l, uint32_t host)
+{
+    const Problem *p = l->problem;
+
+    return p->cluster->mem_overcommit && l->used[RES_MEM][host] > p->host_cap[RES_MEM][host];
+}
+
 static bool is_in_trouble(const Layout *l, uint32_t host)
 {
     const Problem *p = l->problem;
 
     return problem_usable(p, host) && (l->used[RES_CPU][host] > p->host_cap[RES_CPU][host] ||
-                                       l->committed[host] > p->host_mem_limit[host]);
+                                       l->committed[host] > p->host_mem_limit[host] ||
+                                       layout_crowd(l, host) > 0 || is_squeezed(l, host));
+}
+
+/* What to compare troubles by: load, whichever resource it is of. */
+static int64_t trouble_of(const Layout *l, uint32_t host)
+{
+    int64_t crowd = layout_crowd(l, host);
+
+    return MAX(l->load[RES_CPU][host], crowd > 0 ? LOAD_ONE + crowd : 0);
 }
 
 /* To the coolest hosts; nearly always one of them will do. */
@@ -163,7 +180,7 @@ static uint32_t worst_host(const Layout *l, const bool *stuck)
     for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
         if (stuck[h] || !is_in_trouble(l, h))
             continue;
-        if (worst == NO_INDEX || l->load[RES_CPU][h] > l->load[RES_CPU][worst])
+        if (worst == NO_INDEX || trouble_of(l, h) > trouble_of(l, worst))
             worst = h;
     }
     return worst;
@@ -291,7 +308,7 @@ static bool move_hot_to_cool(Search *s, const struct hosts *hot, const struct ho
     for (uint32_t i = 0; i < hot->n; i++) {
         found[i] = best_from(s, hot->items[i], cool);
         if (found[i].found)
-            search_offer(&best, &found[i]);
+            search_offer(s, &best, &found[i]);
     }
     if (!search_accept(s, &best))
         return false;

@@ -26,8 +26,8 @@ struct effect {
 
 int score_cmp(const struct score *a, const struct score *b)
 {
-    const int64_t left[] = { a->must, a->shortage, a->overload, a->should, a->soft };
-    const int64_t right[] = { b->must, b->shortage, b->overload, b->should, b->soft };
+    const int64_t left[] = { a->must, a->shortage, a->overload, a->crowd, a->should, a->soft };
+    const int64_t right[] = { b->must, b->shortage, b->overload, b->crowd, b->should, b->soft };
 
     for (size_t i = 0; i < G_N_ELEMENTS(left); i++) {
         if (left[i] != right[i])
@@ -60,9 +60,11 @@ int64_t layout_root(int64_t square, int64_t near)
 
 uint32_t layout_others(const Layout *layout, uint32_t rule, uint32_t vm, uint32_t host)
 {
-    uint32_t n = layout->count[(size_t)rule * layout->problem->n_hosts + host];
+    const Problem *p = layout->problem;
+    uint32_t at = layout->at[vm], domain = problem_domain(p, rule, host);
+    uint32_t n = layout->count[(size_t)rule * p->n_hosts + domain];
 
-    return layout->at[vm] == host ? n - 1 : n;
+    return at != NO_INDEX && problem_domain(p, rule, at) == domain ? n - 1 : n;
 }
 
 /* Members that would not be with the largest part of their keep-together set, vm being at `to`. */
@@ -142,13 +144,52 @@ static int64_t load_of(const Problem *p, enum resource res, uint32_t host, int64
     return MIN(load, LOAD_MAX);
 }
 
+static int64_t crowd_of(int64_t held, int64_t bound)
+{
+    return held > bound ? MIN((held - bound) * LOAD_ONE / bound, LOAD_MAX) : 0;
+}
+
+int64_t layout_crowd(const Layout *layout, uint32_t host)
+{
+    int64_t crowd = 0;
+
+    for (int b = 0; b < N_BOUNDED; b++)
+        crowd += crowd_of(layout->part[b][host], layout->problem->host_bound[b][host]);
+    return crowd;
+}
+
+/* Configured sizes beyond what may be promised, and of overcommitted hosts what their guests touch
+ * beyond what there is. */
+static int64_t shortage_of(const Problem *p, uint32_t host, int64_t size, int64_t used)
+{
+    int64_t shortage = excess(size, p->host_mem_limit[host]);
+
+    if (p->cluster->mem_overcommit)
+        shortage += excess(used, p->host_cap[RES_MEM][host]);
+    return shortage;
+}
+
+static void add_crowd(const Layout *l, uint32_t host, uint32_t vm, int64_t sign,
+                      struct effect *effect)
+{
+    const Problem *p = l->problem;
+
+    for (int b = 0; b < N_BOUNDED; b++) {
+        int64_t held = l->part[b][host], bound = p->host_bound[b][host];
+        int64_t after = held + sign * p->vm_part[b][vm];
+
+        if (held > bound || after > bound)
+            effect->change.crowd += crowd_of(after, bound) - crowd_of(held, bound);
+    }
+}
+
 /* The host with vm added (sign 1) or taken away (-1). */
 static void add_side(const Layout *l, uint32_t host, uint32_t vm, int64_t sign,
                      struct effect *effect)
 {
     const Problem *p = l->problem;
     struct side *side = &effect->sides[effect->n_sides];
-    int64_t cpu, size;
+    int64_t cpu, size, mem;
 
     if (host == NO_INDEX || !problem_usable(p, host))
         return;
@@ -164,8 +205,11 @@ static void add_side(const Layout *l, uint32_t host, uint32_t vm, int64_t sign,
     effect->change.overload +=
         excess(cpu + sign * p->vm_use[RES_CPU][vm], p->host_cap[RES_CPU][host]) -
         excess(cpu, p->host_cap[RES_CPU][host]);
-    effect->change.shortage += excess(size + sign * p->vm_size[vm], p->host_mem_limit[host]) -
-                               excess(size, p->host_mem_limit[host]);
+    mem = l->used[RES_MEM][host];
+    effect->change.shortage +=
+        shortage_of(p, host, size + sign * p->vm_size[vm], mem + sign * p->vm_use[RES_MEM][vm]) -
+        shortage_of(p, host, size, mem);
+    add_crowd(l, host, vm, sign, effect);
 }
 
 static void find_effect(const Layout *l, uint32_t vm, uint32_t to, struct effect *effect)
@@ -261,6 +305,7 @@ static void score_after(const Layout *l, const struct effect *effect, int64_t pr
     ret_score->must += effect->change.must;
     ret_score->shortage += effect->change.shortage;
     ret_score->overload += effect->change.overload;
+    ret_score->crowd += effect->change.crowd;
     ret_score->should += effect->change.should;
     ret_score->soft =
         total_imbalance(l, effect, ret_deviation) * horizon_s + l->price_sum + price_change;
@@ -337,6 +382,16 @@ static void set_load(Layout *l, uint32_t host)
         l->load[r][host] = load_of(l->problem, (enum resource)r, host, l->used[r][host]);
 }
 
+static void carry_devices(Layout *l, uint32_t vm, uint32_t host, int64_t sign)
+{
+    const DevFit *fit = l->problem->devices;
+
+    if (!fit)
+        return;
+    for (uint32_t i = fit->first[vm]; i < fit->first[vm + 1]; i++)
+        l->devices[(size_t)fit->needs[i].kind * fit->n_hosts + host] += sign * fit->needs[i].count;
+}
+
 /* The sums; set_load follows. */
 static void carry(Layout *l, uint32_t vm, uint32_t host, int64_t sign)
 {
@@ -348,10 +403,14 @@ static void carry(Layout *l, uint32_t vm, uint32_t host, int64_t sign)
     for (int r = 0; r < N_RESOURCES; r++)
         l->used[r][host] += sign * p->vm_use[r][vm];
     l->committed[host] += sign * p->vm_size[vm];
-    l->vcpus[host] += sign * MAX(p->vm[vm]->cpu.quantity, 1);
+    for (int b = 0; b < N_BOUNDED; b++)
+        l->part[b][host] += sign * p->vm_part[b][vm];
     l->reserved[host] += sign * p->vm_reserved[vm];
+    l->mem_reserved[host] += sign * p->vm_mem_reserved[vm];
+    carry_devices(l, vm, host, sign);
     for (uint32_t i = set->vm_first[vm]; i < set->vm_first[vm + 1]; i++) {
-        uint32_t *count = &l->count[(size_t)set->vm_rules[i] * p->n_hosts + host];
+        uint32_t domain = problem_domain(p, set->vm_rules[i], host);
+        uint32_t *count = &l->count[(size_t)set->vm_rules[i] * p->n_hosts + domain];
 
         *count = sign > 0 ? *count + 1 : *count - 1;
     }
@@ -517,7 +576,8 @@ static void count_all(Layout *l)
             l->sum_sq[r] += l->load[r][h] * l->load[r][h];
         }
         l->score.overload += excess(l->used[RES_CPU][h], p->host_cap[RES_CPU][h]);
-        l->score.shortage += excess(l->committed[h], p->host_mem_limit[h]);
+        l->score.shortage += shortage_of(p, h, l->committed[h], l->used[RES_MEM][h]);
+        l->score.crowd += layout_crowd(l, h);
     }
     count_broken(l);
     find_top(l);
@@ -539,8 +599,12 @@ Layout *layout_new(const Problem *problem, const struct layout_price *price)
         l->load[r] = g_new0(int64_t, n_hosts);
     }
     l->committed = g_memdup2(problem->host_base_mem, n_hosts * sizeof(*l->committed));
-    l->vcpus = g_new0(int64_t, n_hosts);
+    for (int b = 0; b < N_BOUNDED; b++)
+        l->part[b] = g_new0(int64_t, n_hosts);
     l->reserved = g_new0(int64_t, n_hosts);
+    l->mem_reserved = g_new0(int64_t, n_hosts);
+    if (problem->devices)
+        l->devices = g_new0(int64_t, (size_t)problem->devices->n_kinds * problem->n_hosts + 1);
     l->count = g_new0(uint32_t, (size_t)problem->rules->n_rules * problem->n_hosts + 1);
     for (uint32_t v = 0; v < problem->n_vms; v++) {
         l->at[v] = problem->vm_home[v];
@@ -570,8 +634,11 @@ void layout_free(Layout *layout)
     g_free(layout->price);
     g_free(layout->host_vms);
     g_free(layout->committed);
-    g_free(layout->vcpus);
+    for (int b = 0; b < N_BOUNDED; b++)
+        g_free(layout->part[b]);
     g_free(layout->reserved);
+    g_free(layout->mem_reserved);
+    g_free(layout->devices);
     g_free(layout->count);
     g_free(layout);
 }
@@ -581,6 +648,28 @@ void layout_free(Layout *layout)
 static int64_t per_host(int64_t sum, uint32_t n_hosts)
 {
     return n_hosts > 0 ? (sum / n_hosts + LOAD_PER_PERMILLE / 2) / LOAD_PER_PERMILLE : 0;
+}
+
+/* The bounded resources: the fullest host, and what is beyond, summed. */
+static void measure_bounded(const Layout *l, struct plan_measure *measure)
+{
+    const Problem *p = l->problem;
+    int64_t max[N_BOUNDED] = { 0 }, over[N_BOUNDED] = { 0 };
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        for (int b = 0; b < N_BOUNDED; b++) {
+            int64_t held = l->part[b][h], bound = p->host_bound[b][h];
+
+            if (!problem_usable(p, h) || bound == NO_BOUND)
+                continue;
+            max[b] = MAX(max[b], MIN(held, 1000 * bound) * 1000 / bound);
+            over[b] += excess(held, bound);
+        }
+    }
+    measure->vcpu_max = max[BOUNDED_VCPUS];
+    measure->vcpus_over = over[BOUNDED_VCPUS];
+    measure->net_max = max[BOUNDED_NET];
+    measure->net_over_kbps = over[BOUNDED_NET];
 }
 
 void layout_measure(const Layout *layout, struct plan_measure *ret_measure)
@@ -611,6 +700,7 @@ void layout_measure(const Layout *layout, struct plan_measure *ret_measure)
         .should_broken = layout->score.should,
         .n_hosts = n,
     };
+    measure_bounded(layout, ret_measure);
 }
 
 int64_t layout_spread(const Layout *layout, const struct plan_measure *measure)

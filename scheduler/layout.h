@@ -22,7 +22,8 @@
 struct score {
     int64_t must;     /* VMs at the wrong place by must-rules */
     int64_t shortage; /* MiB beyond capacity */
-    int64_t overload; /* MHz beyond capacity */
+    int64_t overload; /* MHz of entitlement beyond capacity */
+    int64_t crowd;    /* LOAD_ONE-th hosts beyond bounds: network, vCPUs for each thread */
     int64_t should;
     int64_t soft; /* LOAD_ONE-th hosts x seconds: imbalance over the horizon, and cost of moves */
 };
@@ -43,11 +44,13 @@ struct Layout {
     uint32_t *at;   /* host of each VM or NO_INDEX */
     uint32_t *slot; /* where the VM stands in its host's list */
     struct layout_vms *host_vms;
-    int64_t *used[N_RESOURCES]; /* demand on each host */
+    int64_t *used[N_RESOURCES]; /* entitlement on each host */
     int64_t *load[N_RESOURCES]; /* the same over capacity, in LOAD_ONE */
     int64_t *committed;         /* MiB configured */
-    int64_t *vcpus, *reserved;
-    uint32_t *count;  /* [rule * n_hosts + host]: members there */
+    int64_t *part[N_BOUNDED];   /* vCPUs, kbit/s */
+    int64_t *reserved, *mem_reserved;
+    int64_t *devices; /* in use, as DevFit.has; NULL: none are needed */
+    uint32_t *count;  /* [rule * n_hosts + domain]: members there */
     int64_t *price;   /* of each VM for not being at home, in units of score.soft */
     uint32_t n_moved; /* VMs not at home */
     /* running sums over usable hosts */
@@ -77,7 +80,10 @@ void layout_measure(const Layout *layout, struct plan_measure *ret_measure);
 /* How far the hottest host is above the mean, in per mille, by the resource where that is more. */
 int64_t layout_spread(const Layout *layout, const struct plan_measure *measure);
 
-/* Members of the rule on the host, without vm itself. */
+/* How far the host is beyond its bounds, in LOAD_ONE of each, summed. */
+int64_t layout_crowd(const Layout *layout, uint32_t host);
+
+/* Members of the rule on the host or in its rack, without vm itself. */
 uint32_t layout_others(const Layout *layout, uint32_t rule, uint32_t vm, uint32_t host);
 
 /* How many more VMs stand wrong by the rule when vm goes to `to`. */

@@ -50,26 +50,28 @@ static void add_dep(struct order_vm_vec *deps, uint32_t step)
         order_vm_vec_push(deps, step);
 }
 
-/* The departures of member from host, if it was ever there. */
-static void await_departure(const struct serial *s, uint32_t member, uint32_t host,
+/* The departures of member from host (or its rack), if it was ever there. */
+static void await_departure(const struct serial *s, uint32_t rule, uint32_t member, uint32_t host,
                             struct order_vm_vec *deps)
 {
     for (int leg = 0; leg < MAX_LEGS; leg++) {
         uint32_t step = s->legs[member][leg];
 
-        if (step != NO_INDEX && s->steps.items[step].from == host)
+        if (step != NO_INDEX && problem_domain(s->problem, rule, s->steps.items[step].from) ==
+                                    problem_domain(s->problem, rule, host))
             add_dep(deps, step);
     }
 }
 
-/* Keep-apart must-rules: false if a member is on the host now. */
+/* Keep-apart must-rules: false if a member is on the host or in the rack now. */
 static bool await_apart(const struct serial *s, uint32_t vm, uint32_t host,
                         struct order_vm_vec *deps)
 {
     const Ruleset *set = s->problem->rules;
 
     for (uint32_t i = set->vm_first[vm]; i < set->vm_first[vm + 1]; i++) {
-        const struct ruleset_rule *rule = &set->rules[set->vm_rules[i]];
+        const uint32_t r = set->vm_rules[i];
+        const struct ruleset_rule *rule = &set->rules[r];
 
         if (!rule->must || rule->rule->type != RULE_APART)
             continue;
@@ -78,9 +80,10 @@ static bool await_apart(const struct serial *s, uint32_t vm, uint32_t host,
 
             if (member == vm)
                 continue;
-            if (s->now[member] == host)
+            if (s->now[member] != NO_INDEX && problem_domain(s->problem, r, s->now[member]) ==
+                                                  problem_domain(s->problem, r, host))
                 return false;
-            await_departure(s, member, host, deps);
+            await_departure(s, r, member, host, deps);
         }
     }
     return true;

@@ -55,6 +55,9 @@ static char *figures_text(const Layout *l, uint32_t vm, const struct place_verdi
     if (verdict->should_broken > 0)
         g_string_append_printf(text, ", %" PRId64 " more VMs misplaced by should-rules",
                                verdict->should_broken);
+    if (devfit_needs(l->problem->devices, vm))
+        g_string_append_printf(text, ", %" PRId64 " %% of its devices in use",
+                               (verdict->devices_permille + 5) / 10);
     g_string_append_printf(text, ", imbalance %" PRId64 " per mille", verdict->imbalance);
     if (l->problem->vm_estimated[vm])
         g_string_append_printf(text, " (CPU estimated at %" PRId64 " MHz)",
@@ -67,6 +70,7 @@ static void judge_fitting(Layout *l, uint32_t vm, uint32_t host, struct place_ve
 {
     const Problem *p = l->problem;
     int64_t should = l->score.should;
+    int64_t devices = devfit_permille(p->devices, l->devices, vm, host);
     struct plan_measure measure;
 
     layout_move(l, vm, host);
@@ -76,6 +80,7 @@ static void judge_fitting(Layout *l, uint32_t vm, uint32_t host, struct place_ve
     verdict->overload_mhz = MAX(l->used[RES_CPU][host] - p->host_cap[RES_CPU][host], 0);
     verdict->should_broken = l->score.should - should;
     verdict->imbalance = measure.imbalance;
+    verdict->devices_permille = devices;
     verdict->text = figures_text(l, vm, verdict);
     layout_move(l, vm, NO_INDEX);
 }
@@ -102,19 +107,38 @@ static void judge_hosts(Layout *l, uint32_t vm, Placement *placement)
 
 /* ---- the choice ----------------------------------------------------------------------------- */
 
+/* First what must not be; then a VM with devices goes where most of their kind are left, so that
+ * GPUs are used evenly; then the load. */
+static int place_cmp(const struct score *a, int64_t devices_a, const struct score *b,
+                     int64_t devices_b)
+{
+    struct score x = *a, y = *b;
+    int cmp;
+
+    x.soft = y.soft = 0;
+    cmp = score_cmp(&x, &y);
+    if (cmp == 0)
+        cmp = (devices_a > devices_b) - (devices_a < devices_b);
+    return cmp != 0 ? cmp : score_cmp(a, b);
+}
+
 static uint32_t choose_best(const Layout *l, uint32_t vm, const Placement *placement)
 {
     uint32_t best_host = NO_INDEX;
     struct score best = { 0 };
+    int64_t best_devices = 0;
 
     for (uint32_t h = 0; h < placement->n_verdicts; h++) {
         struct score score;
+        int64_t devices;
 
         if (placement->verdicts[h].filter_id != FILTER_NONE)
             continue;
         layout_try(l, vm, h, &score);
-        if (best_host == NO_INDEX || score_cmp(&score, &best) < 0) {
+        devices = devfit_permille(l->problem->devices, l->devices, vm, h);
+        if (best_host == NO_INDEX || place_cmp(&score, devices, &best, best_devices) < 0) {
             best = score;
+            best_devices = devices;
             best_host = h;
         }
     }
@@ -223,7 +247,8 @@ static void no_host_error(const Placement *placement, GError **error)
         enum vrm_err code;
         int reason;
     } rows[] = {
-        { FILTER_MEMORY,        FILTER_MEMORY,             VRM_ERR_NO_CAPACITY, REASON_NO_HOST_MEMORY },
+        { FILTER_MEMORY,        FILTER_MEM_OVERLOAD,       VRM_ERR_NO_CAPACITY, REASON_NO_HOST_MEMORY },
+        { FILTER_DEVICES,       FILTER_DEVICES,            VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES },
         { FILTER_CPU_THREADS,   FILTER_CPU_OVERLOAD,       VRM_ERR_NO_CAPACITY, REASON_NO_HOST_CPU },
         { FILTER_RULE_TOGETHER, FILTER_RULE_MUST_NOT_HOST, VRM_ERR_CONFLICT,    REASON_NO_HOST_RULE },
         { FILTER_HOST_STATE,    FILTER_LOCAL_DISK,         VRM_ERR_CONFLICT,    REASON_NO_RESOURCES },

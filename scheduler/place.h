@@ -20,6 +20,7 @@ struct place_verdict {
     int filter_id;                      /* enum filter_id that excluded the host; 0: it fits */
     int64_t cpu_permille, mem_permille; /* load of the host with the VM */
     int64_t overload_mhz;               /* of the host with the VM */
+    int64_t devices_permille;           /* in use with it, of the host's of its kinds */
     int64_t should_broken;              /* should-rules broken by this choice */
     int64_t imbalance;                  /* of the cluster with this choice, per mille */
     char *text;                         /* "cna2: needs 512 MB, 301 MB free" or the figures */

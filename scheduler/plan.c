@@ -85,6 +85,13 @@ static void format_measure(GString *text, const char *name, const struct plan_me
         " (stdev/max/mean), broken %" PRId64 " must %" PRId64 " should, %" PRId64 " hosts\n",
         name, m->imbalance, m->overload_mhz, m->shortage_mb, m->cpu_stdev, m->cpu_max, m->cpu_mean,
         m->mem_stdev, m->mem_max, m->mem_mean, m->must_broken, m->should_broken, m->n_hosts);
+    if (m->net_max > 0)
+        g_string_append_printf(text,
+                               "%s: network at most %" PRId64 ", over by %" PRId64 " kbit/s\n",
+                               name, m->net_max, m->net_over_kbps);
+    if (m->vcpus_over > 0)
+        g_string_append_printf(text, "%s: %" PRId64 " vCPUs more than hosts may have\n", name,
+                               m->vcpus_over);
 }
 
 static void format_move(GString *text, size_t i, const struct plan_move *m)

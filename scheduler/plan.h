@@ -21,14 +21,21 @@
  *   max, mean  of the hosts' loads
  *   imbalance  stdev + (max - mean) / max(4, hosts / 4); with factor "both" the mean of the CPU and
  *              the memory figure.  0: perfectly even.
- *   overload   MHz of CPU demand beyond the capacity of the host it is on, summed
- *   shortage   MiB of configured memory beyond capacity, summed */
+ *   overload   MHz of CPU entitlement beyond the capacity of the host it is on, summed.  A VM is
+ *              entitled to its demand (clipped by its limit), or where the cluster is too small for
+ *              all demand to its part of it, by reservations and shares (entitle.h)
+ *   shortage   MiB of configured memory beyond what may be promised, summed; where memory is
+ *              overcommitted also what is touched beyond what there is
+ *   net        load of the uplinks, of hosts whose speed is known; over: kbit/s beyond, summed
+ *   vcpu       vCPUs over the most that the hosts may have; over: vCPUs beyond, summed */
 struct plan_measure {
     int64_t imbalance;
     int64_t overload_mhz;
     int64_t shortage_mb;
     int64_t cpu_stdev, cpu_max, cpu_mean;
     int64_t mem_stdev, mem_max, mem_mean;
+    int64_t net_max, net_over_kbps;
+    int64_t vcpu_max, vcpus_over;
     int64_t must_broken, should_broken; /* VMs at the wrong place by a rule */
     int64_t n_hosts;                    /* that count */
 };

@@ -6,11 +6,19 @@
 #include <inttypes.h>
 
 #include "base/err.h"
+#include "model/devices.h"
 #include "model/reason.h"
+#include "scheduler/entitle.h"
 
 /* Bounds for figures from outside, so that sums of squares stay within 64 bits. */
-#define MAX_MHZ INT64_C(1000000000)
-#define MAX_MB  INT64_C(1000000000)
+#define MAX_MHZ       INT64_C(1000000000)
+#define MAX_MB        INT64_C(1000000000)
+#define MAX_KBPS      INT64_C(10000000000)
+
+#define KBPS_PER_MBPS 1000
+
+/* Of a host's CPU that is believed to be the hypervisor's own, whatever was measured. */
+#define MAX_OWN_PERMILLE 250
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
 {
@@ -30,6 +38,20 @@ static enum filter_id host_verdict(const Host *host)
     return FILTER_NONE;
 }
 
+static void add_bounds(Problem *p, uint32_t h)
+{
+    const Host *host = p->host[h];
+    int64_t ratio = p->cluster->vcpus_per_thread > 0 ? p->cluster->vcpus_per_thread
+                                                     : p->params.vcpus_per_thread;
+    int64_t net = clamp(host->net_mbps, 0, MAX_KBPS / KBPS_PER_MBPS) * KBPS_PER_MBPS;
+    int64_t vcpus = clamp(ratio, 0, 1000000) * clamp(host->cpu_threads, 0, 65536);
+
+    p->host_bound[BOUNDED_VCPUS][h] = vcpus > 0 ? vcpus : NO_BOUND;
+    p->host_bound[BOUNDED_NET][h] = net > 0 ? net : NO_BOUND;
+    for (int b = 0; b < N_BOUNDED; b++)
+        p->has_bound[b] = p->has_bound[b] || p->host_bound[b][h] != NO_BOUND;
+}
+
 static void add_host(Problem *p, const Host *host)
 {
     const struct sched_params *params = &p->params;
@@ -47,8 +69,28 @@ static void add_host(Problem *p, const Host *host)
     if (p->cluster->mem_overcommit)
         p->host_mem_limit[h] =
             p->host_mem_limit[h] * MAX(params->mem_overcommit_permille, 1000) / 1000;
+    add_bounds(p, h);
     if (problem_usable(p, h))
         p->n_usable++;
+}
+
+/* Hosts of one rack have the first of them in common; a host without a rack stands alone. */
+static void find_racks(Problem *p)
+{
+    g_autoptr(GHashTable) first = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        char *rack = p->host[h]->rack;
+        gpointer known;
+
+        p->host_rack[h] = h;
+        if (rack[0] == '\0')
+            continue;
+        if (g_hash_table_lookup_extended(first, rack, NULL, &known))
+            p->host_rack[h] = GPOINTER_TO_UINT(known);
+        else
+            g_hash_table_insert(first, rack, GUINT_TO_POINTER(h));
+    }
 }
 
 static void add_hosts(Problem *p)
@@ -61,10 +103,14 @@ static void add_hosts(Problem *p)
         p->host_cap[r] = g_new0(int64_t, n);
     p->host_mem_limit = g_new0(int64_t, n);
     p->host_base_mem = g_new0(int64_t, n);
+    for (int b = 0; b < N_BOUNDED; b++)
+        p->host_bound[b] = g_new0(int64_t, n);
+    p->host_rack = g_new0(uint32_t, n);
     for (size_t i = 0; i < p->snap->n_hosts; i++) {
         if (p->snap->hosts[i]->cluster_id == p->cluster->id)
             add_host(p, p->snap->hosts[i]);
     }
+    find_racks(p);
 }
 
 void problem_close_host(Problem *problem, uint32_t host)
@@ -150,6 +196,8 @@ static enum problem_pin find_pin(const Problem *p, uint32_t v)
         return PIN_BOUND;
     if (problem_has_local_disk(p, v))
         return PIN_LOCAL_DISK;
+    if (vm->devices[0] != '\0')
+        return PIN_DEVICES;
     if (vm->target_host_id != 0 || vm->status == VM_MIGRATING)
         return PIN_MOVING;
     if (vm->status != VM_RUNNING && vm->status != VM_PAUSED)
@@ -199,9 +247,15 @@ static void set_use(Problem *p, uint32_t v)
         cpu = MIN(cpu, vm->cpu.limit_mhz);
     if (mem == 0) /* this guest tells no memory figures */
         mem = p->vm_size[v];
-    p->vm_use[RES_CPU][v] = cpu;
-    p->vm_use[RES_MEM][v] = mem;
+    if (vm->memory.limit_mb > 0)
+        mem = MIN(mem, vm->memory.limit_mb);
+    p->vm_demand[RES_CPU][v] = p->vm_use[RES_CPU][v] = cpu;
+    p->vm_demand[RES_MEM][v] = p->vm_use[RES_MEM][v] = mem;
+    p->vm_part[BOUNDED_VCPUS][v] = vcpus;
+    p->vm_part[BOUNDED_NET][v] = clamp(vm->load.net_kbps, 0, MAX_KBPS);
     p->vm_reserved[v] = clamp(vm->cpu.reservation_mhz, 0, MAX_MHZ);
+    if (p->cluster->mem_overcommit)
+        p->vm_mem_reserved[v] = clamp(vm->memory.reservation_mb, 0, p->vm_size[v]);
 }
 
 /* Pre-copy sends the memory once and what is dirtied meanwhile again, until little is left: the
@@ -211,10 +265,10 @@ static void set_cost(Problem *p, uint32_t v)
 {
     int64_t bandwidth = MAX(p->params.link_mbps / 8, 1); /* MiB/s, near enough */
     int64_t dirty = clamp(p->vm[v]->dirty_mbps, 0, bandwidth * 4 / 5);
-    int64_t copy_ms = p->vm_use[RES_MEM][v] * 1000 / MAX(bandwidth - dirty, 1);
+    int64_t copy_ms = p->vm_demand[RES_MEM][v] * 1000 / MAX(bandwidth - dirty, 1);
 
     p->vm_cost_ms[v] = p->params.move_fixed_ms + copy_ms;
-    p->vm_cost_mb[v] = MAX(copy_ms * bandwidth / 1000, p->vm_use[RES_MEM][v]);
+    p->vm_cost_mb[v] = MAX(copy_ms * bandwidth / 1000, p->vm_demand[RES_MEM][v]);
 }
 
 static void add_vm(Problem *p, const Vm *vm, uint32_t home, uint32_t source)
@@ -261,16 +315,96 @@ static void add_vms(Problem *p, int64_t extra_vm_id)
 
     p->vm = g_new0(const Vm *, n);
     p->vm_home = g_new0(uint32_t, n);
-    for (int r = 0; r < N_RESOURCES; r++)
+    for (int r = 0; r < N_RESOURCES; r++) {
         p->vm_use[r] = g_new0(int64_t, n);
+        p->vm_demand[r] = g_new0(int64_t, n);
+    }
+    for (int b = 0; b < N_BOUNDED; b++)
+        p->vm_part[b] = g_new0(int64_t, n);
     p->vm_size = g_new0(int64_t, n);
     p->vm_reserved = g_new0(int64_t, n);
+    p->vm_mem_reserved = g_new0(int64_t, n);
     p->vm_estimated = g_new0(bool, n);
     p->vm_pin = g_new0(uint8_t, n);
     p->vm_cost_ms = g_new0(int64_t, n);
     p->vm_cost_mb = g_new0(int64_t, n);
     for (size_t i = 0; i < p->snap->n_vms; i++)
         consider_vm(p, p->snap->vms[i], extra_vm_id);
+}
+
+/* ---- what is left, and who gets it ---------------------------------------------------------- */
+
+static bool is_measured(const Problem *p, const struct load *load)
+{
+    return load->n_samples >= MAX(p->params.min_samples, 1);
+}
+
+/* Takes what the hypervisor itself was last seen to use off each host's capacity: the newest
+ * samples are compared, because those of the past may be of VMs that have moved since. */
+static void take_own_use(Problem *p)
+{
+    g_autofree int64_t *guests = g_new0(int64_t, p->n_hosts + 1);
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        uint32_t here = problem_find_host(p, p->vm[v]->host_id);
+
+        if (here != NO_INDEX)
+            guests[here] += clamp(p->vm[v]->load.last_cpu_mhz, 0, MAX_MHZ);
+    }
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        const Host *host = p->host[h];
+        int64_t all = clamp(host->cpu_threads, 0, 65536) * clamp(host->cpu_mhz, 0, 100000);
+        int64_t own = clamp(host->load.last_cpu_mhz, 0, MAX_MHZ) - guests[h];
+
+        if (!is_measured(p, &host->load))
+            continue;
+        own = clamp(own, 0, all * MAX_OWN_PERMILLE / 1000);
+        p->host_cap[RES_CPU][h] = MIN(p->host_cap[RES_CPU][h], MAX(all - own, 1));
+    }
+}
+
+static bool counts(const Problem *p, uint32_t v)
+{
+    return p->vm_home[v] == NO_INDEX || problem_usable(p, p->vm_home[v]);
+}
+
+static struct entitle_claim claim_of(const Problem *p, enum resource res, uint32_t v)
+{
+    const Vm *vm = p->vm[v];
+
+    return (struct entitle_claim){
+        .demand = MIN(p->vm_demand[res][v], ENTITLE_MAX_DEMAND),
+        .reserved = res == RES_CPU ? vm->cpu.reservation_mhz : vm->memory.reservation_mb,
+        .shares = res == RES_CPU ? vm->cpu.weight : vm->memory.weight,
+    };
+}
+
+/* Where the whole cluster is too small for the demand, evening out cannot help everybody: each VM
+ * counts with what it is entitled to. */
+static void entitle(Problem *p, enum resource res)
+{
+    g_autofree struct entitle_claim *claims = g_new0(struct entitle_claim, p->n_vms + 1);
+    g_autofree int64_t *grants = g_new0(int64_t, p->n_vms + 1);
+    int64_t capacity = 0, demand = 0;
+    size_t n = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        capacity += problem_usable(p, h) ? p->host_cap[res][h] : 0;
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        if (!counts(p, v))
+            continue;
+        claims[n] = claim_of(p, res, v);
+        demand += claims[n++].demand;
+    }
+    if (demand <= capacity || p->n_usable == 0)
+        return;
+    p->contended[res] = true;
+    entitle_share(claims, n, capacity, grants);
+    n = 0;
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        if (counts(p, v))
+            p->vm_use[res][v] = grants[n++];
+    }
 }
 
 static size_t count_hosts(const Snapshot *snap, int64_t cluster_id)
@@ -324,7 +458,13 @@ Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sche
     p->local_disks = has_local_storage(snap);
     add_hosts(p);
     add_vms(p, extra_vm_id);
+    if (params->cpu_reserve_measured)
+        take_own_use(p);
+    entitle(p, RES_CPU);
+    if (cluster->mem_overcommit)
+        entitle(p, RES_MEM);
     p->cpus = make_cpus(p);
+    p->devices = devfit_new(p->vm, p->n_vms, p->host, p->n_hosts);
     p->rules = ruleset_new(snap, cluster_id, p->vm, p->n_vms, p->host, p->n_hosts);
     return p;
 }
@@ -345,10 +485,18 @@ void problem_free(Problem *problem)
     g_free(problem->vm_pin);
     g_free(problem->vm_cost_ms);
     g_free(problem->vm_cost_mb);
+    g_free(problem->host_rack);
+    g_free(problem->vm_mem_reserved);
     for (int r = 0; r < N_RESOURCES; r++) {
         g_free(problem->host_cap[r]);
         g_free(problem->vm_use[r]);
+        g_free(problem->vm_demand[r]);
     }
+    for (int b = 0; b < N_BOUNDED; b++) {
+        g_free(problem->host_bound[b]);
+        g_free(problem->vm_part[b]);
+    }
+    devfit_free(problem->devices);
     problem_ghost_vec_clear(&problem->ghosts);
     cpufit_free(problem->cpus);
     ruleset_free(problem->rules);
@@ -422,6 +570,7 @@ const char *problem_pin_word(enum problem_pin pin)
         [PIN_TEMPLATE] = "template",
         [PIN_BOUND] = "bound to its host",
         [PIN_LOCAL_DISK] = "disk on local storage",
+        [PIN_DEVICES] = "holding a device of its host",
     };
 
     return words[pin];
@@ -439,6 +588,12 @@ char *problem_pin_text(const Problem *problem, uint32_t vm)
                                problem->params.cooldown_ms / 1000);
     case PIN_BUSY:
         return g_strdup_printf("busy with task %" PRId64, it->task_id);
+    case PIN_DEVICES: {
+        g_autoptr(Devices) devices = devices_parse(it->devices, NULL);
+        g_autofree char *text = devices ? devices_text(devices) : g_strdup(it->devices);
+
+        return g_strdup_printf("holds %s, which cannot be moved while it runs", text);
+    }
     case PIN_STATE:
         return g_strdup_printf("its state is %s", vm_status_name(it->status));
     case PIN_NONE:

@@ -1,7 +1,7 @@
 /* problem.h - one cluster as dense arrays: what the search reads and never changes.
  *
  * Internal to the scheduler.  Structure of arrays, 32-bit indices in ascending order of ids, units
- * MHz and MiB.  A Problem borrows the snapshot, which must outlive it.  Pure. */
+ * MHz, MiB and kbit/s.  A Problem borrows the snapshot, which must outlive it.  Pure. */
 #ifndef VRM_SCHEDULER_PROBLEM_H
 #define VRM_SCHEDULER_PROBLEM_H
 
@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "model/snapshot.h"
 #include "scheduler/cpufit.h"
+#include "scheduler/devfit.h"
 #include "scheduler/filter.h"
 #include "scheduler/ruleset.h"
 #include "scheduler/sched_params.h"
@@ -29,14 +30,23 @@ enum problem_pin {
     PIN_TEMPLATE,
     PIN_BOUND,
     PIN_LOCAL_DISK,
+    PIN_DEVICES,
 };
-#define N_PROBLEM_PINS 10
+#define N_PROBLEM_PINS 11
 
 enum resource {
     RES_CPU,
     RES_MEM,
 };
 #define N_RESOURCES 2
+
+/* What is not evened out and only counts beyond a host's bound. */
+enum bounded {
+    BOUNDED_VCPUS,
+    BOUNDED_NET, /* kbit/s, both directions */
+};
+#define N_BOUNDED 2
+#define NO_BOUND  INT64_MAX
 
 /* A VM on its way holds memory at its source too, and is still there for keep-apart rules. */
 struct problem_ghost {
@@ -59,20 +69,30 @@ typedef struct Problem {
     uint8_t *host_filter;           /* enum filter_id why it takes no VMs; 0: usable */
     int64_t *host_cap[N_RESOURCES]; /* net of the host's own reserve; > 0 */
     int64_t *host_mem_limit;        /* configured memory it may carry, with overcommitment */
+    int64_t *host_bound[N_BOUNDED]; /* > 0; NO_BOUND: none */
+    bool has_bound[N_BOUNDED];      /* for some host */
+    uint32_t *host_rack;            /* fault domain: the smallest index of its hosts */
     int64_t *host_base_mem;         /* MiB held by VMs that are leaving */
 
     uint32_t n_vms;
     const Vm **vm;
-    uint32_t *vm_home;            /* host index; on its way: where it goes; NO_INDEX: not placed */
-    int64_t *vm_use[N_RESOURCES]; /* demand clipped by the limit */
-    int64_t *vm_size;             /* configured memory */
-    int64_t *vm_reserved;         /* CPU reservation */
-    bool *vm_estimated;           /* vm_use is no measurement */
-    uint8_t *vm_pin;              /* enum problem_pin */
+    uint32_t *vm_home; /* host index; on its way: where it goes; NO_INDEX: not placed */
+    int64_t *vm_demand[N_RESOURCES]; /* clipped by the limit */
+    /* What it is entitled to: its demand, or where the cluster is too small for all, its part by
+     * reservations and shares. */
+    int64_t *vm_use[N_RESOURCES];
+    int64_t *vm_part[N_BOUNDED];
+    int64_t *vm_size;            /* configured memory */
+    int64_t *vm_reserved;        /* CPU reservation */
+    int64_t *vm_mem_reserved;    /* memory reservation; all 0 where memory is not overcommitted */
+    bool contended[N_RESOURCES]; /* the cluster is too small for all demand */
+    bool *vm_estimated;          /* vm_use is no measurement */
+    uint8_t *vm_pin;             /* enum problem_pin */
     int64_t *vm_cost_ms, *vm_cost_mb;
 
     struct problem_ghost_vec ghosts;
-    CpuFit *cpus; /* NULL: any host's CPU serves */
+    CpuFit *cpus;    /* NULL: any host's CPU serves */
+    DevFit *devices; /* NULL: no VM needs one */
     Ruleset *rules;
 } Problem;
 
@@ -93,6 +113,12 @@ void problem_close_host(Problem *problem, uint32_t host);
 static inline bool problem_usable(const Problem *problem, uint32_t host)
 {
     return problem->host_filter[host] == FILTER_NONE;
+}
+
+/* Where a rule's members on a host count together: the host or its rack. */
+static inline uint32_t problem_domain(const Problem *problem, uint32_t rule, uint32_t host)
+{
+    return problem->rules->rules[rule].by_rack ? problem->host_rack[host] : host;
 }
 
 /* The VM has a disk that only its present host sees. */

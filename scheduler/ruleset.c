@@ -140,6 +140,8 @@ Ruleset *ruleset_new(const Snapshot *snap, int64_t cluster_id, const Vm *const *
             .rule = snap->rules[i],
             .must =
                 snap->rules[i]->strength == RULE_MUST || snap->rules[i]->strength == RULE_MUST_NOT,
+            .by_rack =
+                snap->rules[i]->type == RULE_APART && snap->rules[i]->domain == FAULT_DOMAIN_RACK,
             .first = (uint32_t)first,
             .bits = set->n_rules * set->n_words,
         };

@@ -16,6 +16,7 @@
 struct ruleset_rule {
     const Rule *rule;  /* borrowed from the snapshot */
     bool must;         /* must or must-not */
+    bool by_rack;      /* RULE_APART: over racks, not hosts */
     uint32_t first, n; /* slice of Ruleset.members */
     uint32_t bits;     /* RULE_VM_HOST: first word of its hosts in Ruleset.bitmap */
 };

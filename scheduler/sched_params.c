@@ -19,7 +19,8 @@ void sched_params_init(struct sched_params *params)
         .mem_reserve_permille = 50,
         .mem_reserve_min_mb = 256,
         .cpu_reserve_permille = 0,
-        .mem_overcommit_permille = 1000,
+        .cpu_reserve_measured = true,
+        .mem_overcommit_permille = 1500,
         .vcpus_per_thread = 16, /* beyond it even idle guests wait in the run queue */
         .start_cpu_permille = 250,
         .cap_host_in = 2,

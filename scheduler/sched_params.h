@@ -35,9 +35,11 @@ struct sched_params {
     /* capacity */
     int64_t mem_reserve_permille;    /* of a host's memory that is kept for the host itself ... */
     int64_t mem_reserve_min_mb;      /* ... and at least this much */
-    int64_t cpu_reserve_permille;    /* of a host's CPU */
+    int64_t cpu_reserve_permille;    /* of a host's CPU, at least, and ... */
+    bool cpu_reserve_measured;       /* ... what it was last seen to use beside its guests */
     int64_t mem_overcommit_permille; /* where the cluster allows it; 1000: none */
-    int64_t vcpus_per_thread;        /* most vCPUs for each host thread; 0: no limit */
+    int64_t vcpus_per_thread;        /* most vCPUs for each host thread; 0: no limit; a cluster's
+                                      * own figure goes before it */
     int64_t start_cpu_permille;      /* of its vCPUs that a VM without samples is taken to need */
 
     /* moves at the same time; 0 is read as 1 */

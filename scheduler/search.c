@@ -10,6 +10,9 @@
 /* Tries of making room in one plan. */
 #define MAX_EFFORT 2000000
 
+/* Less beyond a bound than 1 % of a host is no reason for a move. */
+#define CROWD_NOISE (LOAD_ONE / 100)
+
 /* ---- bundles -------------------------------------------------------------------------------- */
 
 static uint32_t root_of(uint32_t *parent, uint32_t vm)
@@ -104,6 +107,10 @@ enum search_gain search_gain(const Search *search, const struct score *before,
         return GAIN_NONE;
     if (before->overload - after->overload >= search->noise)
         return GAIN_URGENT;
+    if (after->crowd > before->crowd)
+        return GAIN_NONE;
+    if (before->crowd - after->crowd >= CROWD_NOISE)
+        return GAIN_URGENT;
     if (after->should != before->should)
         return after->should < before->should ? GAIN_SHOULD : GAIN_NONE;
     return after->soft < before->soft ? GAIN_SOFT : GAIN_NONE;
@@ -131,10 +138,28 @@ enum search_gain search_least_gain(const Search *s, uint32_t vm, enum search_gai
     return s->layout->problem->vm_pin[vm] == PIN_COOLING ? GAIN_URGENT : wanted;
 }
 
-static bool is_before(const struct candidate *a, const struct candidate *b)
+/* a relieves VMs of the same size with more shares. */
+static int shares_cmp(const Search *s, const struct candidate *a, const struct candidate *b)
 {
-    int cmp = score_cmp(&a->score, &b->score);
+    const Vm *const *vm = s->layout->problem->vm;
+    int64_t x = vm[a->vm]->cpu.weight, y = vm[b->vm]->cpu.weight;
 
+    return a->bundle != NO_INDEX || b->bundle != NO_INDEX ? 0 : (x < y) - (x > y);
+}
+
+/* Where overload stays, those with more shares are relieved first: a VM that leaves the overloaded
+ * host gets all it is entitled to. */
+static bool is_before(const Search *s, const struct candidate *a, const struct candidate *b)
+{
+    struct score x = a->score, y = b->score;
+    int cmp;
+
+    x.soft = y.soft = 0;
+    cmp = score_cmp(&x, &y);
+    if (cmp == 0 && x.overload > 0)
+        cmp = shares_cmp(s, a, b);
+    if (cmp == 0)
+        cmp = (a->score.soft > b->score.soft) - (a->score.soft < b->score.soft);
     if (cmp != 0)
         return cmp < 0;
     if (a->vm != b->vm)
@@ -144,9 +169,9 @@ static bool is_before(const struct candidate *a, const struct candidate *b)
     return a->other < b->other;
 }
 
-void search_offer(struct candidate *best, const struct candidate *candidate)
+void search_offer(const Search *search, struct candidate *best, const struct candidate *candidate)
 {
-    if (!best->found || is_before(candidate, best)) {
+    if (!best->found || is_before(search, candidate, best)) {
         *best = *candidate;
         best->found = true;
     }
@@ -161,7 +186,7 @@ void search_consider(Search *s, uint32_t vm, uint32_t to, enum search_gain wante
         return;
     layout_try(s->layout, vm, to, &candidate.score);
     if (search_gain(s, &s->layout->score, &candidate.score) >= search_least_gain(s, vm, wanted))
-        search_offer(best, &candidate);
+        search_offer(s, best, &candidate);
 }
 
 static void move_bundle(Search *s, uint32_t bundle, uint32_t to)
@@ -221,7 +246,7 @@ static void consider_bundle(Search *s, uint32_t bundle, uint32_t to, enum search
     }
     candidate.score = l->score;
     if (moved == n && search_gain(s, &before, &candidate.score) >= wanted)
-        search_offer(best, &candidate);
+        search_offer(s, best, &candidate);
     while (moved-- > 0)
         layout_move(l, s->members[first + moved], from[moved]);
 }
@@ -254,12 +279,13 @@ uint32_t *search_list_vms(const Layout *l, uint32_t host, size_t *ret_n)
 static bool fits_without(const Layout *l, uint32_t host, uint32_t leaving)
 {
     const Problem *p = l->problem;
-    int64_t vcpus = l->vcpus[host] - MAX(p->vm[leaving]->cpu.quantity, 1);
-    int64_t per_thread = p->params.vcpus_per_thread;
+    bool fits = l->committed[host] - p->vm_size[leaving] <= p->host_mem_limit[host] &&
+                l->reserved[host] - p->vm_reserved[leaving] <= p->host_cap[RES_CPU][host] &&
+                l->mem_reserved[host] - p->vm_mem_reserved[leaving] <= p->host_cap[RES_MEM][host];
 
-    return l->committed[host] - p->vm_size[leaving] <= p->host_mem_limit[host] &&
-           l->reserved[host] - p->vm_reserved[leaving] <= p->host_cap[RES_CPU][host] &&
-           (per_thread <= 0 || vcpus <= per_thread * p->host[host]->cpu_threads);
+    for (int b = 0; b < N_BOUNDED; b++)
+        fits = fits && l->part[b][host] - p->vm_part[b][leaving] <= p->host_bound[b][host];
+    return fits;
 }
 
 /* An exchange can only help if it moves load downhill in some resource, and not all of it. */
@@ -303,7 +329,7 @@ static void consider_exchange(Search *s, uint32_t vm, uint32_t to, const uint32_
         layout_try(l, others[i], from, &candidate.score);
         wanted = search_least_gain(s, others[i], wanted);
         if (search_gain(s, &before, &candidate.score) >= wanted)
-            search_offer(best, &candidate);
+            search_offer(s, best, &candidate);
     }
     layout_move(l, vm, from);
 }
@@ -341,7 +367,7 @@ static void consider_aside(Search *s, uint32_t vm, uint32_t host, uint32_t aside
         s->effort--;
         layout_try(l, aside, h, &candidate.score);
         if (search_gain(s, before, &candidate.score) >= wanted)
-            search_offer(best, &candidate);
+            search_offer(s, best, &candidate);
     }
 }
 

@@ -61,7 +61,7 @@ enum search_gain search_least_gain(const Search *search, uint32_t vm, enum searc
 uint32_t *search_list_vms(const Layout *layout, uint32_t host, size_t *ret_n);
 
 /* Replaces *best by the candidate if that is better, or the first. */
-void search_offer(struct candidate *best, const struct candidate *candidate);
+void search_offer(const Search *search, struct candidate *best, const struct candidate *candidate);
 
 /* Each replaces *best (to begin with all zero) by a better change, if it finds one; the layout is
  * as before.  search_consider is for a VM that may leave; the others see to that themselves. */

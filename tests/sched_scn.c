@@ -202,6 +202,8 @@ static void policy_key(Cluster *cluster, const char *word)
 
     if (is_key(word, "overcommit", &v))
         cluster->mem_overcommit = yes(v);
+    else if (is_key(word, "vcpus_per_thread", &v))
+        cluster->vcpus_per_thread = number(v);
     else if (is_key(word, "imc", &v))
         set_imc(cluster, v);
     else if (is_key(word, "strategy", &v))
@@ -269,6 +271,8 @@ static void read_params(Scn *scn, char **words)
             p->mem_overcommit_permille = number(v);
         else if (is_key(words[i], "vcpus_per_thread", &v))
             p->vcpus_per_thread = number(v);
+        else if (is_key(words[i], "cpu_reserve", &v))
+            p->cpu_reserve_permille = number(v);
         else if (!dpm_key(scn, words[i]))
             bad_line("unknown parameter", words[i]);
     }
@@ -318,6 +322,31 @@ static void prove(Host *host, int64_t minutes)
     host->wake_proven_ms = minutes > 0 ? SCN_NOW_WALL_MS - minutes * 60000 : 0;
 }
 
+static void set_devices(char **field, const char *text)
+{
+    set_string(field, text);
+    (void)g_strdelimit(*field, "/", ' ');
+}
+
+static bool host_more_key(Host *host, const char *word)
+{
+    const char *v;
+
+    if (is_key(word, "net", &v)) /* Mbit/s */
+        host->net_mbps = number(v);
+    else if (is_key(word, "devices", &v))
+        set_devices(&host->devices, v);
+    else if (is_key(word, "rack", &v))
+        set_string(&host->rack, v);
+    else if (is_key(word, "busy", &v)) { /* MHz of guests and system, as measured now */
+        host->load.last_cpu_mhz = number(v);
+        host->load.n_samples = 60;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* mem is what is left after the host's own reserve, so that scenarios have round figures. */
 static void read_host(Scn *scn, char **words)
 {
@@ -349,7 +378,7 @@ static void read_host(Scn *scn, char **words)
             host->seen_mono_ms = SCN_NOW_MONO_MS - number(v) * 1000;
         else if (is_key(words[i], "cpu", &v))
             host_cpu(host, v);
-        else
+        else if (!host_more_key(host, words[i]))
             bad_line("unknown host key", words[i]);
     }
     snapshot_builder_put_host(scn->builder, host);
@@ -411,6 +440,26 @@ static bool vm_place_key(const Scn *scn, Vm *vm, const char *word)
     return true;
 }
 
+/* What it asks for beside CPU and memory, and by what right. */
+static bool vm_claim_key(Vm *vm, const char *word)
+{
+    const char *v;
+
+    if (is_key(word, "shares", &v))
+        vm->cpu.weight = number(v);
+    else if (is_key(word, "mem_reserve", &v))
+        vm->memory.reservation_mb = number(v);
+    else if (is_key(word, "mem_limit", &v))
+        vm->memory.limit_mb = number(v);
+    else if (is_key(word, "net", &v))
+        vm->load.net_kbps = number(v);
+    else if (is_key(word, "devices", &v)) /* devices=gpu:1/mdev-a:2 */
+        set_devices(&vm->devices, v);
+    else
+        return false;
+    return true;
+}
+
 static bool vm_size_key(Vm *vm, const char *word)
 {
     const char *v;
@@ -430,7 +479,7 @@ static bool vm_size_key(Vm *vm, const char *word)
     else if (is_key(word, "dirty", &v))
         vm->dirty_mbps = number(v);
     else
-        return false;
+        return vm_claim_key(vm, word);
     return true;
 }
 
@@ -494,7 +543,7 @@ static void read_group(Scn *scn, char **words)
     snapshot_builder_put_group(scn->builder, group);
 }
 
-/* rule NAME together|apart|host must|should|must-not|should-not MEMBERS */
+/* rule NAME together|apart|apart-racks|host must|should|must-not|should-not MEMBERS */
 static Rule *make_rule(Scn *scn, char **words)
 {
     Rule *rule = rule_new();
@@ -504,9 +553,11 @@ static Rule *make_rule(Scn *scn, char **words)
         rule->id = add_name(scn->rules, words[1], FIRST_RULE);
     set_string(&rule->name, words[1]);
     rule->cluster_id = scn_cluster(scn);
-    rule->type = strcmp(words[2], "together") == 0 ? RULE_TOGETHER
-                 : strcmp(words[2], "apart") == 0  ? RULE_APART
-                                                   : RULE_VM_HOST;
+    rule->type = strcmp(words[2], "together") == 0     ? RULE_TOGETHER
+                 : g_str_has_prefix(words[2], "apart") ? RULE_APART
+                                                       : RULE_VM_HOST;
+    if (strcmp(words[2], "apart-racks") == 0)
+        rule->domain = FAULT_DOMAIN_RACK;
     if (!rule_strength_parse(words[3], &rule->strength))
         bad_line("unknown strength", words[3]);
     if (rule->type == RULE_VM_HOST) {

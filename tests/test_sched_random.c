@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "scheduler/balance.h"
+#include "scheduler/entitle.h"
 #include "scheduler/evacuate.h"
 #include "scheduler/place.h"
 #include "tests/sched_gen.h"
@@ -39,7 +40,53 @@ struct world {
     const struct sched_params *params;
     int64_t *at;     /* per VM: host id, 0: not placed */
     int64_t *moving; /* per VM: host it moves to, 0: none */
+    int64_t *mhz;    /* per VM: what it is entitled to */
 };
+
+static bool usable(const Host *host, int64_t closed_id)
+{
+    return host->id != closed_id && host->connected && host->status == HOST_NORMAL &&
+           !host->maintaining;
+}
+
+static int64_t cpu_demand(const Vm *vm)
+{
+    return vm->cpu.limit_mhz > 0 ? MIN(vm->load.cpu_mhz, vm->cpu.limit_mhz) : vm->load.cpu_mhz;
+}
+
+static bool counts(const struct world *w, size_t v)
+{
+    int64_t place = w->moving[v] != 0 ? w->moving[v] : w->at[v];
+
+    return w->at[v] != 0 && usable(snapshot_host(w->snap, place), 0);
+}
+
+/* Demand, or a part of a cluster that is too small (test_entitle.c has its properties). */
+static void find_entitlements(struct world *w)
+{
+    const Snapshot *snap = w->snap;
+    g_autofree struct entitle_claim *claims = g_new0(struct entitle_claim, snap->n_vms + 1);
+    g_autofree int64_t *grants = g_new0(int64_t, snap->n_vms + 1);
+    int64_t capacity = 0;
+    size_t n = 0;
+
+    for (size_t h = 0; h < snap->n_hosts; h++)
+        capacity +=
+            usable(snap->hosts[h], 0) ? snap->hosts[h]->cpu_threads * snap->hosts[h]->cpu_mhz : 0;
+    for (size_t v = 0; v < snap->n_vms; v++) {
+        const struct vm_cpu *cpu = &snap->vms[v]->cpu;
+
+        w->mhz[v] = cpu_demand(snap->vms[v]);
+        if (counts(w, v))
+            claims[n++] = (struct entitle_claim){ w->mhz[v], cpu->reservation_mhz, cpu->weight };
+    }
+    entitle_share(claims, n, capacity, grants);
+    n = 0;
+    for (size_t v = 0; v < snap->n_vms; v++) {
+        if (counts(w, v))
+            w->mhz[v] = grants[n++];
+    }
+}
 
 static void world_init(struct world *w, const Snapshot *snap, const struct sched_params *params)
 {
@@ -52,12 +99,15 @@ static void world_init(struct world *w, const Snapshot *snap, const struct sched
         w->at[v] = vm_is_placed(vm) ? vm->host_id : 0;
         w->moving[v] = w->at[v] != 0 ? vm->target_host_id : 0;
     }
+    w->mhz = g_new0(int64_t, snap->n_vms + 1);
+    find_entitlements(w);
 }
 
 static void world_clear(struct world *w)
 {
     g_free(w->at);
     g_free(w->moving);
+    g_free(w->mhz);
 }
 
 static size_t vm_index(const Snapshot *snap, int64_t id)
@@ -68,12 +118,6 @@ static size_t vm_index(const Snapshot *snap, int64_t id)
     }
     CHECK(false, "plan names VM %" PRId64 " that does not exist", id);
     return 0;
-}
-
-static bool usable(const Host *host, int64_t closed_id)
-{
-    return host->id != closed_id && host->connected && host->status == HOST_NORMAL &&
-           !host->maintaining;
 }
 
 static int64_t memory_limit(const struct world *w, const Host *host)
@@ -173,13 +217,13 @@ struct figures {
     double imbalance; /* per mille */
 };
 
-static int64_t demand(const Vm *vm, bool cpu)
+static int64_t demand(const struct world *w, size_t v, bool cpu)
 {
-    int64_t use = cpu ? vm->load.cpu_mhz : vm->load.mem_mb;
+    const Vm *vm = w->snap->vms[v];
 
-    if (cpu && vm->cpu.limit_mhz > 0)
-        use = MIN(use, vm->cpu.limit_mhz);
-    return !cpu && use == 0 ? vm->memory.size_mb : use;
+    if (cpu)
+        return w->mhz[v];
+    return vm->load.mem_mb == 0 ? vm->memory.size_mb : vm->load.mem_mb;
 }
 
 static double imbalance_of(const struct world *w, bool cpu, int64_t closed_id, int64_t *overload)
@@ -198,7 +242,7 @@ static double imbalance_of(const struct world *w, bool cpu, int64_t closed_id, i
         for (size_t v = 0; v < w->snap->n_vms; v++) {
             int64_t place = future_place(w, v);
 
-            used += w->at[v] != 0 && place == host->id ? demand(w->snap->vms[v], cpu) : 0;
+            used += w->at[v] != 0 && place == host->id ? demand(w, v, cpu) : 0;
         }
         *overload += MAX(used - cap, 0);
         load = MIN((double)used / (double)cap, 8);
