@@ -172,6 +172,12 @@ char *explain_move(const Layout *layout, const struct explain_move *move)
             append_use(text, p, move->vm);
             return g_string_free(text, FALSE);
         }
+        if (p->cluster->mem_overcommit && move->before.mem_from > 1000) {
+            g_string_append(text, "ends overload of overcommitted memory: ");
+            append_mem(text, layout, move, &after);
+            append_use(text, p, move->vm);
+            return g_string_free(text, FALSE);
+        }
         g_string_append(text, "ends overload: ");
         break;
     case MOVE_BALANCE_CPU:

@@ -197,7 +197,8 @@ static void choose(const Layout *l, uint32_t vm, Placement *placement)
         how = "picked at random of the hosts that fit";
     } else if (host == NO_INDEX) {
         host = choose_best(l, vm, placement);
-        how = "least loaded of the hosts that fit";
+        how = devfit_needs(p->devices, vm) ? "most of its devices left of the hosts that fit"
+                                           : "least loaded of the hosts that fit";
     }
     if (host == NO_INDEX) {
         placement->text = no_host_text(placement, p->vm[vm]->name);

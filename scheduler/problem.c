@@ -74,25 +74,6 @@ static void add_host(Problem *p, const Host *host)
         p->n_usable++;
 }
 
-/* Hosts of one rack have the first of them in common; a host without a rack stands alone. */
-static void find_racks(Problem *p)
-{
-    g_autoptr(GHashTable) first = g_hash_table_new(g_str_hash, g_str_equal);
-
-    for (uint32_t h = 0; h < p->n_hosts; h++) {
-        char *rack = p->host[h]->rack;
-        gpointer known;
-
-        p->host_rack[h] = h;
-        if (rack[0] == '\0')
-            continue;
-        if (g_hash_table_lookup_extended(first, rack, NULL, &known))
-            p->host_rack[h] = GPOINTER_TO_UINT(known);
-        else
-            g_hash_table_insert(first, rack, GUINT_TO_POINTER(h));
-    }
-}
-
 static void add_hosts(Problem *p)
 {
     size_t n = p->snap->n_hosts + 1;
@@ -110,7 +91,7 @@ static void add_hosts(Problem *p)
         if (p->snap->hosts[i]->cluster_id == p->cluster->id)
             add_host(p, p->snap->hosts[i]);
     }
-    find_racks(p);
+    ruleset_find_racks(p->host, p->n_hosts, p->host_rack);
 }
 
 void problem_close_host(Problem *problem, uint32_t host)

@@ -40,6 +40,7 @@ struct universe {
     uint32_t n_nodes;
     uint32_t *parent;   /* union-find over must-together */
     const Host **hosts; /* of the cluster */
+    uint32_t *rack;     /* per host: the first of its rack */
     uint32_t n_hosts;
     uint64_t *allowed; /* per node (used at roots): bitmap of hosts */
     bool *touched;     /* per root: the candidate is among its rules */
@@ -57,6 +58,12 @@ static bool has_form(const Rule *rule, GError **error)
                        "rule '%s': %s is only for VM-to-host rules; keep-together and keep-apart "
                        "rules are must or should",
                        rule->name, rule_strength_name(rule->strength));
+        return false;
+    }
+    if (rule->domain == FAULT_DOMAIN_RACK && rule->type != RULE_APART) {
+        err_set_reason(error, VRM_ERR_INVALID, REASON_RULE_TYPE, "faultDomain",
+                       "rule '%s': faultDomain = rack is only for keep-apart rules; want host",
+                       rule->name);
         return false;
     }
     return true;
@@ -212,6 +219,8 @@ static void restrict_hosts(struct universe *u)
         if (u->snap->hosts[i]->cluster_id == u->cluster_id)
             u->hosts[u->n_hosts++] = u->snap->hosts[i];
     }
+    u->rack = g_new0(uint32_t, u->n_hosts + 1);
+    ruleset_find_racks(u->hosts, u->n_hosts, u->rack);
     u->n_words = u->n_hosts / 64 + 1;
     u->allowed = g_new0(uint64_t, (size_t)(u->n_nodes + 1) * u->n_words);
     u->touched = g_new0(bool, u->n_nodes + 1);
@@ -257,6 +266,7 @@ static void universe_clear(struct universe *u)
     g_free(u->vm_ids);
     g_free(u->parent);
     g_free(u->hosts);
+    g_free(u->rack);
     g_free(u->allowed);
     g_free(u->touched);
 }
@@ -365,7 +375,7 @@ static bool check_host_left(struct universe *u, uint32_t root, GError **error)
 struct matching {
     struct universe *u;
     const struct fact *fact;
-    uint32_t *taken; /* host -> 1 + index in fact->nodes, 0: free */
+    uint32_t *taken; /* host, or rack by its first host -> 1 + index in fact->nodes, 0: free */
     bool *seen;
 };
 
@@ -375,15 +385,17 @@ static bool match_vm(struct matching *m, uint32_t i) /* NOLINT(misc-no-recursion
 {
     struct universe *u = m->u;
     uint32_t root = root_of(u, m->fact->nodes[i]);
+    bool by_rack = m->fact->rule->domain == FAULT_DOMAIN_RACK;
 
     for (uint32_t h = 0; h < u->n_hosts; h++) {
         bool ok = u->allowed[(size_t)root * u->n_words + h / 64] >> (h % 64) & 1;
+        uint32_t domain = by_rack ? u->rack[h] : h;
 
-        if (!ok || m->seen[h])
+        if (!ok || m->seen[domain])
             continue;
-        m->seen[h] = true;
-        if (m->taken[h] == 0 || match_vm(m, m->taken[h] - 1)) {
-            m->taken[h] = i + 1;
+        m->seen[domain] = true;
+        if (m->taken[domain] == 0 || match_vm(m, m->taken[domain] - 1)) {
+            m->taken[domain] = i + 1;
             return true;
         }
     }
@@ -414,8 +426,10 @@ static bool check_matching(struct universe *u, const struct fact *fact, GError *
             continue;
         rules = rule_names(u, root, RULE_VM_HOST);
         text = g_strdup_printf("keep-apart rule '%s' and VM-to-host %s contradict each other: too "
-                               "few hosts are left for %s beside the others",
-                               fact->rule->name, rules, vm_name(u, fact->nodes[i]));
+                               "few %s are left for %s beside the others",
+                               fact->rule->name, rules,
+                               fact->rule->domain == FAULT_DOMAIN_RACK ? "racks" : "hosts",
+                               vm_name(u, fact->nodes[i]));
         conflict(error, text);
         return false;
     }
@@ -503,6 +517,30 @@ static bool is_misplaced(const Layout *l, uint32_t r, uint32_t vm)
     return false;
 }
 
+/* Racks, or hosts without one, with a host that can be used. */
+static uint32_t count_racks(const Problem *p)
+{
+    g_autofree bool *seen = g_new0(bool, p->n_hosts + 1);
+    uint32_t n = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (!problem_usable(p, h) || seen[p->host_rack[h]])
+            continue;
+        seen[p->host_rack[h]] = true;
+        n++;
+    }
+    return n;
+}
+
+static void append_place(GString *text, const Problem *p, const struct ruleset_rule *rule,
+                         uint32_t host)
+{
+    if (rule->by_rack && p->host[host]->rack[0] != '\0')
+        g_string_append_printf(text, "in rack %s on %s", p->host[host]->rack, p->host[host]->name);
+    else
+        g_string_append_printf(text, "on %s", p->host[host]->name);
+}
+
 /* "web1 is on cna1, web2 is on cna1": the VMs that stand wrong; NULL if none. */
 static char *misplaced_text(const Layout *l, uint32_t r)
 {
@@ -510,18 +548,22 @@ static char *misplaced_text(const Layout *l, uint32_t r)
     const struct ruleset_rule *rule = &p->rules->rules[r];
     GString *text = g_string_new(NULL);
     unsigned n = 0;
+    uint32_t n_places;
 
     for (uint32_t i = 0; i < rule->n; i++) {
         uint32_t vm = p->rules->members[rule->first + i];
 
-        if (is_misplaced(l, r, vm) && ++n <= MAX_NAMED)
-            g_string_append_printf(text, "%s%s is on %s", n > 1 ? ", " : "", p->vm[vm]->name,
-                                   p->host[l->at[vm]]->name);
+        if (!is_misplaced(l, r, vm) || ++n > MAX_NAMED)
+            continue;
+        g_string_append_printf(text, "%s%s is ", n > 1 ? ", " : "", p->vm[vm]->name);
+        append_place(text, p, rule, l->at[vm]);
     }
     if (n > MAX_NAMED)
         g_string_append_printf(text, " and %u more", n - MAX_NAMED);
-    if (n > 0 && rule->rule->type == RULE_APART && rule->n > p->n_usable)
-        g_string_append_printf(text, "; it needs %u hosts, %u can be used", rule->n, p->n_usable);
+    n_places = rule->by_rack ? count_racks(p) : p->n_usable;
+    if (n > 0 && rule->rule->type == RULE_APART && rule->n > n_places)
+        g_string_append_printf(text, "; it needs %u %s, %u can be used", rule->n,
+                               rule->by_rack ? "racks" : "hosts", n_places);
     return g_string_free(text, n == 0);
 }
 

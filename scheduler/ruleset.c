@@ -14,6 +14,24 @@ const Group *ruleset_snapshot_group(const void *ctx, int64_t group_id)
     return snapshot_group(ctx, group_id);
 }
 
+void ruleset_find_racks(const Host *const *host, uint32_t n_hosts, uint32_t *ret_rack)
+{
+    g_autoptr(GHashTable) first = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (uint32_t h = 0; h < n_hosts; h++) {
+        char *rack = host[h]->rack;
+        gpointer known;
+
+        ret_rack[h] = h;
+        if (rack[0] == '\0')
+            continue;
+        if (g_hash_table_lookup_extended(first, rack, NULL, &known))
+            ret_rack[h] = GPOINTER_TO_UINT(known);
+        else
+            g_hash_table_insert(first, rack, GUINT_TO_POINTER(h));
+    }
+}
+
 static int id_cmp(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;

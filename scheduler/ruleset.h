@@ -37,6 +37,9 @@ Ruleset *ruleset_new(const Snapshot *snap, int64_t cluster_id, const Vm *const *
 void ruleset_free(Ruleset *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ruleset, ruleset_free)
 
+/* ret_rack[h]: the first host of h's rack; a host without a rack stands alone. */
+void ruleset_find_racks(const Host *const *host, uint32_t n_hosts, uint32_t *ret_rack);
+
 static inline bool ruleset_host_ok(const Ruleset *set, const struct ruleset_rule *rule,
                                    uint32_t host)
 {

@@ -124,6 +124,11 @@ SCHED_GOLDEN = \
 	tests/golden/sched-place.scn tests/golden/sched-place.plan \
 	tests/golden/sched-imc.scn tests/golden/sched-imc.plan \
 	tests/golden/sched-dpm.scn tests/golden/sched-dpm.plan \
+	tests/golden/sched-bounds.scn tests/golden/sched-bounds.plan \
+	tests/golden/sched-devices.scn tests/golden/sched-devices.plan \
+	tests/golden/sched-entitlement.scn tests/golden/sched-entitlement.plan \
+	tests/golden/sched-network.scn tests/golden/sched-network.plan \
+	tests/golden/sched-racks.scn tests/golden/sched-racks.plan \
 	tests/golden/sched-policy.scn tests/golden/sched-policy.plan \
 	tests/golden/sched-rules.scn tests/golden/sched-rules.plan
 
