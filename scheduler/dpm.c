@@ -413,13 +413,28 @@ static char *absence_trouble(const struct judge *j, const Snapshot *calm, const 
     return why ? why : need(j, now_after);
 }
 
+/* A VM whose move away from the host is not over runs there still; NULL: none. */
+static const Vm *find_leaving(const Snapshot *snap, int64_t host_id)
+{
+    for (size_t i = 0; i < snap->n_vms; i++) {
+        const Vm *vm = snap->vms[i];
+
+        if (vm->host_id == host_id && vm->target_host_id != 0 && vm_is_placed(vm))
+            return vm;
+    }
+    return NULL;
+}
+
 /* Sets the verdict's moves when it may sleep. */
 static char *sleep_trouble(const struct judge *j, const Snapshot *calm, const Snapshot *now,
                            struct dpm_verdict *verdict)
 {
+    const Vm *leaving = find_leaving(now, verdict->host_id);
     g_autoptr(Plan) plan = NULL;
     char *why;
 
+    if (leaving)
+        return g_strdup_printf("VM %s is still on its way from it", leaving->name);
     if (!evacuate_plan(now, verdict->host_id, &j->params->sched, &plan, NULL))
         return g_strdup("its absence cannot be judged");
     if (plan->stays.len > 0)

@@ -20,6 +20,15 @@ struct task {
 };
 VEC_DECLARE(task_vec, struct task);
 
+/* What no host may have too much of at any moment.  A VM on its way counts at both ends. */
+enum room {
+    ROOM_MEMORY,
+    ROOM_VCPUS,
+    ROOM_RESERVED, /* MHz */
+    ROOM_DEMAND,   /* MHz; a host may have more meanwhile when there is no other way */
+};
+#define N_ROOMS 4
+
 struct serial {
     const Problem *problem;
     const Layout *target;
@@ -28,7 +37,8 @@ struct serial {
     struct order_step_vec steps;
     uint32_t *now;              /* host of each VM after the steps so far */
     uint32_t (*legs)[MAX_LEGS]; /* steps of each VM, NO_INDEX: none */
-    int64_t *worst;             /* per host: memory of all that is or was there or came */
+    int64_t *worst[N_ROOMS];    /* per host: what all takes that is or was there or came */
+    int64_t *first_mhz;         /* per host: demand before the first step */
     struct order_vm_vec *out;   /* per host: steps that leave it */
     bool *banned;               /* VMs that were dropped */
 };
@@ -89,34 +99,76 @@ static bool await_apart(const struct serial *s, uint32_t vm, uint32_t host,
     return true;
 }
 
+static int64_t room_taken(const Problem *p, enum room room, uint32_t vm)
+{
+    switch (room) {
+    case ROOM_MEMORY:
+        return p->vm_size[vm];
+    case ROOM_VCPUS:
+        return MAX(p->vm[vm]->cpu.quantity, 1);
+    case ROOM_RESERVED:
+        return p->vm_reserved[vm];
+    case ROOM_DEMAND:
+        return p->vm_use[RES_CPU][vm];
+    }
+    return 0;
+}
+
+static int64_t room_limit(const struct serial *s, enum room room, uint32_t host)
+{
+    const Problem *p = s->problem;
+
+    switch (room) {
+    case ROOM_MEMORY:
+        return p->host_mem_limit[host];
+    case ROOM_VCPUS:
+        return p->params.vcpus_per_thread > 0
+                   ? p->params.vcpus_per_thread * p->host[host]->cpu_threads
+                   : INT64_MAX / 2;
+    case ROOM_RESERVED:
+        return p->host_cap[RES_CPU][host];
+    case ROOM_DEMAND:
+        return MAX(MAX(s->first_mhz[host], s->target->used[RES_CPU][host]),
+                   p->host_cap[RES_CPU][host]);
+    }
+    return 0;
+}
+
 /* Waits for departures from the host, earliest first, until vm fits beside all that may be there.
  */
-static bool await_memory(const struct serial *s, uint32_t vm, uint32_t host,
-                         struct order_vm_vec *deps)
+static bool await_room(const struct serial *s, enum room room, uint32_t vm, uint32_t host,
+                       struct order_vm_vec *deps)
 {
     const Problem *p = s->problem;
     const struct order_vm_vec *out = &s->out[host];
-    int64_t over = s->worst[host] + p->vm_size[vm] - p->host_mem_limit[host];
+    int64_t wanted = room_taken(p, room, vm);
+    int64_t over = s->worst[room][host] + wanted - room_limit(s, room, host);
 
+    if (wanted == 0)
+        return true;
     for (size_t i = 0; i < out->len; i++) {
         if (has_dep(deps, out->items[i]))
-            over -= p->vm_size[s->steps.items[out->items[i]].vm];
+            over -= room_taken(p, room, s->steps.items[out->items[i]].vm);
     }
     for (size_t i = 0; i < out->len && over > 0; i++) {
         if (has_dep(deps, out->items[i]))
             continue;
-        over -= p->vm_size[s->steps.items[out->items[i]].vm];
+        over -= room_taken(p, room, s->steps.items[out->items[i]].vm);
         order_vm_vec_push(deps, out->items[i]);
     }
     return over <= 0;
 }
 
-static bool can_go(const struct serial *s, uint32_t vm, uint32_t to, struct order_vm_vec *deps)
+/* cool: without more demand on the host than it had, will have or can carry. */
+static bool can_go(const struct serial *s, uint32_t vm, uint32_t to, bool cool,
+                   struct order_vm_vec *deps)
 {
     deps->len = 0;
     if (s->legs[vm][0] != NO_INDEX)
         add_dep(deps, s->legs[vm][0]);
-    return await_apart(s, vm, to, deps) && await_memory(s, vm, to, deps);
+    return await_apart(s, vm, to, deps) && await_room(s, ROOM_MEMORY, vm, to, deps) &&
+           await_room(s, ROOM_VCPUS, vm, to, deps) && await_room(s, ROOM_RESERVED, vm, to, deps) &&
+           (!cool || await_room(s, ROOM_DEMAND, vm, to, deps));
 }
 
 static int index_cmp(const void *a, const void *b)
@@ -125,6 +177,12 @@ static int index_cmp(const void *a, const void *b)
     uint32_t y = *(const uint32_t *)b;
 
     return (x > y) - (x < y);
+}
+
+static void add_worst(struct serial *s, uint32_t vm, uint32_t host)
+{
+    for (int room = 0; room < N_ROOMS; room++)
+        s->worst[room][host] += room_taken(s->problem, (enum room)room, vm);
 }
 
 /* Appends a step; deps are copied. */
@@ -145,7 +203,7 @@ static void go(struct serial *s, uint32_t vm, uint32_t to, const struct order_vm
         qsort(step.depends, step.n_depends, sizeof(*step.depends), index_cmp);
     s->legs[vm][s->legs[vm][0] == NO_INDEX ? 0 : 1] = index;
     order_vm_vec_push(&s->out[step.from], index);
-    s->worst[to] += s->problem->vm_size[vm];
+    add_worst(s, vm, to);
     s->now[vm] = to;
     order_step_vec_push(&s->steps, step);
 }
@@ -163,7 +221,7 @@ static int rank_cmp(const struct serial *s, uint32_t a, uint32_t b)
     return (a > b) - (a < b);
 }
 
-static bool go_best(struct serial *s, struct order_vm_vec *deps)
+static bool go_best(struct serial *s, bool cool, struct order_vm_vec *deps)
 {
     struct task *best = NULL;
 
@@ -172,12 +230,12 @@ static bool go_best(struct serial *s, struct order_vm_vec *deps)
 
         if (task->done || (best && rank_cmp(s, task->vm, best->vm) > 0))
             continue;
-        if (can_go(s, task->vm, task->to, deps))
+        if (can_go(s, task->vm, task->to, cool, deps))
             best = task;
     }
     if (!best)
         return false;
-    (void)can_go(s, best->vm, best->to, deps);
+    (void)can_go(s, best->vm, best->to, cool, deps);
     go(s, best->vm, best->to, deps);
     best->done = true;
     return true;
@@ -236,7 +294,7 @@ static void consider_detour(const struct serial *s, const struct task *task,
             continue;
         if (is_better_detour(s, &detour, best) &&
             filter_first(s->target, task->vm, h, FILTER_USE_STATIC) == FILTER_NONE &&
-            can_go(s, task->vm, h, deps))
+            can_go(s, task->vm, h, !detour.hot, deps))
             *best = detour;
     }
 }
@@ -256,7 +314,7 @@ static bool go_detour(struct serial *s, struct order_vm_vec *deps)
     }
     if (!best.task)
         return false;
-    (void)can_go(s, best.task->vm, best.host, deps);
+    (void)can_go(s, best.task->vm, best.host, !best.hot, deps);
     go(s, best.task->vm, best.host, deps);
     return true;
 }
@@ -270,7 +328,8 @@ static void serial_reset(struct serial *s)
     s->steps.len = 0;
     s->tasks.len = 0;
     for (uint32_t h = 0; h < p->n_hosts; h++) {
-        s->worst[h] = p->host_base_mem[h];
+        s->worst[ROOM_MEMORY][h] = p->host_base_mem[h];
+        s->worst[ROOM_VCPUS][h] = s->worst[ROOM_RESERVED][h] = s->worst[ROOM_DEMAND][h] = 0;
         s->out[h].len = 0;
     }
     for (uint32_t v = 0; v < p->n_vms; v++) {
@@ -279,7 +338,7 @@ static void serial_reset(struct serial *s)
         s->now[v] = p->vm_home[v];
         s->legs[v][0] = s->legs[v][1] = NO_INDEX;
         if (s->now[v] != NO_INDEX)
-            s->worst[s->now[v]] += p->vm_size[v];
+            add_worst(s, v, s->now[v]);
         if (s->now[v] != task.to && s->now[v] != NO_INDEX && task.to != NO_INDEX && !s->banned[v])
             task_vec_push(&s->tasks, task);
     }
@@ -307,7 +366,7 @@ static void find_serial(struct serial *s, struct order_vm_vec *dropped)
 
     do {
         serial_reset(s);
-        while (go_best(s, &deps) || go_detour(s, &deps))
+        while (go_best(s, true, &deps) || go_best(s, false, &deps) || go_detour(s, &deps))
             ;
         least = least_left(s);
         if (least != NO_INDEX) {
@@ -491,7 +550,13 @@ static void serial_init(struct serial *s, const Layout *target, const struct ord
     *s = (struct serial){ .problem = p, .target = target, .rank = rank };
     s->now = g_new0(uint32_t, p->n_vms + 1);
     s->legs = g_malloc0((p->n_vms + 1) * sizeof(*s->legs));
-    s->worst = g_new0(int64_t, p->n_hosts + 1);
+    for (int room = 0; room < N_ROOMS; room++)
+        s->worst[room] = g_new0(int64_t, p->n_hosts + 1);
+    s->first_mhz = g_new0(int64_t, p->n_hosts + 1);
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        if (p->vm_home[v] != NO_INDEX)
+            s->first_mhz[p->vm_home[v]] += p->vm_use[RES_CPU][v];
+    }
     s->out = g_new0(struct order_vm_vec, p->n_hosts + 1);
     s->banned = g_new0(bool, p->n_vms + 1);
 }
@@ -502,7 +567,9 @@ static void serial_clear(struct serial *s)
         order_vm_vec_clear(&s->out[h]);
     g_free(s->now);
     g_free(s->legs);
-    g_free(s->worst);
+    for (int room = 0; room < N_ROOMS; room++)
+        g_free(s->worst[room]);
+    g_free(s->first_mhz);
     g_free(s->out);
     g_free(s->banned);
     task_vec_clear(&s->tasks);

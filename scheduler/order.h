@@ -2,10 +2,11 @@
  *
  * Internal to the scheduler.  A VM that moves holds memory on both hosts and stands on both for
  * keep-apart rules.  Each step lists the steps that must have ended before it starts; whatever
- * starts when its list is done, in any order and with any durations, no host carries more memory
- * than it may and no keep-apart must-rule breaks that was not broken before.  (A keep-together set
- * that moves as a whole is split while it is on its way; nothing can be done about that.)
- * Pure. */
+ * starts when its list is done, in any order and with any durations, no host carries more memory,
+ * vCPUs or reserved MHz than it may and no keep-apart must-rule breaks that was not broken before.
+ * No host gets more CPU demand than it had, will have and can carry, as far as that is possible:
+ * two full hosts that exchange VMs cannot avoid it.  (A keep-together set that moves as a whole is
+ * split while it is on its way; nothing can be done about that.) Pure. */
 #ifndef VRM_SCHEDULER_ORDER_H
 #define VRM_SCHEDULER_ORDER_H
 

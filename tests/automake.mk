@@ -154,6 +154,13 @@ tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c te
 	tests/suite.h
 tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm
 
+# Thousands of random clusters under a judge of its own: make check takes some hundred.
+check_PROGRAMS += tests/prove_sched
+TESTS += tests/prove_sched
+tests_prove_sched_SOURCES = tests/prove_sched.c tests/naive.c tests/naive.h tests/sched_wild.c \
+	tests/sched_wild.h
+tests_prove_sched_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+
 tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)
 tests_test_admission_LDADD = $(SCHED_TEST_LIBS)

@@ -104,6 +104,20 @@ step_gcc_check()
     steps_check gcc
 }
 
+# Each half says which seeds it took, and how a seed that fails is run alone.
+step_proof()
+{
+    local half=5000 status=0 first
+    cd "$TEST_DIR/gcc" || return
+    for first in 1 $((half + 1)); do
+        tests/prove_sched --first "$first" --seeds "$half" >"$TEST_DIR/proof.$first" 2>&1 &
+    done
+    wait -n || status=$?
+    wait -n || status=$?
+    cat "$TEST_DIR"/proof.{1,$((half + 1))}
+    return "$status"
+}
+
 step_asan_build()
 {
     steps_build asan clang-14 '-O1 -g' --enable-sanitize=address,undefined
