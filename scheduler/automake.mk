@@ -19,6 +19,8 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/ganeti_model.c \
 	scheduler/ganeti_parse.c \
 	scheduler/ganeti_row.c scheduler/ganeti_row.h \
+	scheduler/ganeti_improve.c scheduler/ganeti_improve.h \
+	scheduler/ganeti_score.c scheduler/ganeti_score.h \
 	scheduler/ganeti_write.c \
 	scheduler/improve.c scheduler/improve.h \
 	scheduler/imc.c scheduler/imc.h \
@@ -35,7 +37,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/whatif.c scheduler/whatif.h
 
 # What a program with the scheduler links, before BASE_LIBS.
-SCHED_LIBS = scheduler/libscheduler.a common/libmodel.a
+SCHED_LIBS = scheduler/libscheduler.a common/libmodel.a -lm
 
 # The planner over files: everything that reads and prints is here, what decides above.
 bin_PROGRAMS += vrm-plan

@@ -63,8 +63,9 @@ struct ganeti_node {
     uint32_t group;
     bool master, offline;
     int64_t mem_mb, own_mem_mb, free_mem_mb;
-    int64_t threads;
+    int64_t threads, own_cpus; /* own_cpus: vCPUs that the node itself counts for */
     double speed;
+    double disk_mb, free_disk_mb;
 };
 
 struct ganeti_instance {
@@ -76,7 +77,7 @@ struct ganeti_instance {
     bool local_disk;
     char *tags; /* the field, comma-separated */
     bool has_load;
-    double load[N_GANETI_LOADS];
+    double load[N_GANETI_LOADS], disk_load, net_load;
 };
 #define GANETI_NO_NODE UINT32_MAX
 
@@ -110,6 +111,8 @@ bool ganeti_parse_load(Ganeti *ganeti, const char *text, size_t len, const char 
 bool ganeti_set_offline(Ganeti *ganeti, const char *node, GError **error);
 /* hbal's --exclusion-tags: tags "PREFIX:...". */
 void ganeti_add_exclusion(Ganeti *ganeti, const char *prefix);
+/* Does the tag begin with a prefix of exclusion tags? */
+bool ganeti_is_exclusion(const Ganeti *ganeti, const char *tag, size_t len);
 /* Name or UUID; VRM_ERR_NOT_FOUND, or VRM_ERR_INVALID when NULL and several groups have nodes. */
 bool ganeti_find_group(const Ganeti *ganeti, const char *group, int64_t *ret_cluster_id,
                        GError **error);

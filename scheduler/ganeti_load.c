@@ -49,6 +49,8 @@ static bool read_load(Ganeti *g, struct ganeti_lines *lines, char *line, bool *r
         instance->has_load = true;
         instance->load[GANETI_CPU] = load[LOAD_CPU];
         instance->load[GANETI_MEM] = load[LOAD_MEM];
+        instance->disk_load = load[LOAD_DISK];
+        instance->net_load = load[LOAD_NET];
     }
     return true;
 }

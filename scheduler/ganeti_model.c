@@ -252,10 +252,10 @@ static void put_runs(struct model *m, struct members *all,
     members_clear(all);
 }
 
-static bool is_exclusion(const Ganeti *g, const char *tag, size_t len)
+bool ganeti_is_exclusion(const Ganeti *ganeti, const char *tag, size_t len)
 {
-    for (guint i = 0; i < g->exclusion->len; i++) {
-        const char *prefix = g->exclusion->pdata[i];
+    for (guint i = 0; i < ganeti->exclusion->len; i++) {
+        const char *prefix = ganeti->exclusion->pdata[i];
 
         if (len >= strlen(prefix) && memcmp(tag, prefix, strlen(prefix)) == 0)
             return true;
@@ -273,7 +273,7 @@ static void add_tags(const Ganeti *g, size_t i, struct members *all)
             .cluster_id = cluster_of(g, it), .tag = tag, .tag_len = len, .vm_id = (int64_t)i + 1
         };
 
-        if (len > 0 && is_exclusion(g, tag, len))
+        if (len > 0 && ganeti_is_exclusion(g, tag, len))
             members_push(all, member);
         tag += tag[len] == ',' ? len + 1 : len;
     }

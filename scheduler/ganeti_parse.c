@@ -9,6 +9,7 @@
 
 #define MAX_MIB       INT64_C(1000000000)
 #define MAX_THREADS   65536
+#define MAX_DISK      1e18
 #define DEFAULT_RATIO 4.0 /* Ganeti's own default of vCPUs for each thread */
 #define MAX_RATIO     10000.0
 #define EXCLUSION_TAG "htools:iextags:"
@@ -127,9 +128,8 @@ static bool read_role(const struct ganeti_row *row, struct ganeti_node *node, GE
 static bool read_node_figures(const struct ganeti_row *row, struct ganeti_node *node,
                               GError **error)
 {
-    int64_t disk;
-
     node->speed = 1;
+    node->own_cpus = 1; /* as htools has it when the field is not there */
     if (has_unknown(row)) {
         node->offline = true;
         return true;
@@ -137,9 +137,12 @@ static bool read_node_figures(const struct ganeti_row *row, struct ganeti_node *
     if (!ganeti_row_int(row, NODE_MEM, 0, MAX_MIB, &node->mem_mb, error) ||
         !ganeti_row_int(row, NODE_OWN_MEM, 0, MAX_MIB, &node->own_mem_mb, error) ||
         !ganeti_row_int(row, NODE_FREE_MEM, -MAX_MIB, MAX_MIB, &node->free_mem_mb, error) ||
-        !ganeti_row_int(row, NODE_DISK, 0, INT64_MAX / 2, &disk, error) ||
-        !ganeti_row_int(row, NODE_FREE_DISK, INT64_MIN / 2, INT64_MAX / 2, &disk, error) ||
+        !ganeti_row_real(row, NODE_DISK, 0, MAX_DISK, &node->disk_mb, error) ||
+        !ganeti_row_real(row, NODE_FREE_DISK, -MAX_DISK, MAX_DISK, &node->free_disk_mb, error) ||
         !ganeti_row_int(row, NODE_THREADS, 0, MAX_THREADS, &node->threads, error))
+        return false;
+    if (row->n > NODE_OWN_CPUS &&
+        !ganeti_row_int(row, NODE_OWN_CPUS, 0, MAX_THREADS, &node->own_cpus, error))
         return false;
     return row->n <= NODE_SPEED || ganeti_row_real(row, NODE_SPEED, 0.01, 100, &node->speed, error);
 }

@@ -111,7 +111,8 @@ PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 UNIT_TESTS += tests/test_sched_balance tests/test_sched_filter tests/test_sched_golden
 UNIT_TESTS += tests/test_sched_layout tests/test_sched_place tests/test_sched_random
 UNIT_TESTS += tests/test_sched_rules
-UNIT_TESTS += tests/test_admission tests/test_ganeti tests/test_snapshot_json
+UNIT_TESTS += tests/test_admission tests/test_ganeti tests/test_ganeti_score \
+	tests/test_snapshot_json
 EXTRA_DIST += $(SCHED_GOLDEN)
 
 SCHED_GOLDEN = \
@@ -164,6 +165,8 @@ tests_prove_sched_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
 tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)
 tests_test_admission_LDADD = $(SCHED_TEST_LIBS)
+tests_test_ganeti_score_SOURCES = tests/test_ganeti_score.c tests/suite.h
+tests_test_ganeti_score_LDADD = $(SCHED_TEST_LIBS)
 tests_test_ganeti_SOURCES = tests/test_ganeti.c tests/suite.h
 tests_test_ganeti_LDADD = $(SCHED_TEST_LIBS)
 tests_test_snapshot_json_SOURCES = tests/test_snapshot_json.c tests/sched_gen.c tests/sched_gen.h \

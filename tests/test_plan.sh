@@ -46,6 +46,11 @@ run 0 balance -tg.data -Ug.load -l3 --print-moves
 [ "$(wc -l < out)" -le 3 ] || fail "more moves than -l 3"
 run 0 balance -t g.data -U g.load -l 0 -S same
 cmp -s g.data same || fail "without moves the file that is written differs"
+run 0 balance -t g.data -U g.load --objective hbal -S scored
+says "^hbal's score "
+run 0 balance -t scored -U g.load --objective hbal --print-moves
+[ ! -s out ] || fail "an immediate second run for hbal's score moves: $(cat out)"
+run 0 balance -t g.data -U g.load -e 0.5 -S scored
 run 0 balance -t g.data
 says 'CPU load: a quarter of the vCPUs (no load file)'
 run 0 balance -t g.data -U g.load -C -p --print-instances --no-disk-moves -v --level 5
@@ -121,8 +126,12 @@ run 2 drain -t g.data
 run 2 capacity -t g.data
 run 2 capacity -t g.data --size 4
 warns 'want VCPUS,MIB'
-run 2 balance -t g.data -g 0.1
+run 2 balance -t g.data --min-gain-limit 0.1
+warns 'every move must gain'
+run 2 balance -s g.json -e 0.1
 warns "hbal's score"
+run 2 balance -t g.data --objective beauty
+warns 'want load or hbal'
 run 2 balance -m cluster
 warns 'reads files only'
 run 2 balance -t g.data -X
@@ -148,6 +157,7 @@ warns 'only a cluster read with -t'
 # --- hbal --------------------------------------------------------------------------------------
 if command -v hbal > /dev/null; then
     score() { hbal -t "$1" -U g.load -l 0 | sed -n 's/^Initial score: //p'; }
+    awk "BEGIN { exit !($(score scored) <= 0.5) }" || fail "-e 0.5: hbal's score is $(score scored)"
     was=$(score g.data)
     is=$(score after)
     [ -n "$is" ] || fail "hbal cannot read what vrm-plan wrote"

@@ -1,6 +1,7 @@
 /* command_plan.c - vrm-plan balance, drain, what-if: plans and what they lead to. */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "scheduler/admission.h"
 #include "scheduler/balance.h"
 #include "scheduler/evacuate.h"
+#include "scheduler/ganeti_improve.h"
+#include "scheduler/ganeti_score.h"
 #include "scheduler/tool/command.h"
 #include "scheduler/tool/outcome.h"
 #include "scheduler/tool/show.h"
@@ -25,6 +28,34 @@ static bool add_drain(struct outcome *outcome, const struct input *input, const 
 
     show_progress("emptying %s ...", host->name);
     if (!evacuate_plan(outcome->after, host->id, &input->params, &plan, error))
+        return false;
+    outcome_add(outcome, plan, outcome_cpu_seconds() - begin);
+    return true;
+}
+
+/* Is hbal's score what to lower?  If nobody says so: when there is nothing measured to balance. */
+static bool wants_score(const struct input *input, const struct options *options)
+{
+    if (options->objective)
+        return strcmp(options->objective, "hbal") == 0;
+    return options->min_score >= 0 || options->min_gain >= 0 ||
+           (input->ganeti && !input->ganeti->loaded && !options->factor);
+}
+
+static bool add_score_balance(struct outcome *outcome, const struct input *input,
+                              const struct options *options, GError **error)
+{
+    const double one = (double)GANETI_SCORE_ONE;
+    const struct ganeti_goal goal = {
+        .sched = &input->params,
+        .level = options->level,
+        .min_gain = options->min_gain > 0 ? (int64_t)ceil(options->min_gain * one) : 0,
+        .until_score = options->min_score >= 0 ? (int64_t)(options->min_score * one) : -1,
+    };
+    double begin = outcome_cpu_seconds();
+    Plan *plan;
+
+    if (!ganeti_improve(input->ganeti, outcome->after, input->cluster_id, &goal, &plan, error))
         return false;
     outcome_add(outcome, plan, outcome_cpu_seconds() - begin);
     return true;
@@ -108,7 +139,8 @@ int command_balance(const struct options *options, struct input *input)
     outcome_init(&outcome, input->snap);
     good = add_closed_hosts(&outcome, input, &error) &&
            ((options->evacuate_only && outcome.plans->len > 0) ||
-            add_balance(&outcome, input, &error));
+            (wants_score(input, options) ? add_score_balance(&outcome, input, options, &error)
+                                         : add_balance(&outcome, input, &error)));
     status = good ? finish(&outcome, input, options) : command_failed(error);
     outcome_clear(&outcome);
     return status;

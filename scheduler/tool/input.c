@@ -134,6 +134,7 @@ static bool read_ganeti(const struct options *o, struct input *input, GError **e
     input->original = snapshot_ref(input->snap);
     add_warnings(input, g);
     set_ganeti_params(g, input);
+    input->ganeti = g_steal_pointer(&g);
     return true;
 }
 
@@ -333,5 +334,6 @@ void input_clear(struct input *input)
     g_clear_pointer(&input->warnings, g_ptr_array_unref);
     snapshot_unref(input->snap);
     snapshot_unref(input->original);
+    ganeti_free(input->ganeti);
     g_free(input->text);
 }

@@ -24,6 +24,7 @@ struct input {
     char *text; /* the data file, NULL: another form */
     size_t text_len;
     Snapshot *original; /* as the file has it, for ganeti_write */
+    Ganeti *ganeti;
     struct ganeti_unit units[N_GANETI_LOADS];
 };
 

@@ -52,13 +52,12 @@ static gboolean refuse_source(const gchar *name, const gchar *value, gpointer da
     return FALSE;
 }
 
-static gboolean refuse_score(const gchar *name, const gchar *value, gpointer data, GError **error)
+static gboolean refuse_limit(const gchar *name, const gchar *value, gpointer data, GError **error)
 {
     (void)value;
     (void)data;
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                "%s is about hbal's score, vrm-plan has another: --level says how much a move must "
-                "gain",
+                "%s: every move must gain as much as --min-gain says, from the first to the last",
                 name);
     return FALSE;
 }
@@ -175,6 +174,9 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { PLANS, { "parallel", 0, 0, G_OPTION_ARG_INT, &o->parallel, "moves at the same time in the cluster (default 8)", "N" } },
         { PLANS, { "per-host", 0, 0, G_OPTION_ARG_INT, &o->per_host, "moves at the same time into, and out of, a host (default 2)", "N" } },
         { PLANS, { "link", 0, 0, G_OPTION_ARG_INT, &o->link_mbps, "speed of the migration network (default 10000)", "MBIT/S" } },
+        { balance, { "objective", 0, 0, G_OPTION_ARG_STRING, &o->objective, "what to lower: load (of CPU and memory) or hbal (its score; with -t)", "WHAT" } },
+        { balance, { "min-score", 'e', 0, G_OPTION_ARG_DOUBLE, &o->min_score, "as few moves as bring hbal's score there", "SCORE" } },
+        { balance, { "min-gain", 'g', 0, G_OPTION_ARG_DOUBLE, &o->min_gain, "what a move must gain of hbal's score (default: by --level)", "GAIN" } },
         { balance, { "evac-mode", 'E', 0, G_OPTION_ARG_NONE, &f->evacuate_only, "only move VMs away from offline nodes", NULL } },
         { PLANS, { "select-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->select, "move only these", "VM,..." } },
         { PLANS, { "exclude-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclude, "don't move these", "VM,..." } },
@@ -199,9 +201,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { balance, { "min-disk", 0, hidden, CALLBACK(accept_idle), NULL, NULL } },
         /* ... or out of reach. */
         { balance, { "no-instance-moves", 0, idle, CALLBACK(refuse_disks), NULL, NULL } },
-        { balance, { "min-gain", 'g', hidden, CALLBACK(refuse_score), NULL, NULL } },
-        { balance, { "min-gain-limit", 0, hidden, CALLBACK(refuse_score), NULL, NULL } },
-        { balance, { "min-score", 'e', hidden, CALLBACK(refuse_score), NULL, NULL } },
+        { balance, { "min-gain-limit", 0, hidden, CALLBACK(refuse_limit), NULL, NULL } },
         { balance, { "master", 'm', hidden, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "luxi", 'L', hidden_optional, CALLBACK(refuse_source), NULL, NULL } },
         { balance, { "ialloc-src", 'I', hidden, CALLBACK(refuse_source), NULL, NULL } },
@@ -252,6 +252,23 @@ static bool usage(const char *text, const char *value, int *ret_status)
     return false;
 }
 
+/* hbal's score is known for clusters in Ganeti's form. */
+static const char *wrong_objective(const struct options *o)
+{
+    const bool scored = o->min_score >= 0 || o->min_gain >= 0;
+    const char *objective = o->objective ? o->objective : scored ? "hbal" : "load";
+
+    if (strcmp(objective, "load") != 0 && strcmp(objective, "hbal") != 0)
+        return "--objective: want load or hbal";
+    if (strcmp(objective, "hbal") == 0 && !o->data)
+        return "--objective hbal, -e and -g are about hbal's score: want a cluster in Ganeti's "
+               "form "
+               "(-t)";
+    if (strcmp(objective, "load") == 0 && scored)
+        return "-e and -g are about hbal's score, not about --objective load";
+    return NULL;
+}
+
 /* Bounds of the numbers; -1 is "not given". */
 static const char *out_of_range(const struct options *o)
 {
@@ -270,6 +287,8 @@ static const char *out_of_range(const struct options *o)
         { "--cpu-unit: want more than 0, at most 1000000", o->cpu_unit, 1e-6, 1e6 },
         { "--mem-unit: want more than 0, at most 1000000000", o->mem_unit, 1e-6, 1e9 },
         { "--max-cpu: want 1..10000", o->max_cpu, 1, 10000 },
+        { "--min-score: want 0..1000000", o->min_score, 0, 1e6 },
+        { "--min-gain: want 0.000001..1000", o->min_gain, 1e-6, 1e3 },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -289,6 +308,8 @@ static bool check(const struct options *o, int *ret_status)
     const guint n = o->names ? g_strv_length(o->names) : 0;
     const char *wrong = out_of_range(o);
 
+    if (!wrong)
+        wrong = wrong_objective(o);
     if (wrong)
         return usage(wrong, NULL, ret_status);
     if (!o->data == !o->snapshot)
@@ -394,6 +415,8 @@ bool options_parse(int argc, char **argv, struct options *options, int *ret_stat
     *options = (struct options){ .cpu_unit = -1,
                                  .mem_unit = -1,
                                  .max_cpu = -1,
+                                 .min_score = -1,
+                                 .min_gain = -1,
                                  .level = -1,
                                  .seed = -1,
                                  .max_moves = -1,
@@ -437,6 +460,7 @@ void options_clear(struct options *options)
     g_strfreev(options->select);
     g_strfreev(options->exclude);
     g_free(options->factor);
+    g_free(options->objective);
     g_free(options->save);
     g_free(options->save_json);
     g_free(options->commands_file);

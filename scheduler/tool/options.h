@@ -36,9 +36,9 @@ struct options {
     char *data, *load, *snapshot;
     char *cluster;
     char **offline, **exclusion, **select, **exclude;
-    double cpu_unit, mem_unit, max_cpu;
+    double cpu_unit, mem_unit, max_cpu, min_score, min_gain;
     int level, seed, max_moves, parallel, per_host, link_mbps, horizon_s;
-    char *factor;
+    char *factor, *objective;
     char *save, *save_json;
     bool evacuate_only, ignore_load, ignore_soft;
     bool json, print_moves, print_nodes, print_instances, print_commands;

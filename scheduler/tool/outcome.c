@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "model/snapshot_json.h"
 #include "scheduler/ganeti.h"
+#include "scheduler/ganeti_score.h"
 #include "scheduler/tool/show.h"
 #include "scheduler/whatif.h"
 
@@ -116,7 +117,27 @@ static void print_sums(const struct outcome *outcome)
            (double)sums.vm_mb / 1024, (double)sums.copy_mb / 1024, sums.makespan_ms / 1000);
 }
 
-static void print_plans(const struct outcome *outcome, const struct options *options)
+/* hbal's score of the placement before or after; < 0: not a cluster in Ganeti's form. */
+static double score_of(const struct input *input, const Snapshot *snap)
+{
+    if (!input->ganeti || snap->n_hosts != input->ganeti->nodes.len)
+        return -1;
+    return (double)ganeti_score_of(input->ganeti, input->cluster_id, snap) /
+           (double)GANETI_SCORE_ONE;
+}
+
+static void print_scores(const struct outcome *outcome, const struct input *input)
+{
+    const double before = score_of(input, outcome->before), after = score_of(input, outcome->after);
+    const bool whole = input->ganeti && ganeti_score_is_whole(input->ganeti, input->cluster_id);
+
+    if (before >= 0)
+        printf("%-22s  %10.4f  %10.4f%s\n", "hbal's score", before, after,
+               whole ? "" : "  (without N+1 and spindles)");
+}
+
+static void print_plans(const struct outcome *outcome, const struct input *input,
+                        const struct options *options)
 {
     const Plan *first = outcome->plans->pdata[0];
     const Plan *last = outcome->plans->pdata[outcome->plans->len - 1];
@@ -134,6 +155,7 @@ static void print_plans(const struct outcome *outcome, const struct options *opt
     for (guint p = 0; p < outcome->plans->len; p++)
         printf("%s\n", ((const Plan *)outcome->plans->pdata[p])->verdict);
     show_measures(stdout, &first->before, &last->after);
+    print_scores(outcome, input);
     print_sums(outcome);
     printf("%.3f CPU s to plan, %.3f CPU s in all\n", outcome->plan_cpu_s, outcome_cpu_seconds());
 }
@@ -157,7 +179,7 @@ void outcome_print(const struct outcome *outcome, const struct input *input,
     }
     if (options->print_nodes)
         show_hosts(stdout, "Hosts before:", outcome->before, input->cluster_id);
-    print_plans(outcome, options);
+    print_plans(outcome, input, options);
     if (options->print_nodes)
         show_hosts(stdout, "Hosts after:", outcome->after, input->cluster_id);
     if (options->print_instances)
@@ -191,6 +213,10 @@ json_t *outcome_json(const struct outcome *outcome, const struct input *input)
                         json_string(snapshot_cluster(input->snap, input->cluster_id)->name));
     json_object_set_new(json, "before", show_measure_json(&first->before));
     json_object_set_new(json, "after", show_measure_json(&last->after));
+    if (score_of(input, outcome->before) >= 0) {
+        json_object_set_new(json, "hbalScoreBefore", json_real(score_of(input, outcome->before)));
+        json_object_set_new(json, "hbalScoreAfter", json_real(score_of(input, outcome->after)));
+    }
     json_object_set_new(json, "cost", cost);
     json_object_set_new(json, "plans", plans);
     return json;
