@@ -20,20 +20,21 @@ enum {
     "name, description, ip, port, bmc_ip, bmc_user, bmc_password, cluster_id, " \
     "maintaining, create_ms, real_name, uuid, vendor, model, cpu_model, hypervisor, " \
     "mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count, " \
-    "cpu_vendor, cpu_features, cpu_generations, off_since_ms, wake_proven_ms, slept_ms"
+    "cpu_vendor, cpu_features, cpu_generations, off_since_ms, wake_proven_ms, slept_ms, " \
+    "net_mbps, devices, rack"
 #define HOST_VALUES \
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, " \
-    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31"
 
 static const struct stmt host_stmts[N_HOST_STMTS] = {
     [HOST_LIST] = { "host_list",
         "SELECT id, generation, " HOST_COLUMNS " FROM host ORDER BY id", 0 },
     [HOST_INSERT] = { "host_insert",
         "INSERT INTO host (" HOST_COLUMNS ") VALUES (" HOST_VALUES ") RETURNING id, generation",
-        28 },
+        31 },
     [HOST_UPDATE] = { "host_update",
         "UPDATE host SET (" HOST_COLUMNS ", generation) = ROW (" HOST_VALUES ", generation + 1)"
-        " WHERE id = $29 AND generation = $30", 30 },
+        " WHERE id = $32 AND generation = $33", 33 },
     [HOST_FORGET] = { "host_forget",
         "UPDATE vm SET host_id = NULL"
         " WHERE host_id = $1 AND status = 'stopped' AND NOT binding_host", 1 },
@@ -70,6 +71,9 @@ static const struct col host_cols[] = {
     COL(Host, "off_since_ms", off_since_ms),
     COL(Host, "wake_proven_ms", wake_proven_ms),
     COL(Host, "slept_ms", slept_ms),
+    COL(Host, "net_mbps", net_mbps),
+    COL(Host, "devices", devices),
+    COL(Host, "rack", rack),
 };
 // clang-format on
 

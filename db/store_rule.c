@@ -20,18 +20,19 @@ enum {
 static const struct stmt rule_stmts[N_RULE_STMTS] = {
     [RULE_LIST] = { "rule_list",
         "SELECT id, generation, cluster_id, name, type, strength, vm_group_id, host_group_id,"
-        " create_ms, update_ms,"
+        " create_ms, update_ms, fault_domain,"
         " ARRAY(SELECT vm_id FROM rule_vm WHERE rule_id = id ORDER BY vm_id) AS vms"
         " FROM drs_rule ORDER BY id", 0 },
     [RULE_INSERT] = { "rule_insert",
         "INSERT INTO drs_rule (cluster_id, name, type, strength, vm_group_id, host_group_id,"
-        " create_ms, update_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-        " RETURNING id, generation", 8 },
+        " create_ms, update_ms, fault_domain) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " RETURNING id, generation", 9 },
     /* The cluster never changes. */
     [RULE_UPDATE] = { "rule_update",
         "UPDATE drs_rule SET name = $2, type = $3, strength = $4, vm_group_id = $5,"
-        " host_group_id = $6, create_ms = $7, update_ms = $8, generation = generation + 1"
-        " WHERE id = $9 AND generation = $10 AND cluster_id = $1", 10 },
+        " host_group_id = $6, create_ms = $7, update_ms = $8, fault_domain = $9,"
+        " generation = generation + 1"
+        " WHERE id = $10 AND generation = $11 AND cluster_id = $1", 11 },
     [RULE_DELETE] = { "rule_delete",
         "DELETE FROM drs_rule WHERE id = $1 AND generation = $2", 2 },
     [RULE_DROP_VMS] = { "rule_drop_vms", "DELETE FROM rule_vm WHERE rule_id = $1", 1 },
@@ -50,6 +51,7 @@ static const struct col rule_cols[] = {
     COL_REF(Rule, "host_group_id", host_group_id),
     COL(Rule, "create_ms", create_ms),
     COL(Rule, "update_ms", update_ms),
+    COL(Rule, "fault_domain", domain),
     COL_LIST(Rule, "vms", vms, n_vms),
 };
 // clang-format on

@@ -39,6 +39,7 @@ static Cluster *make_cluster(const char *name)
     cluster->mem_overcommit = true;
     cluster->guest_numa = true;
     cluster->ds_fault_strategy = 1;
+    cluster->vcpus_per_thread = 6;
     cluster->create_ms = 1700000000123;
     cluster->drs.enabled = true;
     cluster->drs.level = DRS_AUTOMATIC;
@@ -93,6 +94,9 @@ static Host *make_host(const char *name, int64_t cluster_id)
     host->cpu_cores = 24;
     host->cpu_mhz = 25;
     host->nic_count = 26;
+    host->net_mbps = 27000;
+    set_text(&host->devices, "gpu-t4:2 mdev-nvidia-63:8");
+    set_text(&host->rack, "row 1, rack 2");
     set_text(&host->cpu_vendor, "Intel");
     set_text(&host->cpu_features, "aes apic sse4.2");
     set_text(&host->cpu_generations, "Conroe Westmere");
@@ -157,6 +161,7 @@ static Vm *make_vm(const char *name, int64_t cluster_id, int64_t host_id)
     vm->moved_ms = 1700000000999;
     set_text(&vm->cpu_model, "Westmere");
     set_text(&vm->cpu_seen, "Westmere +arat -vme");
+    set_text(&vm->devices, "gpu-t4:1");
     return vm;
 }
 
@@ -271,6 +276,7 @@ static void check_same_cluster(const Cluster *a, const Cluster *b)
     ck_assert_int_eq(a->host_numa_drs, b->host_numa_drs);
     ck_assert_int_eq(a->io_tailor, b->io_tailor);
     ck_assert_int_eq(a->ds_fault_strategy, b->ds_fault_strategy);
+    ck_assert_int_eq(a->vcpus_per_thread, b->vcpus_per_thread);
     ck_assert_int_eq(a->create_ms, b->create_ms);
 }
 
@@ -398,6 +404,9 @@ START_TEST(a_host_comes_back_as_it_was_written)
     ck_assert_int_eq(a->cpu_cores, b->cpu_cores);
     ck_assert_int_eq(a->cpu_mhz, b->cpu_mhz);
     ck_assert_int_eq(a->nic_count, b->nic_count);
+    ck_assert_int_eq(a->net_mbps, b->net_mbps);
+    ck_assert_str_eq(a->devices, b->devices);
+    ck_assert_str_eq(a->rack, b->rack);
     ck_assert_str_eq(a->cpu_vendor, b->cpu_vendor);
     ck_assert_str_eq(a->cpu_features, b->cpu_features);
     ck_assert_str_eq(a->cpu_generations, b->cpu_generations);
@@ -487,6 +496,7 @@ static void check_same_vm(const Vm *a, const Vm *b)
     ck_assert_int_eq(a->moved_ms, b->moved_ms);
     ck_assert_str_eq(a->cpu_model, b->cpu_model);
     ck_assert_str_eq(a->cpu_seen, b->cpu_seen);
+    ck_assert_str_eq(a->devices, b->devices);
 }
 
 static void check_same_parts(const Vm *a, const Vm *b)
@@ -749,8 +759,13 @@ START_TEST(volumes_of_one_file_become_one)
                        "DROP INDEX volume_path_taken;"
                        "ALTER TABLE host DROP cpu_vendor, DROP cpu_features, DROP cpu_generations;"
                        "ALTER TABLE vm DROP cpu_model, DROP cpu_seen;"
+                       "DROP TABLE alarm;"
                        "DELETE FROM schema_migration WHERE version >= 5;"
-                       "ALTER TABLE host DROP off_since_ms, DROP wake_proven_ms, DROP slept_ms;"
+                       "ALTER TABLE host DROP off_since_ms, DROP wake_proven_ms, DROP slept_ms,"
+                       " DROP net_mbps, DROP devices, DROP rack;"
+                       "ALTER TABLE cluster DROP vcpus_per_thread;"
+                       "ALTER TABLE vm DROP devices;"
+                       "ALTER TABLE drs_rule DROP fault_domain;"
                        "UPDATE volume SET path = '/a.qcow2';"
                        "INSERT INTO volume (name, path, size_gb, thin) VALUES"
                        " ('', '/kept', 1, true), ('', '/kept', 1, true), ('', '', 1, true),"
@@ -928,6 +943,33 @@ static bool update_rules(Db *db, void *data, GError **error)
 
     return store_group_update(db, job->vms, error) && store_rule_update(db, job->rule, error);
 }
+
+static bool update_rule(Db *db, void *data, GError **error)
+{
+    return store_rule_update(db, data, error);
+}
+
+START_TEST(only_a_keep_apart_rule_is_over_racks)
+{
+    g_autoptr(Db) db = scratch_db(NULL);
+    struct world world;
+    struct rules_job job;
+    g_autoptr(GPtrArray) rules = NULL;
+    GError *error = NULL;
+
+    make_rules(db, &world, &job);
+    job.rule->domain = FAULT_DOMAIN_RACK;
+    ck_assert(!db_write(db, 1, update_rule, job.rule, &error));
+    g_clear_error(&error);
+    job.rule->type = RULE_APART;
+    job.rule->strength = RULE_SHOULD;
+    job.rule->host_group_id = 0;
+    must_write(db, update_rule, job.rule);
+    rules = read_list(db, store_rule_list);
+    ck_assert_int_eq(((const Rule *)g_ptr_array_index(rules, 0))->domain, FAULT_DOMAIN_RACK);
+    clear_rules(&job);
+}
+END_TEST
 
 START_TEST(updating_groups_and_rules_replaces_the_members)
 {
@@ -1671,6 +1713,7 @@ SUITE_MAIN("db-store", SUITE_TEST(the_site_is_stored_once_and_keeps_its_id),
            SUITE_TEST(a_host_goes_only_when_no_vm_needs_it),
            SUITE_TEST(a_cluster_goes_only_when_it_is_empty),
            SUITE_TEST(groups_and_rules_come_back_with_their_members),
+           SUITE_TEST(only_a_keep_apart_rule_is_over_racks),
            SUITE_TEST(updating_groups_and_rules_replaces_the_members),
            SUITE_TEST(a_group_in_a_rule_stays_until_the_rule_goes),
            SUITE_TEST(a_refusal_names_reason_and_field),
