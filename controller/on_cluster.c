@@ -52,14 +52,11 @@ static const Rule *find_rule(const struct call *call, int64_t id, GError **error
     return NULL;
 }
 
-static bool put_rule(const struct call *call, Rule *rule, Commit *commit, GError **error)
+static void put_rule(const struct call *call, Rule *rule, Commit *commit)
 {
     rule->cluster_id = call->op->id;
     rule->update_ms = clock_wall_ms();
-    if (!rules_check(inventory_peek(call->app->inv), rule, error))
-        return false;
     commit_put_rule(commit, rule_ref(rule));
-    return true;
 }
 
 static bool add_rule_change(const struct call *call, const struct rule_change *change,
@@ -70,7 +67,8 @@ static bool add_rule_change(const struct call *call, const struct rule_change *c
     if (change->operation == RULE_CREATE) {
         change->rule->id = 0;
         change->rule->create_ms = clock_wall_ms();
-        return put_rule(call, change->rule, commit, error);
+        put_rule(call, change->rule, commit);
+        return true;
     }
     current = find_rule(call, change->rule->id, error);
     if (!current)
@@ -81,7 +79,28 @@ static bool add_rule_change(const struct call *call, const struct rule_change *c
     }
     change->rule->generation = current->generation;
     change->rule->create_ms = current->create_ms;
-    return put_rule(call, change->rule, commit, error);
+    put_rule(call, change->rule, commit);
+    return true;
+}
+
+/* All changes of one request together: what it deletes no longer forbids what it makes, and what it
+ * makes may contradict itself. */
+static bool check_rules(const struct call *call, GError **error)
+{
+    const struct op *op = call->op;
+    g_autofree const Rule **put = g_new0(const Rule *, op->n_rules + 1);
+    g_autofree int64_t *dropped = g_new0(int64_t, op->n_rules + 1);
+    struct rules_change change = { .put = put, .dropped = dropped };
+
+    if (op->n_rules == 0)
+        return true;
+    for (size_t i = 0; i < op->n_rules; i++) {
+        if (op->rules[i].operation == RULE_DELETE)
+            dropped[change.n_dropped++] = op->rules[i].rule->id;
+        else
+            put[change.n_put++] = op->rules[i].rule;
+    }
+    return rules_check_change(inventory_peek(call->app->inv), op->id, &change, error);
 }
 
 static bool add_override(const struct call *call, const struct vm_override *override,
@@ -117,6 +136,8 @@ static bool fill_update(const struct call *call, Commit *commit, GError **error)
         if (!add_rule_change(call, &op->rules[i], commit, error))
             return false;
     }
+    if (!check_rules(call, error))
+        return false;
     for (size_t i = 0; i < op->n_overrides; i++) {
         if (!add_override(call, &op->overrides[i], commit, error))
             return false;

@@ -57,6 +57,17 @@ static bool check_members(const struct call *call, const Group *group, GError **
     return true;
 }
 
+/* Rules and groups are checked against each other as they are when they are written: who changes
+ * either takes the cluster's turn, so that of two at once the second looks again. */
+static void take_turn(const struct call *call, int64_t cluster_id, Commit *commit)
+{
+    const Cluster *cluster =
+        snapshot_builder_get_cluster(inventory_edit(call->app->inv), cluster_id);
+
+    if (cluster)
+        commit_put_cluster(commit, cluster_dup(cluster));
+}
+
 void on_group_create(struct call *call)
 {
     Group *group = call->op->group;
@@ -69,7 +80,7 @@ void on_group_create(struct call *call)
     }
     group->id = 0;
     commit = commit_new(&call->app->committer);
-    commit_put_group(commit, group_ref(group));
+    commit_put_group(commit, group_ref(group)); /* no rule can name it yet */
     call_audit(call, commit, group->name, NULL);
     commit_submit(commit, NULL, finish_group, call);
 }
@@ -101,6 +112,7 @@ void on_group_update(struct call *call)
         return;
     }
     commit = commit_new(&call->app->committer);
+    take_turn(call, group->cluster_id, commit);
     commit_put_group(commit, group_ref(group));
     call_audit(call, commit, group->name, NULL);
     commit_submit(commit, NULL, finish_group, call);

@@ -30,7 +30,8 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/plan.c scheduler/plan.h \
 	scheduler/problem.c scheduler/problem.h \
 	scheduler/refit.c scheduler/refit.h \
-	scheduler/rules.c scheduler/rules.h \
+	scheduler/rulefit.c scheduler/rulefit.h \
+	scheduler/rules.c scheduler/rules.h scheduler/rules_breach.c \
 	scheduler/ruleset.c scheduler/ruleset.h \
 	scheduler/sched_params.c scheduler/sched_params.h \
 	scheduler/search.c scheduler/search.h \

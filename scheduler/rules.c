@@ -2,8 +2,8 @@
  *
  * Contradictions are looked for in what the must-rules say, not in what runs or fits now: sets that
  * must stay together (union-find), the hosts each set may be on, and for a keep-apart rule whether
- * its VMs can get a host each (bipartite matching).  A contradiction counts only if the candidate
- * is part of it: an old one does not forbid an unrelated change. */
+ * its VMs can get a host each, also beside other rules (rulefit.h).  A contradiction counts only if
+ * a candidate is part of it: an old one does not forbid an unrelated change. */
 #include "config.h"
 
 #include "scheduler/rules.h"
@@ -14,7 +14,8 @@
 
 #include "base/err.h"
 #include "model/reason.h"
-#include "scheduler/layout.h"
+#include "scheduler/rulefit.h"
+#include "scheduler/ruleset.h"
 
 /* Names spelt out in one message. */
 #define MAX_NAMED 5
@@ -31,8 +32,8 @@ struct fact {
 
 struct universe {
     const Snapshot *snap;
-    const Rule *rule;   /* candidate or NULL */
-    const Group *group; /* candidate or NULL */
+    const struct rules_change *change; /* candidates, or NULL */
+    const Group *group;                /* candidate or NULL */
     int64_t cluster_id;
     struct fact *facts;
     size_t n_facts;
@@ -111,7 +112,7 @@ static bool is_must(const Rule *rule)
     return rule->strength == RULE_MUST || rule->strength == RULE_MUST_NOT;
 }
 
-static void add_fact(struct universe *u, const Rule *rule)
+static void add_fact(struct universe *u, const Rule *rule, bool is_candidate)
 {
     struct fact *fact = &u->facts[u->n_facts];
 
@@ -121,7 +122,7 @@ static void add_fact(struct universe *u, const Rule *rule)
     fact->vm_ids = ruleset_expand(rule, find_group, u, &fact->n_vms);
     fact->hosts = rule->type == RULE_VM_HOST ? find_group(u, rule->host_group_id) : NULL;
     fact->is_candidate =
-        rule == u->rule ||
+        is_candidate ||
         (u->group && (rule->vm_group_id == u->group->id || rule->host_group_id == u->group->id));
     if (fact->n_vms == 0 ||
         (rule->type == RULE_VM_HOST && (!fact->hosts || fact->hosts->n_members == 0))) {
@@ -240,17 +241,35 @@ static void restrict_hosts(struct universe *u)
     }
 }
 
-static void universe_init(struct universe *u, const Snapshot *snap, int64_t cluster_id,
-                          const Rule *rule, const Group *group)
+/* The change replaces or removes the rule. */
+static bool is_outdated(const struct rules_change *change, int64_t rule_id)
 {
-    *u = (struct universe){ .snap = snap, .rule = rule, .group = group, .cluster_id = cluster_id };
-    u->facts = g_new0(struct fact, snap->n_rules + 2);
-    for (size_t i = 0; i < snap->n_rules; i++) {
-        if (!rule || snap->rules[i]->id != rule->id)
-            add_fact(u, snap->rules[i]);
+    for (size_t i = 0; change && i < change->n_put; i++) {
+        if (change->put[i]->id == rule_id)
+            return true;
     }
-    if (rule)
-        add_fact(u, rule);
+    for (size_t i = 0; change && i < change->n_dropped; i++) {
+        if (change->dropped[i] == rule_id)
+            return true;
+    }
+    return false;
+}
+
+static void universe_init(struct universe *u, const Snapshot *snap, int64_t cluster_id,
+                          const struct rules_change *change, const Group *group)
+{
+    size_t n_put = change ? change->n_put : 0;
+
+    *u = (struct universe){
+        .snap = snap, .change = change, .group = group, .cluster_id = cluster_id
+    };
+    u->facts = g_new0(struct fact, snap->n_rules + n_put + 1);
+    for (size_t i = 0; i < snap->n_rules; i++) {
+        if (!is_outdated(change, snap->rules[i]->id))
+            add_fact(u, snap->rules[i], false);
+    }
+    for (size_t i = 0; i < n_put; i++)
+        add_fact(u, change->put[i], true);
     number_vms(u);
     join_together(u);
     restrict_hosts(u);
@@ -372,68 +391,226 @@ static bool check_host_left(struct universe *u, uint32_t root, GError **error)
     return false;
 }
 
-struct matching {
-    struct universe *u;
-    const struct fact *fact;
-    uint32_t *taken; /* host, or rack by its first host -> 1 + index in fact->nodes, 0: free */
-    bool *seen;
-};
+/* ---- contradictions of several rules -------------------------------------------------------- */
 
-/* Kuhn's augmenting path: a host for VM i, moving others on if need be.  Each level marks a host as
- * seen, so it goes no deeper than there are hosts. */
-static bool match_vm(struct matching *m, uint32_t i) /* NOLINT(misc-no-recursion): bounded */
+/* Marks the nodes of a fact if one of them is marked; true if that marks any more. */
+static bool spread_mark(const struct fact *fact, bool *marked)
 {
-    struct universe *u = m->u;
-    uint32_t root = root_of(u, m->fact->nodes[i]);
-    bool by_rack = m->fact->rule->domain == FAULT_DOMAIN_RACK;
+    bool any = fact->is_candidate, more = false;
 
-    for (uint32_t h = 0; h < u->n_hosts; h++) {
-        bool ok = u->allowed[(size_t)root * u->n_words + h / 64] >> (h % 64) & 1;
-        uint32_t domain = by_rack ? u->rack[h] : h;
-
-        if (!ok || m->seen[domain])
-            continue;
-        m->seen[domain] = true;
-        if (m->taken[domain] == 0 || match_vm(m, m->taken[domain] - 1)) {
-            m->taken[domain] = i + 1;
-            return true;
-        }
+    for (size_t i = 0; i < fact->n_vms; i++)
+        any = any || marked[fact->nodes[i]];
+    for (size_t i = 0; i < fact->n_vms && any; i++) {
+        more = more || !marked[fact->nodes[i]];
+        marked[fact->nodes[i]] = true;
     }
-    return false;
+    return more;
 }
 
-/* Only VMs whose hosts are restricted by rules: that the cluster may have too few hosts just now is
- * no contradiction. */
-static bool check_matching(struct universe *u, const struct fact *fact, GError **error)
+/* Facts that no chain of VMs ties to a candidate are left out. */
+static void leave_out_strangers(const struct universe *u, bool *off)
 {
-    struct matching m = { .u = u, .fact = fact };
-    g_autofree uint32_t *taken = g_new0(uint32_t, u->n_hosts + 1);
-    g_autofree bool *seen = g_new0(bool, u->n_hosts + 1);
-    bool involved = fact->is_candidate;
+    g_autofree bool *marked = g_new0(bool, u->n_nodes + 1);
+    bool more = true;
 
-    m.taken = taken;
-    m.seen = seen;
-    for (size_t i = 0; i < fact->n_vms; i++)
-        involved = involved || u->touched[root_of(u, fact->nodes[i])];
-    for (uint32_t i = 0; i < fact->n_vms && involved; i++) {
-        uint32_t root = root_of(u, fact->nodes[i]);
-        g_autofree char *rules = NULL, *text = NULL;
-
-        if (count_allowed(u, root) == u->n_hosts)
-            continue;
-        memset(seen, 0, u->n_hosts * sizeof(*seen));
-        if (match_vm(&m, i))
-            continue;
-        rules = rule_names(u, root, RULE_VM_HOST);
-        text = g_strdup_printf("keep-apart rule '%s' and VM-to-host %s contradict each other: too "
-                               "few %s are left for %s beside the others",
-                               fact->rule->name, rules,
-                               fact->rule->domain == FAULT_DOMAIN_RACK ? "racks" : "hosts",
-                               vm_name(u, fact->nodes[i]));
-        conflict(error, text);
-        return false;
+    while (more) {
+        more = false;
+        for (size_t f = 0; f < u->n_facts; f++)
+            more = spread_mark(&u->facts[f], marked) || more;
     }
-    return true;
+    for (size_t f = 0; f < u->n_facts; f++)
+        off[f] = !marked[u->facts[f].nodes[0]];
+}
+
+static uint64_t *hosts_of(const struct universe *u, const struct fact *fact)
+{
+    uint64_t *bits = g_new0(uint64_t, u->n_words);
+
+    for (uint32_t h = 0; h < u->n_hosts; h++) {
+        if (group_has(fact->hosts, u->hosts[h]->id) == (fact->rule->strength == RULE_MUST))
+            bits[h / 64] |= UINT64_C(1) << (h % 64);
+    }
+    return bits;
+}
+
+struct fit {
+    struct rulefit fit;
+    struct rulefit_fact *facts;
+    uint64_t **bits; /* per fact, owned */
+};
+
+static void fit_init(struct fit *fit, const struct universe *u)
+{
+    fit->facts = g_new0(struct rulefit_fact, u->n_facts + 1);
+    fit->bits = g_new0(uint64_t *, u->n_facts + 1);
+    for (size_t f = 0; f < u->n_facts; f++) {
+        const struct fact *fact = &u->facts[f];
+        bool by_rack = fact->rule->type == RULE_APART && fact->rule->domain == FAULT_DOMAIN_RACK;
+
+        if (fact->rule->type == RULE_VM_HOST)
+            fit->bits[f] = hosts_of(u, fact);
+        fit->facts[f] = (struct rulefit_fact){ .type = fact->rule->type,
+                                               .nodes = fact->nodes,
+                                               .n = fact->n_vms,
+                                               .hosts = fit->bits[f],
+                                               .slots = by_rack ? u->rack : NULL };
+    }
+    fit->fit = (struct rulefit){
+        .facts = fit->facts, .n_facts = u->n_facts, .n_nodes = u->n_nodes, .n_hosts = u->n_hosts
+    };
+}
+
+static void fit_clear(struct fit *fit, const struct universe *u)
+{
+    for (size_t f = 0; f < u->n_facts; f++)
+        g_free(fit->bits[f]);
+    g_free(fit->bits);
+    g_free(fit->facts);
+}
+
+static void append_name(GString *list, unsigned *n, const char *name)
+{
+    if (++*n <= MAX_NAMED)
+        g_string_append_printf(list, "%s%s", *n > 1 ? ", " : "", name);
+}
+
+static void end_list(GString *list, unsigned n)
+{
+    if (n > MAX_NAMED)
+        g_string_append_printf(list, " and %u more", n - MAX_NAMED);
+}
+
+static char *list_rules(const struct universe *u, const bool *off)
+{
+    GString *list = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (size_t f = 0; f < u->n_facts; f++) {
+        const Rule *rule = u->facts[f].rule;
+        g_autofree char *name =
+            g_strdup_printf("%s '%s'%s", rule_type_name(rule->type), rule->name,
+                            rule->domain == FAULT_DOMAIN_RACK ? " (over racks)" : "");
+
+        if (!off[f])
+            append_name(list, &n, name);
+    }
+    end_list(list, n);
+    return g_string_free(list, FALSE);
+}
+
+/* Sets that a VM-to-host rule of the core is about. */
+static bool *find_tied(struct universe *u, const bool *off)
+{
+    bool *tied = g_new0(bool, u->n_nodes + 1);
+
+    for (size_t f = 0; f < u->n_facts; f++) {
+        for (size_t i = 0; i < u->facts[f].n_vms && !off[f]; i++)
+            tied[root_of(u, u->facts[f].nodes[i])] |= u->facts[f].rule->type == RULE_VM_HOST;
+    }
+    return tied;
+}
+
+/* The VMs that a keep-apart rule of the core is about, and that others tie to hosts. */
+static char *list_vms(struct universe *u, const bool *off, bool *ret_in)
+{
+    g_autofree bool *tied = find_tied(u, off);
+    GString *list = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (size_t f = 0; f < u->n_facts; f++) {
+        const struct fact *fact = &u->facts[f];
+
+        for (size_t i = 0; i < fact->n_vms && !off[f] && fact->rule->type == RULE_APART; i++)
+            ret_in[fact->nodes[i]] = ret_in[fact->nodes[i]] || tied[root_of(u, fact->nodes[i])];
+    }
+    for (uint32_t node = 0; node < u->n_nodes; node++) {
+        if (ret_in[node])
+            append_name(list, &n, vm_name(u, node));
+    }
+    end_list(list, n);
+    return g_string_free(list, FALSE);
+}
+
+/* What the VM-to-host rules of the core leave to the VMs. */
+static char *list_hosts(const struct universe *u, const struct fit *fit, const bool *off,
+                        const bool *in)
+{
+    GString *list = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (uint32_t h = 0; h < u->n_hosts; h++) {
+        bool open = false;
+
+        for (size_t f = 0; f < u->n_facts; f++) {
+            bool about = false;
+
+            for (size_t i = 0; i < u->facts[f].n_vms && !off[f] && fit->bits[f]; i++)
+                about = about || in[u->facts[f].nodes[i]];
+            open = open || (about && (fit->bits[f][h / 64] >> (h % 64) & 1));
+        }
+        if (open)
+            append_name(list, &n, u->hosts[h]->name);
+    }
+    end_list(list, n);
+    return g_string_free(list, FALSE);
+}
+
+static void say_core(struct universe *u, const struct fit *fit, const bool *off, GError **error)
+{
+    g_autofree bool *in = g_new0(bool, u->n_nodes + 1);
+    g_autofree char *rules = list_rules(u, off);
+    g_autofree char *vms = list_vms(u, off, in);
+    g_autofree char *hosts = list_hosts(u, fit, off, in);
+    g_autofree char *text =
+        g_strdup_printf("rules %s contradict each other: %s cannot be kept apart as long as they "
+                        "may only be on %s",
+                        rules, vms, hosts[0] ? hosts : "the hosts that are left");
+
+    conflict(error, text);
+}
+
+/* Contradictions that were there before the candidates came are not theirs: a keep-apart rule of
+ * each is left out, and what the candidates contradict beside it is still found. */
+static void leave_out_old(const struct universe *u, const struct fit *fit, bool *off)
+{
+    g_autofree bool *old = g_new0(bool, u->n_facts + 1);
+
+    for (size_t tries = 0; tries < u->n_facts; tries++) {
+        size_t out = u->n_facts;
+
+        for (size_t f = 0; f < u->n_facts; f++)
+            old[f] = off[f] || u->facts[f].is_candidate;
+        if (!rulefit_impossible(&fit->fit, old))
+            return;
+        rulefit_core(&fit->fit, old);
+        for (size_t f = u->n_facts; f > 0; f--) {
+            if (!old[f - 1] && (out == u->n_facts || u->facts[f - 1].rule->type == RULE_APART))
+                out = f - 1;
+        }
+        off[out] = true;
+    }
+}
+
+/* Is there any placement at all? */
+static bool check_all(struct universe *u, GError **error)
+{
+    g_autofree bool *off = g_new0(bool, u->n_facts + 1);
+    struct fit fit = { 0 };
+    bool ok;
+
+    leave_out_strangers(u, off);
+    fit_init(&fit, u);
+    ok = !rulefit_impossible(&fit.fit, off);
+    if (!ok) {
+        leave_out_old(u, &fit, off);
+        ok = !rulefit_impossible(&fit.fit, off);
+    }
+    if (!ok) {
+        rulefit_core(&fit.fit, off);
+        say_core(u, &fit, off, error);
+    }
+    fit_clear(&fit, u);
+    return ok;
 }
 
 static bool check_universe(struct universe *u, GError **error)
@@ -446,32 +623,44 @@ static bool check_universe(struct universe *u, GError **error)
         if (root_of(u, node) == node && !check_host_left(u, node, error))
             return false;
     }
-    for (size_t f = 0; f < u->n_facts; f++) {
-        if (u->facts[f].rule->type == RULE_APART && !check_matching(u, &u->facts[f], error))
-            return false;
-    }
-    return true;
+    return check_all(u, error);
 }
 
-bool rules_check(const Snapshot *snap, const Rule *candidate, GError **error)
+/* ---- entries -------------------------------------------------------------------------------- */
+
+static bool check_form(const Snapshot *snap, const Rule *rule, GError **error)
+{
+    if (!snapshot_cluster(snap, rule->cluster_id)) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_CLUSTER_MISSING, NULL,
+                       "there is no cluster %" PRId64, rule->cluster_id);
+        return false;
+    }
+    return has_form(rule, error) && vms_belong(snap, rule, error) &&
+           group_belongs(snap, rule, rule->vm_group_id, GROUP_VM, "vmGroupUrn", error) &&
+           group_belongs(snap, rule, rule->host_group_id, GROUP_HOST, "hostGroupUrn", error);
+}
+
+bool rules_check_change(const Snapshot *snap, int64_t cluster_id, const struct rules_change *change,
+                        GError **error)
 {
     struct universe u;
     bool ok;
 
-    if (!snapshot_cluster(snap, candidate->cluster_id)) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_CLUSTER_MISSING, NULL,
-                       "there is no cluster %" PRId64, candidate->cluster_id);
-        return false;
+    for (size_t i = 0; i < change->n_put; i++) {
+        if (!check_form(snap, change->put[i], error))
+            return false;
     }
-    if (!has_form(candidate, error) || !vms_belong(snap, candidate, error) ||
-        !group_belongs(snap, candidate, candidate->vm_group_id, GROUP_VM, "vmGroupUrn", error) ||
-        !group_belongs(snap, candidate, candidate->host_group_id, GROUP_HOST, "hostGroupUrn",
-                       error))
-        return false;
-    universe_init(&u, snap, candidate->cluster_id, candidate, NULL);
+    universe_init(&u, snap, cluster_id, change, NULL);
     ok = check_universe(&u, error);
     universe_clear(&u);
     return ok;
+}
+
+bool rules_check(const Snapshot *snap, const Rule *candidate, GError **error)
+{
+    const struct rules_change change = { .put = &candidate, .n_put = 1 };
+
+    return rules_check_change(snap, candidate->cluster_id, &change, error);
 }
 
 bool rules_check_group(const Snapshot *snap, const Group *candidate, GError **error)
@@ -483,127 +672,4 @@ bool rules_check_group(const Snapshot *snap, const Group *candidate, GError **er
     ok = check_universe(&u, error);
     universe_clear(&u);
     return ok;
-}
-
-/* ---- breaches ------------------------------------------------------------------------------- */
-
-void rule_breaches_free(RuleBreaches *breaches)
-{
-    if (!breaches)
-        return;
-    for (size_t i = 0; i < breaches->n_items; i++) {
-        g_free(breaches->items[i].rule_name);
-        g_free(breaches->items[i].text);
-    }
-    g_free(breaches->items);
-    g_free(breaches);
-}
-
-static bool is_misplaced(const Layout *l, uint32_t r, uint32_t vm)
-{
-    const Ruleset *set = l->problem->rules;
-    uint32_t host = l->at[vm];
-
-    if (host == NO_INDEX)
-        return false;
-    switch (set->rules[r].rule->type) {
-    case RULE_APART:
-        return layout_others(l, r, vm, host) > 0;
-    case RULE_TOGETHER:
-        return layout_others(l, r, vm, host) + 1 < set->rules[r].n;
-    case RULE_VM_HOST:
-        return !ruleset_host_ok(set, &set->rules[r], host);
-    }
-    return false;
-}
-
-/* Racks, or hosts without one, with a host that can be used. */
-static uint32_t count_racks(const Problem *p)
-{
-    g_autofree bool *seen = g_new0(bool, p->n_hosts + 1);
-    uint32_t n = 0;
-
-    for (uint32_t h = 0; h < p->n_hosts; h++) {
-        if (!problem_usable(p, h) || seen[p->host_rack[h]])
-            continue;
-        seen[p->host_rack[h]] = true;
-        n++;
-    }
-    return n;
-}
-
-static void append_place(GString *text, const Problem *p, const struct ruleset_rule *rule,
-                         uint32_t host)
-{
-    if (rule->by_rack && p->host[host]->rack[0] != '\0')
-        g_string_append_printf(text, "in rack %s on %s", p->host[host]->rack, p->host[host]->name);
-    else
-        g_string_append_printf(text, "on %s", p->host[host]->name);
-}
-
-/* "web1 is on cna1, web2 is on cna1": the VMs that stand wrong; NULL if none. */
-static char *misplaced_text(const Layout *l, uint32_t r)
-{
-    const Problem *p = l->problem;
-    const struct ruleset_rule *rule = &p->rules->rules[r];
-    GString *text = g_string_new(NULL);
-    unsigned n = 0;
-    uint32_t n_places;
-
-    for (uint32_t i = 0; i < rule->n; i++) {
-        uint32_t vm = p->rules->members[rule->first + i];
-
-        if (!is_misplaced(l, r, vm) || ++n > MAX_NAMED)
-            continue;
-        g_string_append_printf(text, "%s%s is ", n > 1 ? ", " : "", p->vm[vm]->name);
-        append_place(text, p, rule, l->at[vm]);
-    }
-    if (n > MAX_NAMED)
-        g_string_append_printf(text, " and %u more", n - MAX_NAMED);
-    n_places = rule->by_rack ? count_racks(p) : p->n_usable;
-    if (n > 0 && rule->rule->type == RULE_APART && rule->n > n_places)
-        g_string_append_printf(text, "; it needs %u %s, %u can be used", rule->n,
-                               rule->by_rack ? "racks" : "hosts", n_places);
-    return g_string_free(text, n == 0);
-}
-
-RuleBreaches *rules_breaches_at(const Layout *layout)
-{
-    const Ruleset *set = layout->problem->rules;
-    RuleBreaches *breaches = g_new0(RuleBreaches, 1);
-
-    breaches->items = g_new0(struct rule_breach, set->n_rules + 1);
-    for (uint32_t r = 0; r < set->n_rules; r++) {
-        const struct ruleset_rule *rule = &set->rules[r];
-        g_autofree char *wrong = misplaced_text(layout, r);
-        struct rule_breach *breach = &breaches->items[breaches->n_items];
-
-        if (!wrong)
-            continue;
-        *breach = (struct rule_breach){
-            .rule_id = rule->rule->id,
-            .rule_name = g_strdup(rule->rule->name),
-            .must = rule->must,
-            .text =
-                g_strdup_printf("%s rule '%s' (%s) is broken: %s", rule_type_name(rule->rule->type),
-                                rule->rule->name, rule_strength_name(rule->rule->strength), wrong),
-        };
-        breaches->n_items++;
-    }
-    return breaches;
-}
-
-RuleBreaches *rules_breaches(const Snapshot *snap, int64_t cluster_id)
-{
-    const struct layout_price free_moves = { 0 };
-    g_autoptr(Problem) problem = NULL;
-    g_autoptr(Layout) layout = NULL;
-    struct sched_params params;
-
-    sched_params_init(&params);
-    problem = problem_new(snap, cluster_id, &params, 0, NULL);
-    if (!problem)
-        return g_new0(RuleBreaches, 1);
-    layout = layout_new(problem, &free_moves);
-    return rules_breaches_at(layout);
 }

@@ -19,6 +19,16 @@
  * must-rules together; the message names rules and VMs. */
 bool rules_check(const Snapshot *snap, const Rule *candidate, GError **error);
 
+/* Several changes that are made at once: they are judged together, not one after the other. */
+struct rules_change {
+    const Rule *const *put; /* new (id 0), or replacing the rule with the same id */
+    size_t n_put;
+    const int64_t *dropped; /* ids of rules to delete */
+    size_t n_dropped;
+};
+bool rules_check_change(const Snapshot *snap, int64_t cluster_id, const struct rules_change *change,
+                        GError **error);
+
 /* The same for a group about to be changed, with the rules that use it. */
 bool rules_check_group(const Snapshot *snap, const Group *candidate, GError **error);
 

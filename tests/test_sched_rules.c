@@ -44,7 +44,7 @@ static const struct scn_row rows[] = {
       { "with keep-together 'r' leave no host of the cluster for a, b" } },
     { "apart with too few allowed hosts",
       BASE "rule t host must gall k12\ndo check rule r apart must a b c",
-      { "keep-apart rule 'r' and VM-to-host 't' contradict", "too few hosts are left for c" } },
+      { "vm-to-host 't', keep-apart 'r' contradict", "a, b, c cannot be kept apart", "h1, h2" } },
     { "apart with just enough allowed hosts",
       BASE "rule t host must gall k12\ndo check rule r apart must a b", { "ok" } },
     { "apart on hosts that must be exchanged to fit",
@@ -64,6 +64,31 @@ static const struct scn_row rows[] = {
       { "is not a vm group" } },
     { "a VM group where hosts belong", BASE "do check rule r host must ga gb",
       { "is not a host group" } },
+    { "a chain: together a-b, apart b-c, and only one host for all",
+      BASE "group gab vm a c\nrule t together must a b\nrule u host must gab k1\n"
+      "do check rule v apart must b c",
+      { "keep-apart 'v'", "keep-together 't'", "b, c cannot" } },
+    { "pairs that are apart need as many hosts as one rule",
+      BASE "group gg vm a b c\ngroup kk host h1 h2\nrule g host must gg kk\n"
+      "rule ab apart must a b\nrule bc apart must b c\ndo check rule ac apart must a c",
+      { "vm-to-host 'g', keep-apart 'ab', keep-apart 'bc', keep-apart 'ac'", "a, b, c",
+        "only be on h1, h2" } },
+    { "two of three pairs do not", BASE "group gg vm a b c\ngroup kk host h1 h2\n"
+      "rule g host must gg kk\nrule ab apart must a b\ndo check rule bc apart must b c",
+      { "ok" } },
+    { "more VMs apart than their group has hosts", BASE "group gg vm a b c\ngroup kk host h1 h2\n"
+      "rule p apart must a b c\ndo check rule g host must gg kk",
+      { "keep-apart 'p', vm-to-host 'g'", "a, b, c cannot be kept apart", "only be on h1, h2" } },
+    { "disjoint host groups of VMs kept together", BASE "rule t together must a b\n"
+      "rule x host must ga k1\ndo check rule y host must gb k2",
+      { "'x', 'y'", "keep-together 't'", "a, b" } },
+    { "host groups that share a host", BASE "group kk host h1 h2\nrule t together must a b\n"
+      "rule x host must ga k1\ndo check rule y host must gb kk", { "ok" } },
+    { "should-rules contradict nothing", BASE "rule t together must a b\n"
+      "do check rule u apart should a b", { "ok" } },
+    { "an old contradiction does not forbid another rule",
+      BASE "rule t together must a b\nrule u apart must a b\ndo check rule v apart must a c",
+      { "ok" } },
     { "nothing is broken", BASE "rule t apart must a c\ndo breaches", { "no rule is broken" } },
     { "apart is broken", BASE "rule t apart should a b c\ndo breaches",
       { "keep-apart rule 't' (should) is broken: a is on h1, b is on h1", "!c is on" } },
