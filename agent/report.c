@@ -41,6 +41,7 @@ void report_copy_hello(const struct agent_hello *hello, struct agent_hello *ret)
     ret->cpu_vendor = text(hello->cpu_vendor);
     ret->cpu_features = text(hello->cpu_features);
     ret->cpu_generations = text(hello->cpu_generations);
+    ret->devices = text(hello->devices);
 }
 
 bool report_same_domain(const struct domain_report *a, const struct domain_report *b)

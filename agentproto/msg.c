@@ -93,6 +93,7 @@ static const struct field vm_fields[] = {
     { "os_version",  FIELD_INT,    AT(os_version), .max = INT32_MAX },
     { "clock_mode",  FIELD_TOKEN,  AT(clock_mode), .max = MAX_WORD },
     { "cpu_model",   FIELD_TOKEN,  AT(cpu_model), .max = MAX_WORD },
+    { "devices",     FIELD_NAME,   AT(devices), .max = AGENT_MAX_DEVICES },
 };
 #undef AT
 TABLE_DEFINE(vm, "VM", Vm);

@@ -28,12 +28,13 @@
 
 #include "model/types.h"
 
-#define AGENT_PROTOCOL_VERSION  2 /* 1 knew nothing of CPUs (IMC) */
+#define AGENT_PROTOCOL_VERSION  3 /* 1 knew nothing of CPUs (IMC), 2 nothing of devices */
 #define AGENT_PROTOCOL_OLDEST   1
 #define AGENT_COMMAND_ID_MAX    64
 #define AGENT_MAX_DOMAINS       4096
 #define AGENT_MAX_REPORTS       1024 /* in a full line; the agent leaves out the oldest that ended */
 #define AGENT_MAX_LINE          (8u << 20)
+#define AGENT_MAX_DEVICES       4608 /* model/devices.h's words at their longest */
 #define AGENT_MAX_CPU           1024 /* a guest's CPU in words; a longer one is told as "" */
 #define AGENT_STATS_INTERVAL_MS 5000 /* default; the agent's settings may say less */
 #define AGENT_BEAT_INTERVAL_MS  1000
@@ -111,6 +112,9 @@ struct agent_hello {
      * model/cpu.h), and the models of generations (model/imc.h) that the host can present; "": not
      * known. */
     char *cpu_vendor, *cpu_features, *cpu_generations;
+    /* Since 3.  What VMs can be given (model/devices.h); the uplinks' speeds, summed; 0: not known. */
+    char *devices;
+    int64_t net_mbps;
     int64_t epoch; /* highest seen, including this stream's */
 };
 

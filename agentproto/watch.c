@@ -42,6 +42,8 @@ static const struct field hello_fields[] = {
     { "cpu_vendor",    FIELD_NAME, AT(cpu_vendor), .max = MAX_WORD },
     { "cpu_features",  FIELD_NAME, AT(cpu_features), .max = MAX_CPU },
     { "cpu_generations", FIELD_NAME, AT(cpu_generations), .max = MAX_CPU },
+    { "devices",       FIELD_NAME, AT(devices), .max = AGENT_MAX_DEVICES },
+    { "net_mbps",      FIELD_INT,  AT(net_mbps), .max = INT32_MAX },
     { "epoch",         FIELD_INT,  AT(epoch), .required = true, .min = 1, .max = INT64_MAX },
 };
 #undef AT

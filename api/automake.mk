@@ -14,6 +14,7 @@ api_libapi_a_SOURCES = \
 	api/h_cluster_put.c \
 	api/h_cluster_rules.c api/h_cluster_rules.h \
 	api/h_datastore.c \
+	api/h_devices.c api/h_devices.h \
 	api/h_drs.c \
 	api/h_event.c \
 	api/h_group.c \

@@ -112,6 +112,7 @@ static void put_head(struct request *req, const Cluster *cluster, const struct r
     jw_str(out, "parentObjName", req->snap->site->name);
     read_put_resources(req, sum);
     jw_bool(out, "isMemOvercommit", cluster->mem_overcommit);
+    jw_int(out, "vcpusPerThread", cluster->vcpus_per_thread);
     jw_bool(out, "isEnableHa", cluster->ha.enabled);
     jw_bool(out, "isEnableDrs", cluster->drs.enabled);
     jw_bool(out, "isEnableImc", cluster->imc_enabled);

@@ -14,8 +14,9 @@
 #include "model/imc.h"
 #include "model/reason.h"
 
-#define DEFAULT_LIMEN 5 /* of an hour that a given list leaves out */
-#define MAX_LIMEN     9
+#define VCPUS_PER_THREAD_MAX 1024 /* as in the database */
+#define DEFAULT_LIMEN        5    /* of an hour that a given list leaves out */
+#define MAX_LIMEN            9
 
 static bool read_limen(const struct json_reader *reader, const char *key,
                        uint8_t limen[HOURS_PER_DAY], GError **error)
@@ -223,6 +224,10 @@ static bool read_cluster(const struct request *req, Cluster *cluster, struct op 
            body_word(json, "resStrategy", strategies, 0, &cluster->res_strategy, error) &&
            body_int(json, INT_FIELD("dsFaultStrategy", 0, 1, 0, &cluster->ds_fault_strategy),
                     error) &&
+           body_int(
+               json,
+               INT_FIELD("vcpusPerThread", 0, VCPUS_PER_THREAD_MAX, 0, &cluster->vcpus_per_thread),
+               error) &&
            read_ha(req, cluster, error) && read_drs(req, cluster, op, error) &&
            h_cluster_overrides_read(req, op, error);
 }

@@ -25,6 +25,12 @@
 /* ruleType and vm2HostRuleType count from 1 in the order of our lists. */
 #define WIRE_TYPE(type) ((int64_t)(type) + 1)
 
+static const char *const domain_words[] = {
+    [FAULT_DOMAIN_HOST] = "host",
+    [FAULT_DOMAIN_RACK] = "rack",
+    [FAULT_DOMAIN_RACK + 1] = NULL,
+};
+
 /* ---- out ---------------------------------------------------------------------------------------
  */
 
@@ -50,6 +56,8 @@ static void put_rule(struct request *req, const Rule *rule)
         jw_int(out, "vm2HostRuleType", WIRE_TYPE(rule->strength));
     else
         jw_str(out, "strength", rule_strength_name(rule->strength));
+    if (rule->type == RULE_APART)
+        jw_str(out, "faultDomain", domain_words[rule->domain]);
     jw_array(out, "vms");
     for (size_t i = 0; i < rule->n_vms; i++)
         read_put_named(req, OBJECT_VM, rule->vms[i], read_name(req, OBJECT_VM, rule->vms[i]));
@@ -103,6 +111,24 @@ static bool read_type(const struct json_reader *reader, Rule *rule, GError **err
     if (!rule_strength_parse(word, &rule->strength) || rule->strength > RULE_SHOULD)
         return body_fail(reader, "strength", REASON_RULE_TYPE, "\"must\" or \"should\"", error);
     return true;
+}
+
+/* A rule that becomes another kind is over hosts again, unless the client says otherwise. */
+static bool read_domain(const struct json_reader *reader, Rule *rule, GError **error)
+{
+    g_autofree char *word = NULL;
+
+    if (rule->type != RULE_APART)
+        rule->domain = FAULT_DOMAIN_HOST;
+    if (!body_word(reader, "faultDomain", domain_words, REASON_RULE_TYPE, &word, error))
+        return false;
+    if (!word)
+        return true;
+    rule->domain =
+        g_str_equal(word, domain_words[FAULT_DOMAIN_RACK]) ? FAULT_DOMAIN_RACK : FAULT_DOMAIN_HOST;
+    return rule->domain == FAULT_DOMAIN_HOST || rule->type == RULE_APART ||
+           body_fail(reader, "faultDomain", REASON_RULE_TYPE,
+                     "\"host\": only keep-apart rules (ruleType 2) can be over racks", error);
 }
 
 static bool check_vms(const struct request *req, const struct json_reader *reader, const Rule *rule,
@@ -169,6 +195,7 @@ static bool read_rule(const struct request *req, const struct json_reader *reade
                       GError **error)
 {
     return read_rule_name(reader, rule, error) && read_type(reader, rule, error) &&
+           read_domain(reader, rule, error) &&
            body_urns(reader, URN_FIELD("vms", req->site, OBJECT_VM, REASON_RULE_VM_NOT_IN_CLUSTER),
                      &rule->vms, &rule->n_vms, error) &&
            check_vms(req, reader, rule, error) && read_group(req, reader, GROUP_VM, rule, error) &&

@@ -3,6 +3,7 @@
 
 #include "api/handlers.h"
 
+#include "api/h_devices.h"
 #include "api/read.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -23,7 +24,6 @@ static void put_fixed(struct jw *out)
     jw_str(out, "ntpIp2", "");
     jw_str(out, "ntpIp3", "");
     jw_int(out, "ntpCycle", 64);
-    jw_int(out, "gpuCapacity", 0);
 }
 
 static void put_identity(struct request *req, const Host *host)
@@ -41,6 +41,7 @@ static void put_identity(struct request *req, const Host *host)
     jw_str(out, "clusterName", read_name(req, OBJECT_CLUSTER, host->cluster_id));
     jw_str(out, "status", host_status_name(host->status));
     jw_bool(out, "isMaintaining", host->maintaining);
+    jw_str(out, "rack", host->rack);
     jw_str(out, "vendor", host->vendor);
     jw_str(out, "model", host->model);
     jw_str(out, "cpuModel", host->cpu_model);
@@ -59,6 +60,7 @@ static void put_hardware(struct jw *out, const Host *host)
     jw_int(out, "physicalCpuQuantity", host->cpu_sockets);
     jw_int(out, "cpuTotalCores", host->cpu_sockets * host->cpu_cores);
     jw_int(out, "nicQuantity", host->nic_count);
+    jw_int(out, "networkMbps", host->net_mbps);
 }
 
 /* Tenths of a percent of what there is. */
@@ -113,6 +115,7 @@ static void put_host(struct request *req, const Host *host)
     jw_object(out, NULL);
     put_identity(req, host);
     put_hardware(out, host);
+    h_devices_put_host(req, host);
     put_fixed(out);
     jw_str(out, "computeResourceStatics", statics);
     jw_str(out, "imcSetting", cluster && cluster->imc_enabled ? cluster->imc_setting : "");

@@ -59,6 +59,7 @@ static bool read_host(const struct request *req, Host *host, GError **error)
     return body_name(json, "name", REASON_HOST_BAD_NAME, &host->name, error) &&
            body_string(json, "description", BODY_DESCRIPTION_MAX, REASON_BAD_DESCRIPTION,
                        &host->description, error) &&
+           body_string(json, "rack", BODY_NAME_MAX, 0, &host->rack, error) &&
            read_ip(json, "bmcIp", true, &host->bmc_ip, error) &&
            body_string(json, "bmcUserName", BMC_TEXT_MAX, 0, &host->bmc_user, error) &&
            body_string(json, "bmcPassword", BMC_TEXT_MAX, 0, &host->bmc_password, error);

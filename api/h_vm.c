@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "api/h_devices.h"
 #include "api/read.h"
 #include "base/err.h"
 #include "model/id.h"
@@ -121,7 +122,7 @@ static void put_config(struct request *req, const Vm *vm)
         put_nic(req, vm, &vm->nics[i]);
     jw_array_end(out);
     jw_empty_array(out, "usb");
-    jw_empty_array(out, "gpu");
+    h_devices_put_vm(out, vm);
     put_properties(out, vm);
     jw_object_end(out);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/body.h"
+#include "api/h_devices.h"
 #include "base/err.h"
 #include "model/id.h"
 #include "model/reason.h"
@@ -146,12 +147,11 @@ static bool read_hardware(const struct json_reader *parent, Vm *vm, GError **err
 {
     static const struct lacking lacking[] = {
         { "usb", NULL, "an empty list: USB devices are not passed through" },
-        { "gpu", NULL, "an empty list: GPUs are not passed through" },
     };
 
     return check_lacking(parent, lacking, G_N_ELEMENTS(lacking), error) &&
            read_cpu(parent, &vm->cpu, error) && read_memory(parent, &vm->memory, error) &&
-           read_properties(parent, vm, error);
+           read_properties(parent, vm, error) && h_devices_read_vm(parent, vm, error);
 }
 
 /* The values of one disk beside those of the VM's other disks. */

@@ -162,4 +162,8 @@ void app_sched_params(const struct app *app, struct sched_params *ret_params)
     ret_params->link_mbps = settings->drs_link_mbps;
     ret_params->cap_host_in = ret_params->cap_host_out = (uint32_t)settings->drs_cap_host;
     ret_params->cap_cluster = (uint32_t)settings->drs_cap_cluster;
+    ret_params->vcpus_per_thread = settings->drs_vcpus_per_thread;
+    ret_params->cpu_reserve_permille = settings->drs_cpu_reserve * 10;
+    ret_params->cpu_reserve_measured = settings->drs_cpu_own_use;
+    ret_params->mem_overcommit_permille = settings->drs_mem_overcommit * 10;
 }

@@ -9,6 +9,7 @@
 #include "controller/task.h"
 #include "controller/task_power.h"
 #include "controller/views.h"
+#include "model/devices.h"
 
 /* A restarted agent is back within a second or two; only then its VMs are called unknown. */
 #define GRACE_MS 6000
@@ -346,6 +347,14 @@ static bool change_number(int64_t *field, int64_t value)
     return changed;
 }
 
+/* An agent that talks nonsense has no devices to give. */
+static const char *readable_devices(const char *text)
+{
+    g_autoptr(Devices) devices = text ? devices_parse(text, NULL) : NULL;
+
+    return devices ? text : "";
+}
+
 /* True if anything is new. */
 static bool take_facts(Host *host, const struct agent_hello *hello)
 {
@@ -367,6 +376,8 @@ static bool take_facts(Host *host, const struct agent_hello *hello)
     changed |= change_number(&host->cpu_cores, hello->cpu_cores);
     changed |= change_number(&host->cpu_mhz, hello->cpu_mhz);
     changed |= change_number(&host->nic_count, hello->nic_count);
+    changed |= change_number(&host->net_mbps, hello->net_mbps);
+    changed |= change_text(&host->devices, readable_devices(hello->devices));
     return changed != 0;
 }
 

@@ -210,6 +210,7 @@ static const char *needs_stop(const Vm *vm, const Vm *current, const char **ret_
         { vm->cpu.cores_per_socket != current->cpu.cores_per_socket, "cpu.coresPerSocket", "CPUs" },
         { vm->host_id != current->host_id || vm->cluster_id != current->cluster_id, "location",
           "location" },
+        { !g_str_equal(vm->devices, current->devices), "gpu", "devices" },
         { vm->is_template && !current->is_template, "isTemplate", "use as a template" },
     };
 

@@ -26,6 +26,8 @@ struct settings {
     /* [drs] */
     int64_t drs_interval_s, drs_window_s, drs_percentile, drs_min_samples, drs_max_age_s;
     int64_t drs_horizon_s, drs_cooldown_s, drs_link_mbps, drs_cap_host, drs_cap_cluster;
+    int64_t drs_vcpus_per_thread, drs_cpu_reserve, drs_mem_overcommit;
+    bool drs_cpu_own_use;
     /* [migration] */
     int64_t migration_timeout_s, migration_bandwidth_mib;
     bool migration_auto_converge;

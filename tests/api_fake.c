@@ -61,6 +61,11 @@ static void put_host(struct fake *fake, int64_t id, const char *name, int64_t cl
     host->cpu_cores = 8;
     host->cpu_mhz = 2100;
     host->nic_count = 2;
+    host->net_mbps = 20000;
+    g_free(host->devices);
+    host->devices = g_strdup("gpu-t4:2 mdev-nvidia-63:8");
+    g_free(host->rack);
+    host->rack = g_strdup("A");
     host->load.last_cpu_mhz = 3360;
     host->load.last_mem_mb = 6553;
     host->load.sampled_mono_ms = FAKE_NOW_MS - 1000;

@@ -214,6 +214,8 @@ static struct agent_hello make_hello(void)
                                  .cpu_cores = 16,
                                  .cpu_mhz = 2600,
                                  .nic_count = 4,
+                                 .devices = g_strdup("gpu-t4:2 mdev-a:8"),
+                                 .net_mbps = 20000,
                                  .epoch = 7 };
 }
 
@@ -297,6 +299,8 @@ START_TEST(each_watch_line_makes_the_round_trip)
         ck_assert_str_eq(copy.hello.cpu_vendor, "Intel");
         ck_assert_str_eq(copy.hello.cpu_features, "aes apic sse4.2");
         ck_assert_str_eq(copy.hello.cpu_generations, "Conroe Westmere");
+        ck_assert_str_eq(copy.hello.devices, "gpu-t4:2 mdev-a:8");
+        ck_assert_int_eq(copy.hello.net_mbps, 20000);
     }
     ck_assert_int_eq(copy.host.cpu_mhz, line.host.cpu_mhz);
     watch_line_clear(&line);
@@ -559,8 +563,8 @@ END_TEST
 START_TEST(a_newer_peer_may_say_more)
 {
     g_autofree char *older = quoted("{'v':1,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
-    g_autofree char *newer = quoted("{'v':3,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
-    g_autofree char *wrong = quoted("{'v':3,'kind':'beat','hypervisor_ok':7,'mood':'good'}");
+    g_autofree char *newer = quoted("{'v':4,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
+    g_autofree char *wrong = quoted("{'v':4,'kind':'beat','hypervisor_ok':7,'mood':'good'}");
     struct watch_line line;
     g_autoptr(GError) error = NULL;
 

@@ -280,7 +280,24 @@ static const struct {
           IDE) "," DISK_WITH(IDE) "]"),
       "10000001", "vmConfig.disks[4].pciType" },
     { "POST", FAKE_S "/vms", VM_BODY(",\"usb\":[{}]"), "10000001", "vmConfig.usb" },
-    { "POST", FAKE_S "/vms", VM_BODY(",\"gpu\":[1]"), "10000001", "vmConfig.gpu" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"gpu\":[1]"), "10000001", "vmConfig.gpu[0]" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"gpu\":[{}]"), "10000001", "vmConfig.gpu[0].name" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"gpu\":[{\"name\":\"a b\"}]"), "10000001",
+      "vmConfig.gpu[0].name" },
+    { "POST", FAKE_S "/vms", VM_BODY(",\"gpu\":[{\"name\":\"t4\",\"quantity\":0}]"), "10000001",
+      "vmConfig.gpu[0].quantity" },
+    { "POST", FAKE_S "/vms",
+      VM_BODY(",\"gpu\":[{\"name\":\"t4\",\"quantity\":1000},{\"name\":\"t4\",\"quantity\":25}]"),
+      "10000001", "vmConfig.gpu[1].quantity" },
+    { "PUT", C117, "{\"vcpusPerThread\":1025}", "10000001", "vcpusPerThread" },
+    { "PUT", C117,
+      "{\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":1,\"faultDomain\":"
+      "\"rack\"}]}}",
+      "10300125", "drsSetting.drsRules[0].faultDomain" },
+    { "PUT", C117,
+      "{\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":2,\"faultDomain\":"
+      "\"row\"}]}}",
+      "10300125", "drsSetting.drsRules[0].faultDomain" },
     { "POST", FAKE_S "/vms", VM_BODY(",\"properties\":{\"isEnableFt\":true}"), "10000001",
       "vmConfig.properties.isEnableFt" },
     { "PUT", VM37, "{\"properties\":{\"bootFirmware\":\"UEFI\"}}", "10000001",
@@ -425,6 +442,30 @@ START_TEST(a_generation_is_kept_under_its_own_name)
     ck_assert_str_eq(fake.last->cluster->imc_setting, imcs[_i].mode);
     ck_assert_int_eq(fake.last->cluster->imc_enabled, imcs[_i].enabled);
     fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(racks_devices_and_vcpu_limits_are_set_and_cleared)
+{
+    struct fake fake;
+
+    fake_init(&fake);
+    (void)fake_ok(&fake, "PUT", HOST, "{\"rack\":\"row 1\"}");
+    ck_assert_str_eq(fake.last->host->rack, "row 1");
+    (void)fake_ok(&fake, "PUT", HOST, "{\"rack\":\"\"}");
+    ck_assert_str_eq(fake.last->host->rack, "");
+    (void)fake_ok(&fake, "PUT", C117, "{\"vcpusPerThread\":4}");
+    ck_assert_int_eq(fake.last->cluster->vcpus_per_thread, 4);
+    (void)fake_ok(&fake, "PUT", VM37,
+                  "{\"gpu\":[{\"name\":\"mdev-a\",\"quantity\":2},{\"name\":\"gpu-t4\"}]}");
+    ck_assert_str_eq(fake.last->vm->devices, "gpu-t4:1 mdev-a:2");
+    (void)fake_ok(&fake, "PUT", VM37, "{\"gpu\":[]}");
+    ck_assert_str_eq(fake.last->vm->devices, "");
+    (void)fake_ok(&fake, "PUT", C117,
+                  "{\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":2,"
+                  "\"faultDomain\":\"rack\"}]}}");
+    ck_assert_int_eq(fake.last->rules[0].rule->domain, FAULT_DOMAIN_RACK);
     fake_clear(&fake);
 }
 END_TEST
@@ -758,6 +799,7 @@ SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_LOOP(every_bad_size_names_the_same_range, bad_sizes),
            SUITE_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest),
            SUITE_LOOP(a_generation_is_kept_under_its_own_name, imcs),
+           SUITE_TEST(racks_devices_and_vcpu_limits_are_set_and_cleared),
            SUITE_TEST(rules_are_created_modified_and_deleted_by_one_put),
            SUITE_TEST(a_vm_is_created_from_a_body_with_odd_capitals),
            SUITE_LOOP(a_folder_has_one_path_however_it_is_spelt, spellings),

@@ -59,6 +59,8 @@ static const struct {
       "status:s isMaintaining:b multiPathMode:s hostMultiPathMode:s vendor:s model:s "
       "memQuantityMB:i cpuQuantity:i cpuMHz:i nicQuantity:i attachedISOVMs:a "
       "computeResourceStatics:s ntpCycle:i physicalCpuQuantity:i gpuCapacity:i imcSetting:s "
+      "networkMbps:i rack:s devices.0.name:s devices.1.type:s devices.0.quantity:i "
+      "devices.0.used:i "
       "maxImcSetting:s cpuResource.totalSizeMHz:i memResource.allocatedSizeMB:i isFailOverHost:b "
       "haState:s haRole:s hostRealName:s cpuUsage:s memUsage:s params.realtimeUsedSizeMB:s" },
     { FAKE_S "/hosts/statistics", "total:i normal:i unknown:i fault:i" },
