@@ -18,7 +18,11 @@
 /* Proposals of one annealing: so many for each VM and host, within bounds. */
 #define PROPOSALS_PER_PAIR 60
 #define MIN_PROPOSALS      UINT64_C(200000)
-#define MAX_PROPOSALS      UINT64_C(4000000)
+#define MAX_PROPOSALS      UINT64_C(1500000)
+/* Where many are made: a price is found with few, the last of them with more. */
+#define BRIEF    1
+#define ORDINARY 4
+#define LONG     8
 /* It begins with steps that may cost so many prices of a VM. */
 #define HEAT 2
 
@@ -36,7 +40,8 @@ struct walk {
     struct rng rng;
     struct score floor; /* what must not get worse */
     int64_t aim;        /* a lower score is worth nothing */
-    int64_t *price;     /* by VM, for being away from home */
+    uint32_t effort;
+    int64_t *price; /* by VM, for being away from home */
     int64_t price_sum, value;
     uint32_t *away, *slot, n_away; /* VMs away from home, and where each stands in that list */
     uint32_t *hosts, n_hosts;      /* that may take VMs */
@@ -262,7 +267,8 @@ static void descend(struct walk *w)
 static void anneal(struct walk *w, int64_t heat)
 {
     const uint64_t pairs = (uint64_t)w->layout->problem->n_vms * w->n_hosts;
-    const uint32_t n = (uint32_t)CLAMP(pairs * PROPOSALS_PER_PAIR, MIN_PROPOSALS, MAX_PROPOSALS);
+    const uint32_t n = (uint32_t)(CLAMP(pairs * PROPOSALS_PER_PAIR, MIN_PROPOSALS, MAX_PROPOSALS) *
+                                  w->effort / ORDINARY);
 
     for (uint32_t i = 0; i < n; i++) {
         uint64_t left = (uint64_t)(n - i) * 1024 / n; /* cools with the cube of what is left */
@@ -382,6 +388,7 @@ static void search_until(struct walk *w, int64_t until)
         return;
     dear = (double)(w->value - until);
     cheap = MAX(dear / 1e5, 1);
+    w->effort = BRIEF;
     for (int i = 0; i < N_PRICE_STEPS; i++) {
         double middle = sqrt(dear * cheap);
 
@@ -392,6 +399,7 @@ static void search_until(struct walk *w, int64_t until)
             dear = middle;
     }
     w->aim = until;
+    w->effort = LONG;
     for (int i = 0; i < N_THRIFTY && kept.value <= until; i++) {
         try_price(w, cheap, until, &kept);
         cheap *= 0.8;
@@ -434,6 +442,7 @@ static int64_t price_of_level(const struct walk *w, const struct ganeti_goal *go
 
 static void search_once(struct walk *w, const struct ganeti_goal *goal)
 {
+    w->effort = ORDINARY;
     if (goal->until_score >= 0)
         search_until(w, goal->until_score);
     else
