@@ -45,6 +45,7 @@ bin_PROGRAMS += vrm-plan
 vrm_plan_SOURCES = \
 	scheduler/tool/command.h \
 	scheduler/tool/command_ask.c \
+	scheduler/tool/command_dpm.c \
 	scheduler/tool/command_plan.c \
 	scheduler/tool/command_reserve.c \
 	scheduler/tool/input.c scheduler/tool/input.h \

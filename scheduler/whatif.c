@@ -106,6 +106,18 @@ Snapshot *whatif_add_hosts(const Snapshot *snap, int64_t like_id, uint32_t n, GE
     return build(snap, builder);
 }
 
+Snapshot *whatif_power(const Snapshot *snap, int64_t host_id, bool on)
+{
+    g_autoptr(SnapshotBuilder) builder = whatif_builder(snap);
+    Host *host = host_dup(snapshot_host(snap, host_id));
+
+    host->connected = on;
+    host->status = on ? HOST_NORMAL : HOST_POWEROFF;
+    host->off_since_ms = on ? 0 : 1;
+    snapshot_builder_put_host(builder, host);
+    return build(snap, builder);
+}
+
 Snapshot *whatif_close_host(const Snapshot *snap, int64_t host_id, GError **error)
 {
     const Host *host = need_host(snap, host_id, error);

@@ -25,6 +25,9 @@ Snapshot *whatif_add_hosts(const Snapshot *snap, int64_t like_id, uint32_t n, GE
 /* The host in maintenance: nothing goes there, what is there should leave. */
 Snapshot *whatif_close_host(const Snapshot *snap, int64_t host_id, GError **error);
 
+/* The host switched off (nothing is moved before), or on. */
+Snapshot *whatif_power(const Snapshot *snap, int64_t host_id, bool on);
+
 /* A rule in words, names with commas between them:
  *
  *     apart must web1,web2           together should app1,db1

@@ -93,6 +93,19 @@ run 1 admission -t g.data --failures 15
 says 'policy: does not hold: if the 15 hosts'
 run 0 capacity -t g.data --size 4,8192
 says 'more VMs of 4 vCPUs and 8192 MB fit as the cluster stands'
+run 0 dpm -t g.data -U g.load -S asleep
+says ' can sleep '
+says ' stays '
+says 'kWh a day'
+sleeper=$(sed -n 's/^\([^ ]*\) *can sleep .*/\1/p' out | head -1)
+grep '^v' asleep | grep -q "|$sleeper|" && fail "VMs are left on $sleeper, which can sleep"
+run 0 dpm -t g.data -U g.load --spare 15 --json
+says '"sleep":0,"wake":0'
+run 0 dpm -s g.json
+says 'has no BMC'
+run 0 dpm -s g.json --assume-proven --level 9 --watts 100
+says 'can sleep'
+run 2 dpm -t g.data --spare -2
 run 0 what-if -t g.data -U g.load --add-hosts 2:like=h0001 --without-host h0002 \
     --rule 'apart must v00001,v00002'
 says '^As it is:'
@@ -107,7 +120,7 @@ cmp -s out converted.json || fail "a converted snapshot converts to another"
 # --- what is refused ---------------------------------------------------------------------------
 run 0 --help
 says 'Usage: vrm-plan COMMAND'
-for command in balance drain place explain admission capacity what-if convert; do
+for command in balance drain place explain admission capacity dpm what-if convert; do
     run 0 "$command" --help
     says 'text-data=FILE'
 done

@@ -18,6 +18,7 @@ int command_what_if(const struct options *options, struct input *input);
 int command_place(const struct options *options, struct input *input);
 int command_explain(const struct options *options, struct input *input);
 int command_admission(const struct options *options, struct input *input);
+int command_dpm(const struct options *options, struct input *input);
 int command_capacity(const struct options *options, struct input *input);
 
 /* Prints the error and what it means for the exit status; takes the error. */

@@ -194,8 +194,10 @@ static void set_policy(const struct options *o, SnapshotBuilder *builder, int64_
     Cluster *cluster = cluster_dup(snapshot_builder_get_cluster(builder, cluster_id));
     const int level = o->level > 0 ? o->level : o->data ? GANETI_LEVEL : 0;
 
-    if (level > 0)
+    if (level > 0) {
         memset(cluster->drs.limen, level, sizeof(cluster->drs.limen));
+        memset(cluster->dpm.limen, level, sizeof(cluster->dpm.limen));
+    }
     if (o->factor)
         cluster->drs.factor = strcmp(o->factor, "cpu") == 0   ? DRS_FACTOR_CPU
                               : strcmp(o->factor, "mem") == 0 ? DRS_FACTOR_MEM

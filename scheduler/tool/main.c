@@ -65,10 +65,15 @@ static void print_input(const struct options *options, const struct input *input
 static int run(const struct options *options)
 {
     static const command_fn functions[N_COMMANDS] = {
-        [COMMAND_BALANCE] = command_balance,     [COMMAND_DRAIN] = command_drain,
-        [COMMAND_PLACE] = command_place,         [COMMAND_EXPLAIN] = command_explain,
-        [COMMAND_ADMISSION] = command_admission, [COMMAND_CAPACITY] = command_capacity,
-        [COMMAND_WHAT_IF] = command_what_if,     [COMMAND_CONVERT] = command_convert,
+        [COMMAND_BALANCE] = command_balance,
+        [COMMAND_DRAIN] = command_drain,
+        [COMMAND_PLACE] = command_place,
+        [COMMAND_EXPLAIN] = command_explain,
+        [COMMAND_ADMISSION] = command_admission,
+        [COMMAND_CAPACITY] = command_capacity,
+        [COMMAND_DPM] = command_dpm,
+        [COMMAND_WHAT_IF] = command_what_if,
+        [COMMAND_CONVERT] = command_convert,
     };
     struct input input;
     GError *error = NULL;

@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BIT(command) (1U << (command))
-#define ALL          (BIT(N_COMMANDS) - 1)
-#define PLANS        (BIT(COMMAND_BALANCE) | BIT(COMMAND_DRAIN) | BIT(COMMAND_WHAT_IF))
+/* Of a server of two sockets that does little. */
+#define DEFAULT_WATTS 200
+
+#define BIT(command)  (1U << (command))
+#define ALL           (BIT(N_COMMANDS) - 1)
+#define PLANS         (BIT(COMMAND_BALANCE) | BIT(COMMAND_DRAIN) | BIT(COMMAND_DPM) | BIT(COMMAND_WHAT_IF))
 
 static const struct {
     const char *name, *words, *summary, *text;
@@ -34,6 +37,10 @@ static const struct {
     [COMMAND_CAPACITY] = { "capacity", "", "how many more VMs of a size fit",
                            "Says how many more VMs of a size fit as the cluster stands, and how "
                            "many so that the failure of any host (--failures) is still borne." },
+    [COMMAND_DPM] = { "dpm", "", "which hosts could sleep, which must wake, and why",
+                      "Lets one host after the other sleep as long as the others carry the load by "
+                      "all rules, with the hosts failing that HA or --spare promises to bear; or "
+                      "wakes as many as are needed.  With -t every host is taken to wake up." },
     [COMMAND_WHAT_IF] = { "what-if", "", "the plan and the reserves if something were different",
                           "Applies the changes in the order --add-hosts, --rule, --without-host, "
                           "then balances; prints the cluster now, changed, and balanced." },
@@ -119,7 +126,8 @@ static gboolean want_nodes(const gchar *name, const gchar *value, gpointer data,
 /* ---- the table ------------------------------------------------------------------------------ */
 
 struct flags { /* GLib wants int */
-    gboolean evacuate_only, ignore_load, ignore_soft, json, print_moves, print_instances, version;
+    gboolean evacuate_only, ignore_load, ignore_soft, assume_proven, json, print_moves,
+        print_instances, version;
 };
 
 struct entry {
@@ -150,6 +158,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
 {
     const unsigned balance = BIT(COMMAND_BALANCE), what_if = BIT(COMMAND_WHAT_IF);
     const unsigned capacity = BIT(COMMAND_CAPACITY), admission = BIT(COMMAND_ADMISSION);
+    const unsigned dpm = BIT(COMMAND_DPM);
     const gint hidden = G_OPTION_FLAG_HIDDEN;
     const gint hidden_optional = G_OPTION_FLAG_HIDDEN | G_OPTION_FLAG_OPTIONAL_ARG;
     const gint idle = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
@@ -188,6 +197,9 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { PLANS, { "print-instances", 0, 0, G_OPTION_ARG_NONE, &f->print_instances, "print where each VM ends", NULL } },
         { capacity, { "size", 0, 0, G_OPTION_ARG_STRING, &o->size, "of the VMs: vCPUs, MiB, MHz reserved", "VCPUS,MIB[,MHZ]" } },
         { capacity | admission | what_if, { "failures", 0, 0, G_OPTION_ARG_INT, &o->failures, "so many hosts may die (default 1; admission: the cluster's policy)", "N" } },
+        { dpm, { "spare", 0, 0, G_OPTION_ARG_INT, &o->spare, "so many of the largest hosts may fail (default: HA's promise; with -t 1)", "N" } },
+        { dpm, { "watts", 0, 0, G_OPTION_ARG_INT, &o->watts, "what a host draws (default 200)", "N" } },
+        { dpm, { "assume-proven", 0, 0, G_OPTION_ARG_NONE, &f->assume_proven, "take every host to wake up when asked", NULL } },
         { what_if, { "add-hosts", 0, 0, G_OPTION_ARG_STRING, &o->add_hosts, "empty hosts more, like HOST or like the biggest", "N[:like=HOST]" } },
         { what_if, { "without-host", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->without, "as if the host left; may be repeated", "HOST" } },
         { what_if, { "rule", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->rules, "one rule more: \"apart must VM,VM\", \"together should VM,VM\", \"host must-not VM,.. HOST,..\"; may be repeated", "RULE" } },
@@ -283,6 +295,8 @@ static const char *out_of_range(const struct options *o)
         { "--per-host: want 1..1000", o->per_host, 1, 1000 },
         { "--link: want 1..10000000", o->link_mbps, 1, 10000000 },
         { "--horizon: want 1..31536000", o->horizon_s, 1, 31536000 },
+        { "--spare: want 0..1000", o->spare, 0, 1000 },
+        { "--watts: want 1..100000", o->watts, 1, 100000 },
         { "--failures: want 0..1000", o->failures, 0, 1000 },
         { "--cpu-unit: want more than 0, at most 1000000", o->cpu_unit, 1e-6, 1e6 },
         { "--mem-unit: want more than 0, at most 1000000000", o->mem_unit, 1e-6, 1e9 },
@@ -330,6 +344,7 @@ static void set_flags(struct options *o, const struct flags *f)
     o->evacuate_only = f->evacuate_only;
     o->ignore_load = f->ignore_load;
     o->ignore_soft = f->ignore_soft;
+    o->assume_proven = f->assume_proven;
     o->json = f->json;
     o->print_moves = f->print_moves;
     o->print_instances = f->print_instances;
@@ -425,6 +440,8 @@ bool options_parse(int argc, char **argv, struct options *options, int *ret_stat
                                  .link_mbps = -1,
                                  .horizon_s = -1,
                                  .failures = -1,
+                                 .spare = -1,
+                                 .watts = DEFAULT_WATTS,
                                  .verbosity = 1 };
     if (argc < 2)
         return usage("want a command", NULL, ret_status);

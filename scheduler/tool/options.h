@@ -24,10 +24,11 @@ enum command {
     COMMAND_EXPLAIN,
     COMMAND_ADMISSION,
     COMMAND_CAPACITY,
+    COMMAND_DPM,
     COMMAND_WHAT_IF,
     COMMAND_CONVERT,
 };
-#define N_COMMANDS 8
+#define N_COMMANDS 9
 
 /* Strings are owned, NULL: not given; numbers -1: not given. */
 struct options {
@@ -49,6 +50,9 @@ struct options {
     int failures;
     char *add_hosts;
     char **without, **rules;
+    /* dpm */
+    int spare, watts;
+    bool assume_proven;
 };
 
 /* Reads the command line.  False: *ret_status says how to end (help was printed, or the usage was
