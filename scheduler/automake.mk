@@ -22,7 +22,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/ganeti_improve.c scheduler/ganeti_improve.h \
 	scheduler/ganeti_score.c scheduler/ganeti_score.h \
 	scheduler/ganeti_write.c \
-	scheduler/improve.c scheduler/improve.h \
+	scheduler/anneal.c scheduler/anneal.h scheduler/improve.c scheduler/improve.h \
 	scheduler/imc.c scheduler/imc.h \
 	scheduler/layout.c scheduler/layout.h \
 	scheduler/order.c scheduler/order.h \

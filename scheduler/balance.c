@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/err.h"
+#include "scheduler/anneal.h"
 #include "scheduler/compose.h"
 #include "scheduler/explain.h"
 #include "scheduler/improve.h"
@@ -38,7 +39,7 @@ static const struct balance_level levels[N_LEVELS + 1] = {
     [2] = { 165, 45, 500, "like 1, a little sooner" },
     [3] = { 130, 32, 300, "a move must repay its cost threefold" },
     [4] = { 105, 22, 200, "between 3 and 5" },
-    [5] = {  80, 15, 100, "medium: a move must repay its cost within the horizon" },
+    [5] = {  80, 16, 100, "medium: a move must repay its cost within the horizon" },
     [6] = {  60, 11,  75, "between 5 and 7" },
     [7] = {  45,  8,  50, "half of the cost is taken for worth it" },
     [8] = {  30,  5,  35, "between 7 and 9" },
@@ -162,6 +163,20 @@ static bool is_worth_balancing(const Layout *l, const struct balance_level *leve
     return is_busy(l, RES_CPU, drs->threshold_cpu) || is_busy(l, RES_MEM, drs->threshold_mem);
 }
 
+/* Greedy; if that has set something in motion, many small changes to it; if the cluster is still
+ * uneven, the dear search. */
+static bool even_out(Search *search, const struct balance_level *level, bool is_first)
+{
+    const Problem *p = search->layout->problem;
+    bool changed = improve_even(search);
+
+    if (changed && is_first)
+        anneal(search, p->params.seed, p->params.proposals_per_vm * p->n_vms);
+    if (is_worth_balancing(search->layout, level))
+        changed = improve_even_more(search) || changed;
+    return changed;
+}
+
 static void search_layout(Search *search, const struct balance_level *level)
 {
     bool even = false, changed = true;
@@ -171,12 +186,12 @@ static void search_layout(Search *search, const struct balance_level *level)
     improve_repair(search);
     for (int round = 0; round < MAX_ROUNDS && changed; round++) {
         even = even || is_worth_balancing(search->layout, level);
-        changed = even && improve_even(search);
+        changed = even && even_out(search, level, round == 0);
         changed = improve_prune(search) || changed;
         changed = improve_repair(search) || changed;
     }
     if (!even && is_worth_balancing(search->layout, level)) /* by the last repair */
-        improve_even(search);
+        even_out(search, level, true);
 }
 
 /* What each VM's move is worth, from what its undoing would cost. */

@@ -1,7 +1,7 @@
 /* improve.c - see improve.h.
  *
- * Greedy: the best of a sample of moves from the hottest to the coolest hosts; when that sample is
- * exhausted, one sweep over every VM and host; when that finds nothing, exchanges. */
+ * Greedy: the best of a sample of moves from the hottest to the coolest hosts.  Where that leaves a
+ * cluster uneven, exchanges and sweeps over every VM and host. */
 #include "config.h"
 
 #include "scheduler/improve.h"
@@ -379,8 +379,22 @@ bool improve_even(Search *search)
     while (better && !is_even_enough(search)) {
         find_hot(search->layout, &hot);
         find_cool(search->layout, &cool);
-        better = move_hot_to_cool(search, &hot, &cool) || sweep_to(search, cool.items, cool.n) ||
-                 sweep_bundles(search) || exchange_between(search, &hot, &cool) ||
+        better = move_hot_to_cool(search, &hot, &cool) || sweep_bundles(search);
+        changed = changed || better;
+    }
+    return changed;
+}
+
+bool improve_even_more(Search *search)
+{
+    bool changed = false, better = true;
+    struct hosts hot, cool;
+
+    while (better && !is_even_enough(search)) {
+        changed = improve_even(search) || changed;
+        find_hot(search->layout, &hot);
+        find_cool(search->layout, &cool);
+        better = sweep_to(search, cool.items, cool.n) || exchange_between(search, &hot, &cool) ||
                  sweep_all(search);
         changed = changed || better;
     }

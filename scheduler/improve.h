@@ -7,9 +7,10 @@
 #include "scheduler/search.h"
 
 /* Each returns true if it changed the layout. */
-bool improve_repair(Search *search); /* rules, shortage, overload */
-bool improve_even(Search *search);   /* imbalance */
-bool improve_prune(Search *search);  /* moves home what is not worth its move */
+bool improve_repair(Search *search);    /* rules, shortage, overload */
+bool improve_even(Search *search);      /* imbalance, by moves of VMs and bundles */
+bool improve_even_more(Search *search); /* also by exchanges, from and to every host: dear */
+bool improve_prune(Search *search);     /* moves home what is not worth its move */
 
 /* Everything home again, and vm stays there. */
 void improve_restart_without(Search *search, uint32_t vm);

@@ -277,16 +277,16 @@ static int64_t total_imbalance(const Layout *l, const struct effect *effect,
                                int64_t ret_deviation[N_RESOURCES])
 {
     const Problem *p = l->problem;
-    int64_t total = 0, n_counted = 0;
+    int64_t total = 0, weight = 0;
 
     for (int r = 0; r < N_RESOURCES; r++) {
         ret_deviation[r] = l->deviation[r];
         if (!p->uses[r])
             continue;
-        total += imbalance_of(l, r, effect, &ret_deviation[r]);
-        n_counted++;
+        total += p->weight[r] * imbalance_of(l, r, effect, &ret_deviation[r]);
+        weight += p->weight[r];
     }
-    return n_counted > 0 ? total / n_counted : 0;
+    return weight > 0 ? total / weight : 0;
 }
 
 static bool is_away(const Layout *l, uint32_t vm, uint32_t host)
@@ -345,18 +345,18 @@ static int64_t imbalance_bound(const Layout *l, int r, uint32_t vm, uint32_t to)
 
 int64_t layout_gain_bound(const Layout *layout, uint32_t vm, uint32_t to)
 {
-    int64_t bound = 0, n_counted = 0;
+    const Problem *p = layout->problem;
+    int64_t bound = 0, weight = 0;
 
     for (int r = 0; r < N_RESOURCES; r++) {
-        if (!layout->problem->uses[r])
+        if (!p->uses[r])
             continue;
         if (layout->top[r][0] == layout->at[vm])
             return INT64_MAX;
-        bound += imbalance_bound(layout, r, vm, to);
-        n_counted++;
+        bound += p->weight[r] * imbalance_bound(layout, r, vm, to);
+        weight += p->weight[r];
     }
-    return n_counted > 0 ? (bound / n_counted + 1) * (layout->problem->params.horizon_ms / 1000)
-                         : 0;
+    return weight > 0 ? (bound / weight + 1) * (p->params.horizon_ms / 1000) : 0;
 }
 
 /* ---- change --------------------------------------------------------------------------------- */

@@ -11,6 +11,10 @@
 #include "scheduler/entitle.h"
 
 /* Bounds for figures from outside, so that sums of squares stay within 64 bits. */
+/* Memory is promised within what there is, so an uneven one hurts nobody today; CPU demand that
+ * meets a hot host hurts at once.  Where memory is overcommitted both do. */
+#define CPU_WEIGHT    2
+
 #define MAX_MHZ       INT64_C(1000000000)
 #define MAX_MB        INT64_C(1000000000)
 #define MAX_KBPS      INT64_C(10000000000)
@@ -436,6 +440,8 @@ Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sche
     p->params = *params;
     p->uses[RES_CPU] = cluster->drs.factor != DRS_FACTOR_MEM;
     p->uses[RES_MEM] = cluster->drs.factor != DRS_FACTOR_CPU;
+    p->weight[RES_CPU] = cluster->mem_overcommit ? 1 : CPU_WEIGHT;
+    p->weight[RES_MEM] = 1;
     p->local_disks = has_local_storage(snap);
     add_hosts(p);
     add_vms(p, extra_vm_id);

@@ -61,8 +61,9 @@ typedef struct Problem {
     const Snapshot *snap;
     const Cluster *cluster;
     struct sched_params params;
-    bool uses[N_RESOURCES]; /* resources to balance, by the cluster's factor */
-    bool local_disks;       /* there is storage that only one host sees */
+    bool uses[N_RESOURCES];      /* resources to balance, by the cluster's factor */
+    int64_t weight[N_RESOURCES]; /* of their imbalances against each other */
+    bool local_disks;            /* there is storage that only one host sees */
 
     uint32_t n_hosts, n_usable;
     const Host **host;

@@ -27,5 +27,6 @@ void sched_params_init(struct sched_params *params)
         .cap_host_out = 2,
         .cap_cluster = 8,
         .max_moves = 500,
+        .proposals_per_vm = 16, /* twice as many find 1 % less imbalance */
     };
 }

@@ -45,7 +45,8 @@ struct sched_params {
     /* moves at the same time; 0 is read as 1 */
     uint32_t cap_host_in, cap_host_out, cap_cluster;
 
-    uint32_t max_moves; /* of one plan */
+    uint32_t max_moves;        /* of one plan */
+    uint32_t proposals_per_vm; /* annealing's budget; 0: none */
 };
 
 /* The defaults; now_* are 0, local_hour 12, seed 1: the caller sets them. */

@@ -222,7 +222,7 @@ void search_consider_all(Search *s, uint32_t vm, enum search_gain wanted, struct
 }
 
 /* Puts the bundle on the host for a moment. */
-static void consider_bundle(Search *s, uint32_t bundle, uint32_t to, enum search_gain wanted,
+void search_consider_bundle(Search *s, uint32_t bundle, uint32_t to, enum search_gain wanted,
                             struct candidate *best)
 {
     Layout *l = s->layout;
@@ -258,7 +258,7 @@ void search_consider_bundle_all(Search *s, uint32_t bundle, enum search_gain wan
 
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         if (problem_usable(p, h))
-            consider_bundle(s, bundle, h, wanted, best);
+            search_consider_bundle(s, bundle, h, wanted, best);
     }
 }
 

@@ -70,6 +70,8 @@ void search_consider(Search *search, uint32_t vm, uint32_t to, enum search_gain 
 /* To every host. */
 void search_consider_all(Search *search, uint32_t vm, enum search_gain wanted,
                          struct candidate *best);
+void search_consider_bundle(Search *search, uint32_t bundle, uint32_t to, enum search_gain wanted,
+                            struct candidate *best);
 void search_consider_bundle_all(Search *search, uint32_t bundle, enum search_gain wanted,
                                 struct candidate *best);
 /* A VM of `from` against a VM of `to`. */

@@ -109,7 +109,7 @@ PROTO_FUZZ_LIBS = agentproto/libagentproto.a common/libmodel.a $(BASE_LIBS)
 
 # --- scheduler ---------------------------------------------------------------------------------
 UNIT_TESTS += tests/test_sched_balance tests/test_sched_filter tests/test_sched_golden
-UNIT_TESTS += tests/test_sched_layout tests/test_sched_place tests/test_sched_random
+UNIT_TESTS += tests/test_sched_anneal tests/test_sched_layout tests/test_sched_place tests/test_sched_random
 UNIT_TESTS += tests/test_sched_rules
 UNIT_TESTS += tests/test_admission tests/test_ganeti tests/test_ganeti_score \
 	tests/test_snapshot_json
@@ -144,6 +144,9 @@ tests_test_sched_filter_SOURCES = tests/test_sched_filter.c $(SCHED_TEST_SOURCES
 tests_test_sched_filter_LDADD = $(SCHED_TEST_LIBS)
 tests_test_sched_golden_SOURCES = tests/test_sched_golden.c $(SCHED_TEST_SOURCES)
 tests_test_sched_golden_LDADD = $(SCHED_TEST_LIBS)
+tests_test_sched_anneal_SOURCES = tests/test_sched_anneal.c tests/sched_gen.c tests/sched_gen.h \
+	tests/suite.h
+tests_test_sched_anneal_LDADD = $(SCHED_TEST_LIBS)
 tests_test_sched_layout_SOURCES = tests/test_sched_layout.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)
 tests_test_sched_layout_LDADD = $(SCHED_TEST_LIBS)

@@ -263,10 +263,11 @@ static struct figures find_figures(const struct world *w, int64_t closed_id)
     int64_t ignored = 0;
     double cpu = imbalance_of(w, true, closed_id, &f.overload);
     double mem = imbalance_of(w, false, closed_id, &ignored);
+    int cpu_weight = w->snap->clusters[0]->mem_overcommit ? 1 : 2;
 
     f.imbalance = drs->factor == DRS_FACTOR_CPU   ? cpu
                   : drs->factor == DRS_FACTOR_MEM ? mem
-                                                  : (cpu + mem) / 2;
+                                                  : (cpu_weight * cpu + mem) / (cpu_weight + 1);
     for (size_t h = 0; h < w->snap->n_hosts; h++) {
         const Host *host = w->snap->hosts[h];
 

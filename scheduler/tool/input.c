@@ -264,6 +264,8 @@ static void change_params(const struct options *o, struct sched_params *params)
     }
     if (o->seed >= 0)
         params->seed = (uint64_t)o->seed;
+    if (o->proposals >= 0)
+        params->proposals_per_vm = (uint32_t)o->proposals;
     if (o->link_mbps > 0)
         params->link_mbps = o->link_mbps;
     if (o->horizon_s > 0)

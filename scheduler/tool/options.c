@@ -179,6 +179,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { PLANS, { "factor", 0, 0, G_OPTION_ARG_STRING, &o->factor, "balance cpu, mem or both (default both)", "WHAT" } },
         { PLANS, { "seed", 0, 0, G_OPTION_ARG_INT, &o->seed, "the same seed gives the same plan (default 1)", "N" } },
         { PLANS, { "horizon", 0, 0, G_OPTION_ARG_INT, &o->horizon_s, "how long the load is believed to last", "SECONDS" } },
+        { PLANS, { "proposals", 0, 0, G_OPTION_ARG_INT, &o->proposals, "random changes tried for each VM (default 16; 0: greedy only)", "N" } },
         { PLANS, { "max-length", 'l', 0, G_OPTION_ARG_INT, &o->max_moves, "at most so many moves", "N" } },
         { PLANS, { "parallel", 0, 0, G_OPTION_ARG_INT, &o->parallel, "moves at the same time in the cluster (default 8)", "N" } },
         { PLANS, { "per-host", 0, 0, G_OPTION_ARG_INT, &o->per_host, "moves at the same time into, and out of, a host (default 2)", "N" } },
@@ -290,6 +291,7 @@ static const char *out_of_range(const struct options *o)
     } rows[] = {
         { "--level: want 1..9", o->level, 1, 9 },
         { "--seed: want 0 or more", o->seed, 0, G_MAXINT },
+        { "--proposals: want 0..1000", o->proposals, 0, 1000 },
         { "--max-length: want 0 or more", o->max_moves, 0, G_MAXINT },
         { "--parallel: want 1..10000", o->parallel, 1, 10000 },
         { "--per-host: want 1..1000", o->per_host, 1, 1000 },
@@ -434,6 +436,7 @@ bool options_parse(int argc, char **argv, struct options *options, int *ret_stat
                                  .min_gain = -1,
                                  .level = -1,
                                  .seed = -1,
+                                 .proposals = -1,
                                  .max_moves = -1,
                                  .parallel = -1,
                                  .per_host = -1,

@@ -38,7 +38,7 @@ struct options {
     char *cluster;
     char **offline, **exclusion, **select, **exclude;
     double cpu_unit, mem_unit, max_cpu, min_score, min_gain;
-    int level, seed, max_moves, parallel, per_host, link_mbps, horizon_s;
+    int level, seed, proposals, max_moves, parallel, per_host, link_mbps, horizon_s;
     char *factor, *objective;
     char *save, *save_json;
     bool evacuate_only, ignore_load, ignore_soft;
