@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/hostdevs.h"
 #include "agent/server_tls.h"
 #include "agentproto/msg.h"
 #include "base/confcheck.h"
@@ -78,6 +79,19 @@ const struct conf_setting agent_conf_table[] = {
       .doc = "newest CPU generation that VMs may see on this host, a name of imcSetting such as "
              "Nehalem; empty: the newest it can present" },
 
+    { .section = "devices", .name = "passthrough", .type = CONF_LIST, .offset = AT(passthrough),
+      .default_text = "",
+      .doc = "PCI devices that VMs can be given, NAME=ADDRESS such as gpu-t4=0000:65:00.0; graphics "
+             "cards bound to vfio-pci and mediated devices are found without it, as "
+             "pci-VENDOR-PRODUCT and mdev-TYPE" },
+    { .section = "devices", .name = "simulated", .type = CONF_STRING, .offset = AT(simulated),
+      .default_text = "", .min = 0, .max = 1024,
+      .doc = "devices that are counted though nothing is attached, NAME:COUNT with blanks between "
+             "them; for tests" },
+    { .section = "devices", .name = "network_mbps", .type = CONF_INT, .offset = AT(network_mbps),
+      .default_text = "0", .min = 0, .max = 10000000,
+      .doc = "speed of the host's uplinks, summed, in Mbit/s; 0: as the kernel says" },
+
     { .section = "limits", .name = "workers", .type = CONF_INT, .offset = AT(workers),
       .default_text = "4", .min = 1, .max = 64,
       .doc = "commands carried out at the same time; migrations and shut-downs do not count" },
@@ -114,11 +128,19 @@ static bool check_cpu_limit(const char *limit, GError **error)
     return false;
 }
 
+static bool check_devices(const struct agent_conf *settings, GError **error)
+{
+    g_autoptr(HostDevs) devs =
+        hostdevs_new((const char *const *)settings->passthrough, settings->simulated, error);
+
+    return devs != NULL;
+}
+
 static bool check(const struct agent_conf *settings, GError **error)
 {
     if (!check_word("[agent] name", settings->name, "-._", error) ||
         !check_word("[libvirt] bridge", settings->bridge, "-._", error) ||
-        !check_cpu_limit(settings->cpu_limit, error))
+        !check_cpu_limit(settings->cpu_limit, error) || !check_devices(settings, error))
         return false;
     if (*settings->emulator && !g_path_is_absolute(settings->emulator)) {
         err_set_reason(error, VRM_ERR_INVALID, 0, "emulator",

@@ -28,6 +28,10 @@ struct agent_conf {
     bool migrate_tls;
     bool shared_storage_unchecked;
     char *cpu_limit;
+    /* [devices] */
+    char **passthrough;
+    char *simulated;
+    int64_t network_mbps;
     /* [limits] */
     int64_t workers;
     int64_t max_commands;

@@ -10,6 +10,7 @@ agent_libagent_a_SOURCES = \
 	agent/domfacts.c agent/domfacts.h \
 	agent/domxml.c agent/domxml.h \
 	agent/exec.c agent/exec.h \
+	agent/hostdevs.c agent/hostdevs.h \
 	agent/hostinfo.c agent/hostinfo.h \
 	agent/hv.h \
 	agent/jobs.c agent/jobs.h \
@@ -35,6 +36,7 @@ vrm_agent_SOURCES = \
 	agent/hv_libvirt.c agent/hv_libvirt.h \
 	agent/lv.h \
 	agent/lv_cpu.c \
+	agent/lv_device.c \
 	agent/lv_error.c \
 	agent/lv_link.c \
 	agent/lv_migrate.c \

@@ -246,6 +246,24 @@ static void add_nic(GString *xml, const struct vm_nic *nic, const struct domxml_
     add(xml, "      <model type='%s'/>\n    </interface>\n", nic->virtio ? "virtio" : "e1000");
 }
 
+/* Both were checked when they were found: hex digits, ':', '.' and '-' only. */
+static void add_hostdev(GString *xml, const struct hostdev *device)
+{
+    if (device->mdev)
+        add(xml,
+            "    <hostdev mode='subsystem' type='mdev' managed='no' model='vfio-pci'>\n"
+            "      <source>\n        <address uuid='%s'/>\n      </source>\n    </hostdev>\n",
+            device->address);
+    else
+        add(xml,
+            "    <hostdev mode='subsystem' type='pci' managed='yes'>\n"
+            "      <driver name='vfio'/>\n"
+            "      <source>\n"
+            "        <address domain='0x%.4s' bus='0x%.2s' slot='0x%.2s' function='0x%.1s'/>\n"
+            "      </source>\n    </hostdev>\n",
+            device->address, device->address + 5, device->address + 8, device->address + 11);
+}
+
 static void add_devices(GString *xml, const Vm *vm, const struct domxml_settings *settings)
 {
     size_t counts[3] = { 0 };
@@ -257,6 +275,8 @@ static void add_devices(GString *xml, const Vm *vm, const struct domxml_settings
         add_disk(xml, &vm->disks[i], counts, settings->disk_cache);
     for (size_t i = 0; i < vm->n_nics; i++)
         add_nic(xml, &vm->nics[i], settings);
+    for (size_t i = 0; i < settings->n_hostdevs; i++)
+        add_hostdev(xml, settings->hostdevs[i]);
     g_string_append(xml, "    <controller type='usb' model='none'/>\n"
                          "    <serial type='pty'/>\n"
                          "    <channel type='unix'>\n"

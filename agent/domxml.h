@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hostdevs.h"
 #include "model/types.h"
 
 /* Namespace and prefix of the metadata element <vrm:vm id="26" gen="3"/>. */
@@ -21,6 +22,9 @@ struct domxml_settings {
     const char *bridge;      /* NULL or "": network cards exist, unplugged */
     const char *disk_cache;  /* "none" unless the storage cannot do direct I/O */
     int64_t host_cpu_mhz;    /* of one core, for CPU limits; 0: unknown, no limit is set */
+    /* devices that were picked for it */
+    struct hostdev *const *hostdevs;
+    size_t n_hostdevs;
 };
 
 /* The domain XML, or NULL with VRM_ERR_INVALID naming the field that libvirt could not take. */

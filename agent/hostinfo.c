@@ -266,6 +266,33 @@ int64_t hostinfo_nic_count(void)
     return n > 0 ? n : count_interfaces(is_outside);
 }
 
+/* -1 or an error without a link; some virtual cards say nothing, or the largest number there is. */
+static int64_t speed_of(const char *name)
+{
+    enum {
+        FASTEST = 1000000
+    };
+    g_autofree char *path = g_strdup_printf("/sys/class/net/%s/speed", name);
+    int64_t mbps = read_number(path);
+
+    return mbps > 0 && mbps <= FASTEST ? mbps : 0;
+}
+
+int64_t hostinfo_net_mbps(void)
+{
+    bool (*counts)(const char *name) = count_interfaces(is_card) > 0 ? is_card : is_outside;
+    GDir *folder = g_dir_open("/sys/class/net", 0, NULL);
+    const char *name;
+    int64_t mbps = 0;
+
+    if (!folder)
+        return 0;
+    while ((name = g_dir_read_name(folder)))
+        mbps += counts(name) ? speed_of(name) : 0;
+    g_dir_close(folder);
+    return MIN(mbps, INT32_MAX);
+}
+
 bool hostinfo_cpu_busy_ns(uint64_t *ret_ns)
 {
     g_autofree char *version1 = hostinfo_read_line("/sys/fs/cgroup/cpuacct/cpuacct.usage");

@@ -35,6 +35,8 @@ char *hostinfo_boot_id(void);
  * fallback_mhz is what libvirt says, the frequency at this moment. */
 int64_t hostinfo_cpu_mhz(int64_t fallback_mhz);
 int64_t hostinfo_nic_count(void);
+/* Speeds of the cards (or what leads outside) that have a link, summed, Mbit/s; 0: not known. */
+int64_t hostinfo_net_mbps(void);
 /* CPU time used by everything in our root control group, which on a host is everything.  False:
  * not known this way. */
 bool hostinfo_cpu_busy_ns(uint64_t *ret_ns);

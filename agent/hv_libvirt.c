@@ -19,11 +19,13 @@ static bool free_hv(void *hv)
     stats_tracker_free(lv->tracker);
     g_hash_table_unref(lv->traces);
     pthread_mutex_destroy(&lv->mutex);
+    pthread_mutex_destroy(&lv->device_mutex);
     g_free(lv->uri);
     g_free(lv->domain_type);
     g_free(lv->emulator);
     g_free(lv->bridge);
     g_free(lv->cpu_limit);
+    hostdevs_free(lv->devices);
     g_free(lv->migrate_address);
     g_free(lv->usable_type);
     g_free(lv);
@@ -77,6 +79,8 @@ struct hv hv_libvirt_new(const struct hv_libvirt_options *options)
     lv->emulator = g_strdup(options->emulator);
     lv->bridge = g_strdup(options->bridge);
     lv->cpu_limit = g_strdup(options->cpu_limit);
+    lv->net_mbps = options->net_mbps;
+    lv->devices = hostdevs_dup(options->devices);
     lv->migrate_address = g_strdup(options->migrate_address);
     lv->migrate_tls = options->migrate_tls;
     lv->shared_storage_unchecked = options->shared_storage_unchecked;
@@ -86,5 +90,6 @@ struct hv hv_libvirt_new(const struct hv_libvirt_options *options)
     lv->tracker = stats_tracker_new();
     lv->traces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_trace);
     pthread_mutex_init(&lv->mutex, NULL);
+    pthread_mutex_init(&lv->device_mutex, NULL);
     return (struct hv){ &ops, lv };
 }

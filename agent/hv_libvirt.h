@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "agent/hostdevs.h"
 #include "agent/hv.h"
 
 struct hv_libvirt_options {
@@ -15,6 +16,8 @@ struct hv_libvirt_options {
     const char *bridge;          /* "": network cards stay unplugged */
     const char *cpu_limit;       /* libvirt's model of the newest generation; "": all */
     const char *migrate_address; /* ours on the migration network; "" unknown */
+    int64_t net_mbps;            /* of the uplinks; 0: as the kernel says */
+    const HostDevs *devices;     /* configured; copied */
     bool migrate_tls;
     bool shared_storage_unchecked;
 };

@@ -1,5 +1,6 @@
-/* lv.h - the parts of hv_libvirt among themselves: lv_link.c connections and events, lv_read.c and
- * lv_cpu.c what libvirt knows, lv_verb.c starting and stopping, lv_migrate.c moving.
+/* lv.h - the parts of hv_libvirt among themselves: lv_link.c connections and events, lv_read.c,
+ * lv_cpu.c and lv_device.c what libvirt knows, lv_verb.c starting and stopping, lv_migrate.c
+ * moving.
  *
  * Inner header. */
 #ifndef VRM_AGENT_LV_H
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "agent/hostdevs.h"
 #include "agent/hv.h"
 #include "agent/stats.h"
 #include "base/work.h"
@@ -34,6 +36,8 @@ typedef struct Lv {
     char *uri, *domain_type, *emulator, *bridge, *migrate_address;
     char *cpu_limit; /* libvirt's model of the newest generation to present; "": all */
     bool migrate_tls, shared_storage_unchecked;
+    int64_t net_mbps;       /* of the uplinks; 0: as the kernel says */
+    HostDevs *devices;      /* those that were configured; libvirt's come on top */
     WorkPool *link_pool;    /* opens and closes connections */
     WorkPool *event_pool;   /* describes domains that had an event */
     WorkPool *migrate_pool; /* libvirt's own blocking calls of migrations */
@@ -51,6 +55,7 @@ typedef struct Lv {
     StatsTracker *tracker;
     bool want_vcpu_time;
 
+    pthread_mutex_t device_mutex; /* held from picking devices until they are attached */
     pthread_mutex_t mutex;
     /* below the mutex */
     virConnectPtr conns[N_LV_CONNS]; /* NULL: not connected */
@@ -101,6 +106,14 @@ bool lv_stats(void *hv, struct watch_line *ret_line, GError **error);
 /* Fills the cpu_ texts of a guest's CPU for guests of that domain type; empty ones where libvirt
  * cannot say. */
 void lv_cpu_facts(const Lv *lv, virConnectPtr conn, const char *type, struct agent_hello *hello);
+
+/* ---- lv_device.c ---------------------------------------------------------------------------- */
+
+/* What VMs can be given: what was configured and what libvirt lists.  Caller frees. */
+HostDevs *lv_devices(const Lv *lv, virConnectPtr conn);
+/* Devices that no running domain holds, out of devs, for a VM that asks for `wanted`. */
+bool lv_pick_devices(virConnectPtr conn, const HostDevs *devs, const char *wanted,
+                     GPtrArray **ret_picked, GError **error);
 
 /* ---- lv_verb.c ------------------------------------------------------------------------------ */
 

@@ -81,6 +81,7 @@ bool lv_facts(void *hv, struct agent_hello *hello, GError **error)
 {
     Lv *lv = hv;
     g_autoptr(virConnect) conn = lv_conn(lv, LV_ASK, error);
+    g_autoptr(HostDevs) devs = NULL;
     struct hostinfo_caps caps;
     virNodeInfo info;
     const char *type;
@@ -112,6 +113,9 @@ bool lv_facts(void *hv, struct agent_hello *hello, GError **error)
     type = find_type(lv, conn);
     remember(lv, type, hello->cpu_mhz);
     lv_cpu_facts(lv, conn, type, hello);
+    hello->net_mbps = lv->net_mbps > 0 ? lv->net_mbps : hostinfo_net_mbps();
+    devs = lv_devices(lv, conn);
+    hello->devices = hostdevs_words(devs);
     hostinfo_caps_clear(&caps);
     return true;
 }

@@ -16,13 +16,15 @@
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static char *make_xml(Lv *lv, const Vm *vm, int64_t gen, GError **error)
+static char *make_xml(Lv *lv, const Vm *vm, int64_t gen, const GPtrArray *hostdevs, GError **error)
 {
     g_autofree char *type = NULL;
     struct domxml_settings settings = {
         .emulator = lv->emulator,
         .bridge = lv->bridge,
         .disk_cache = volume_cache_mode(vm),
+        .hostdevs = hostdevs ? (struct hostdev *const *)hostdevs->pdata : NULL,
+        .n_hostdevs = hostdevs ? hostdevs->len : 0,
     };
 
     pthread_mutex_lock(&lv->mutex);
@@ -38,19 +40,43 @@ static char *make_xml(Lv *lv, const Vm *vm, int64_t gen, GError **error)
     return domxml_format(vm, gen, &settings, error);
 }
 
-bool lv_start(void *hv, const Vm *vm, int64_t gen, GError **error)
+static bool create(Lv *lv, const Vm *vm, int64_t gen, const GPtrArray *hostdevs, GError **error)
 {
-    g_autofree char *xml = make_xml(hv, vm, gen, error);
-    g_autoptr(virConnect) conn = xml ? lv_conn(hv, LV_WORK, error) : NULL;
+    g_autofree char *xml = make_xml(lv, vm, gen, hostdevs, error);
+    g_autoptr(virConnect) conn = xml ? lv_conn(lv, LV_WORK, error) : NULL;
     g_autoptr(virDomain) domain = NULL;
 
     if (!conn)
         return false;
-    lv_drop_trace(hv, vm->uuid);
+    lv_drop_trace(lv, vm->uuid);
     domain = virDomainCreateXML(conn, xml, VIR_DOMAIN_NONE);
     if (!domain)
         lv_set_error(error, "start the VM");
     return domain != NULL;
+}
+
+/* Two VMs that start at once must not pick the same card. */
+static bool create_with_devices(Lv *lv, const Vm *vm, int64_t gen, GError **error)
+{
+    g_autoptr(virConnect) conn = lv_conn(lv, LV_WORK, error);
+    g_autoptr(HostDevs) devs = NULL;
+    g_autoptr(GPtrArray) picked = NULL;
+    bool ok;
+
+    if (!conn)
+        return false;
+    pthread_mutex_lock(&lv->device_mutex);
+    devs = lv_devices(lv, conn);
+    ok = lv_pick_devices(conn, devs, vm->devices, &picked, error) &&
+         create(lv, vm, gen, picked, error);
+    pthread_mutex_unlock(&lv->device_mutex);
+    return ok;
+}
+
+bool lv_start(void *hv, const Vm *vm, int64_t gen, GError **error)
+{
+    return *vm->devices ? create_with_devices(hv, vm, gen, error)
+                        : create(hv, vm, gen, NULL, error);
 }
 
 /* ---- stop ----------------------------------------------------------------------------------- */

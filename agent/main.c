@@ -166,6 +166,9 @@ static void tell_systemd_ready(void)
 static Agent *make_agent(const struct agent_conf *conf, GError **error)
 {
     const char *migrate_address = *conf->migrate_host ? conf->migrate_host : "";
+    /* agent_conf_load has checked the words */
+    g_autoptr(HostDevs) devices =
+        hostdevs_new((const char *const *)conf->passthrough, conf->simulated, NULL);
     const struct hv_libvirt_options libvirt = {
         .uri = conf->uri,
         .domain_type = conf->domain_type,
@@ -175,6 +178,8 @@ static Agent *make_agent(const struct agent_conf *conf, GError **error)
         .migrate_tls = conf->migrate_tls,
         .shared_storage_unchecked = conf->shared_storage_unchecked,
         .cpu_limit = *conf->cpu_limit ? imc_mode_model(conf->cpu_limit) : "",
+        .net_mbps = conf->network_mbps,
+        .devices = devices,
     };
     g_autofree char *boot_id = hostinfo_boot_id();
     const struct agent_options options = {

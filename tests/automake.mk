@@ -350,6 +350,7 @@ AGENT_TEST_LIBS = agent/libhvfake.a $(AGENT_LIBS) $(TEST_LIBS)
 UNIT_TESTS += tests/test_agent_core \
 	tests/test_agent_cpufacts \
 	tests/test_agent_domxml \
+	tests/test_agent_hostdevs \
 	tests/test_agent_hostinfo \
 	tests/test_agent_journal \
 	tests/test_agent_server \
@@ -357,6 +358,7 @@ UNIT_TESTS += tests/test_agent_core \
 	tests/test_agent_volume \
 	tests/test_agent_watch
 EXTRA_DIST += tests/it_agent.sh tests/golden/agent-small-qemu.xml tests/golden/agent-big-kvm.xml \
+	tests/golden/agent-devices-kvm.xml \
 	tests/golden/agent-big-qemu.xml tests/golden/agent-baseline-qemu.xml \
 	tests/golden/agent-baseline-kvm.xml
 
@@ -366,6 +368,8 @@ tests_test_agent_cpufacts_SOURCES = tests/test_agent_cpufacts.c tests/suite.h
 tests_test_agent_cpufacts_LDADD = $(AGENT_TEST_LIBS)
 tests_test_agent_domxml_SOURCES = tests/test_agent_domxml.c tests/suite.h
 tests_test_agent_domxml_LDADD = $(AGENT_TEST_LIBS)
+tests_test_agent_hostdevs_SOURCES = tests/test_agent_hostdevs.c tests/suite.h
+tests_test_agent_hostdevs_LDADD = $(AGENT_TEST_LIBS)
 tests_test_agent_hostinfo_SOURCES = tests/test_agent_hostinfo.c tests/suite.h tests/tempdir.h
 tests_test_agent_hostinfo_LDADD = $(AGENT_TEST_LIBS)
 tests_test_agent_journal_SOURCES = tests/test_agent_journal.c tests/suite.h tests/tempdir.h

@@ -74,6 +74,11 @@ static Vm *baseline_vm(void)
     return vm;
 }
 
+static struct hostdev card = { (char[]){ "gpu-t4" }, (char[]){ "0000:65:00.1" }, false };
+static struct hostdev slice = { (char[]){ "mdev-nvidia-63" },
+                                (char[]){ "8a2f4c1e-0c7d-4b5e-9d6f-1a2b3c4d5e6f" }, true };
+static struct hostdev *const two_devices[] = { &card, &slice };
+
 static const struct {
     const char *golden;
     Vm *(*make)(void);
@@ -89,6 +94,12 @@ static const struct {
         .bridge = "br0",
         .disk_cache = "none",
         .host_cpu_mhz = 2000 } },
+    { "agent-devices-kvm.xml",
+      small_vm,
+      { .domain_type = "kvm",
+        .disk_cache = "none",
+        .hostdevs = two_devices,
+        .n_hostdevs = G_N_ELEMENTS(two_devices) } },
     { "agent-big-qemu.xml", big_vm, { .domain_type = "qemu", .disk_cache = "writethrough" } },
 };
 

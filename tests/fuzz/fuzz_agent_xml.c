@@ -5,7 +5,22 @@
 
 #include "agent/cpufacts.h"
 #include "agent/domfacts.h"
+#include "agent/hostdevs.h"
 #include "agent/hostinfo.h"
+
+static void try_devices(const char *text)
+{
+    g_autoptr(HostDevs) devs = hostdevs_new(NULL, "", NULL);
+    g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) picked = NULL;
+    g_autofree char *words = NULL;
+
+    hostdevs_add_node(devs, text);
+    hostdevs_add_used(text, used);
+    words = hostdevs_words(devs);
+    g_assert(devs->n <= 1);
+    g_assert(hostdevs_pick(devs, words, used, &picked, NULL) || g_hash_table_size(used) > 0);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hostinfo_caps caps = { 0 };
 
     try_cpu((const char *)data, size);
+    try_devices(text);
     if (domfacts_parse((const char *)data, size, &facts, NULL)) {
         g_assert(facts.vm_id >= 0 && facts.gen >= 0);
         g_assert(facts.vnc_port >= 0 && facts.vnc_port <= 65535);
