@@ -11,6 +11,7 @@
 #include "scheduler/compose.h"
 #include "scheduler/ganeti_score.h"
 #include "scheduler/improve.h"
+#include "scheduler/whatif.h"
 
 #define LEVEL_MEDIUM 5
 #define N_LEVELS     9
@@ -490,22 +491,28 @@ static void walk_clear(struct walk *w)
     g_free(w->hosts);
 }
 
-static void say(Plan *plan, const struct walk *w, const struct ganeti_goal *goal, int64_t before)
+static void say(Plan *plan, const struct walk *w, const struct ganeti_goal *goal,
+                const Ganeti *ganeti)
 {
     const double one = (double)GANETI_SCORE_ONE;
-    const bool missed = goal->until_score >= 0 && w->value > goal->until_score;
+    const Snapshot *snap = w->layout->problem->snap;
+    g_autoptr(Snapshot) then = whatif_moved(snap, plan);
+    const int64_t before = ganeti_score_of(ganeti, plan->cluster_id, snap);
+    const int64_t after = ganeti_score_of(ganeti, plan->cluster_id, then);
+    const bool missed = goal->until_score >= 0 && after > goal->until_score;
     g_autofree char *wish =
         missed ? g_strdup_printf("; %.4f was not reached", (double)goal->until_score / one)
                : g_strdup("");
 
-    if (plan->moves.len == 0)
+    if (w->search->max_moves == 0)
+        plan_set_verdict(plan, "hbal's score is %.4f; no move is allowed", (double)before / one);
+    else if (plan->moves.len == 0)
         plan_set_verdict(plan, "left alone: no move lowers hbal's score of %.4f enough%s",
                          (double)before / one, wish);
     else
         plan_set_verdict(plan, "%zu move%s: hbal's score %.4f -> %.4f%s%s", plan->moves.len,
-                         plan->moves.len == 1 ? "" : "s", (double)before / one,
-                         (double)w->value / one, wish,
-                         w->search->full ? "; more with more moves" : "");
+                         plan->moves.len == 1 ? "" : "s", (double)before / one, (double)after / one,
+                         wish, w->search->full ? "; more with more moves" : "");
 }
 
 static void fill_plan(Plan *plan, Layout *layout, const Ganeti *ganeti,
@@ -515,14 +522,11 @@ static void fill_plan(Plan *plan, Layout *layout, const Ganeti *ganeti,
     g_autoptr(GanetiScore) score = ganeti_score_new(ganeti, plan->cluster_id);
     g_autoptr(Order) order = NULL;
     struct walk w;
-    int64_t before;
 
     walk_init(&w, search, score);
-    follow_layout(&w);
-    before = w.value;
     order = find_order(&w, goal, &plan->n_unordered);
     compose_moves(plan, layout->problem, order, FILTER_USE_DRS);
-    say(plan, &w, goal, before);
+    say(plan, &w, goal, ganeti);
     walk_clear(&w);
 }
 

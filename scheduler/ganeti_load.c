@@ -26,6 +26,24 @@ static const char *const load_columns[N_LOAD_COLUMNS] = {
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
+/* One blank between fields, whatever the file has. */
+static void squeeze(char *line)
+{
+    char *to = line;
+
+    for (const char *at = line; *at != '\0'; at++) {
+        bool blank = *at == ' ' || *at == '\t';
+
+        if (!blank)
+            *to++ = *at;
+        else if (to > line && to[-1] != ' ')
+            *to++ = ' ';
+    }
+    if (to > line && to[-1] == ' ')
+        to--;
+    *to = '\0';
+}
+
 static bool read_load(Ganeti *g, struct ganeti_lines *lines, char *line, bool *ret_known,
                       GError **error)
 {
@@ -34,6 +52,7 @@ static bool read_load(Ganeti *g, struct ganeti_lines *lines, char *line, bool *r
     const char *name;
     size_t found;
 
+    squeeze(line);
     if (!ganeti_row_split(&row, line, ' ', N_LOAD_COLUMNS, N_LOAD_COLUMNS, error) ||
         !ganeti_row_name(&row, LOAD_NAME, &name, error))
         return false;
@@ -91,6 +110,8 @@ bool ganeti_parse_load(Ganeti *ganeti, const char *text, size_t len, const char 
     while (ganeti_lines_next(&lines, &line)) {
         bool known;
 
+        if (*line == '\0')
+            continue;
         if (!read_load(ganeti, &lines, line, &known, error))
             return false;
         n_unknown += known ? 0 : 1;

@@ -14,6 +14,7 @@
 #define MAX_RATIO     10000.0
 #define EXCLUSION_TAG "htools:iextags:"
 #define MAX_WARNED    20
+#define BOM           "\xef\xbb\xbf"
 
 struct parser {
     Ganeti *g;
@@ -46,6 +47,15 @@ static bool index_name(GHashTable *index, const char *name, size_t n)
     return true;
 }
 
+/* What the tools that place instances may do with a group; evening it out is always allowed. */
+static bool read_allocation(const struct ganeti_row *row, GError **error)
+{
+    static const char *const words[] = { "preferred", "last_resort", "unallocable", NULL };
+
+    return g_strv_contains(words, row->field[GROUP_POLICY]) ||
+           ganeti_row_refuse(row, GROUP_POLICY, "preferred, last_resort or unallocable", error);
+}
+
 static bool read_group(struct parser *p, char *line, GError **error)
 {
     struct ganeti_row row = { .lines = &p->lines, .kind = "group", .columns = group_columns };
@@ -54,7 +64,7 @@ static bool read_group(struct parser *p, char *line, GError **error)
 
     if (!ganeti_row_split(&row, line, '|', GROUP_POLICY + 1, N_GROUP_COLUMNS, error) ||
         !ganeti_row_name(&row, GROUP_NAME, &group.name, error) ||
-        !ganeti_row_name(&row, GROUP_UUID, &group.uuid, error))
+        !ganeti_row_name(&row, GROUP_UUID, &group.uuid, error) || !read_allocation(&row, error))
         return false;
     if (n == GANETI_MAX_GROUPS)
         return ganeti_row_refuse(&row, GROUP_NAME, "at most 256 groups", error);
@@ -437,6 +447,11 @@ static bool read_lines(struct parser *p, GError **error)
     }
     if (p->g->nodes.len > 0 && section >= 3)
         return true;
+    if (p->lines.number == 0) {
+        err_set(error, VRM_ERR_INVALID, "%s: the file is empty: want a cluster in Ganeti's form",
+                p->lines.file);
+        return false;
+    }
     err_set(
         error, VRM_ERR_INVALID,
         "%s:%u: the file ends in section %zu with %zu groups, %zu nodes and %zu instances: want "
@@ -462,6 +477,7 @@ Ganeti *ganeti_parse(const char *text, size_t len, const char *file, GError **er
     g_autoptr(GHashTable) group_index = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) group_names = g_hash_table_new(g_str_hash, g_str_equal);
     struct parser p = { .g = g, .group_index = group_index, .group_names = group_names };
+    size_t bom;
 
     g->node_index = g_hash_table_new(g_str_hash, g_str_equal);
     g->instance_index = g_hash_table_new(g_str_hash, g_str_equal);
@@ -470,7 +486,8 @@ Ganeti *ganeti_parse(const char *text, size_t len, const char *file, GError **er
     if (!ganeti_lines_check(file, text, len, error))
         return NULL;
     g->text = g_strndup(text, len);
-    ganeti_lines_init(&p.lines, file, g->text, len);
+    bom = g_str_has_prefix(g->text, BOM) ? strlen(BOM) : 0;
+    ganeti_lines_init(&p.lines, file, g->text + bom, len - bom);
     if (!read_lines(&p, error))
         return NULL;
     settle_ratios(g);

@@ -72,6 +72,26 @@ bool ganeti_lines_check(const char *file, const char *text, size_t len, GError *
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
+/* "x.data:3: node h1 has 8 fields between '|', up to 'role': want 9..15, next 'group UUID'". */
+static void refuse_count(const struct ganeti_row *row, char separator, size_t min, size_t max,
+                         GError **error)
+{
+    g_autofree char *name = g_strndup(row->field[0], SHOWN_MAX);
+    g_autofree char *wanted =
+        min == max ? g_strdup_printf("%zu", min) : g_strdup_printf("%zu to %zu", min, max);
+    const char *which = row->n < min ? "the next is" : "the last is";
+    const char *column = row->columns[row->n < min ? row->n : max - 1];
+    const char *end;
+
+    if (!g_utf8_validate(name, -1, &end)) /* cut within a character */
+        name[end - name] = '\0';
+    err_set(error, VRM_ERR_INVALID,
+            "%s:%u: %s '%s' has %zu field%s: want %s with '%c' between; %s "
+            "'%s'",
+            row->lines->file, row->lines->number, row->kind, name, row->n, row->n == 1 ? "" : "s",
+            wanted, separator, which, column);
+}
+
 bool ganeti_row_split(struct ganeti_row *row, char *line, char separator, size_t min, size_t max,
                       GError **error)
 {
@@ -92,10 +112,7 @@ bool ganeti_row_split(struct ganeti_row *row, char *line, char separator, size_t
     row->n = n;
     if (n >= min && n <= max)
         return true;
-    err_set(error, VRM_ERR_INVALID,
-            "%s:%u: a %s has %zu fields between '%c': want %zu%s%.0zu (%s ...)", row->lines->file,
-            row->lines->number, row->kind, n, separator, min,
-            min == max ? "" : " or more, at most ", max, row->columns[0]);
+    refuse_count(row, separator, min, max, error);
     return false;
 }
 

@@ -253,6 +253,7 @@ int64_t ganeti_score_of(const Ganeti *ganeti, int64_t cluster_id, const Snapshot
 {
     g_autoptr(GanetiScore) s = ganeti_score_new(ganeti, cluster_id);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree int64_t *placed = g_new0(int64_t, ganeti->nodes.len + 1);
     int64_t more = 0;
 
     for (size_t i = 0; i < ganeti->instances.len && i < snap->n_vms; i++) {
@@ -265,9 +266,12 @@ int64_t ganeti_score_of(const Ganeti *ganeti, int64_t cluster_id, const Snapshot
         ganeti_score_move(s, (uint32_t)i, node);
         more += WEIGHT_TAGS * count_conflicts(ganeti, it, node, seen);
         more += counts(s, node) ? 0 : WEIGHT_ON_OFF;
+        placed[node]++;
         if (it->secondary != GANETI_NO_NODE && ganeti->nodes.items[it->secondary].offline)
             more += WEIGHT_SECOND;
     }
+    for (uint32_t n = 0; n < ganeti->nodes.len; n++) /* too full: all that is there counts */
+        more += counts(s, n) && s->raw[FIGURE_FREE_MEM][n] < 0 ? placed[n] : 0;
     return ganeti_score_value(s) + more * GANETI_SCORE_ONE;
 }
 

@@ -180,13 +180,15 @@ END_TEST
 static const struct {
     const char *text, *message;
 } broken[] = {
-    { "", "x.data:0: the file ends in section 1 with 0 groups" },
+    { "", "x.data: the file is empty: want a cluster" },
     { GROUPS NODES, "x.data:6: the file ends in section 3" },
-    { "g1|u1\n", "x.data:1: a group has 2 fields between '|': want 3 or more, at most 5" },
-    { "|u1|p|\n", "x.data:1: group: name = '': want a name of 1 to 255 bytes" },
-    { "a b|u1|p|\n", "x.data:1: group: name = 'a b': want a name without blanks" },
-    { "g1|u1|p|\ng2|u1|p|\n", "x.data:2: group g2: UUID = 'u1': want a UUID of its own" },
-    { "g1|u1|p|\ng1|u2|p|\n", "x.data:2: group: name = 'g1': want a name of its own" },
+    { "g1|u1\n", "x.data:1: group 'g1' has 2 fields: want 3 to 5 with '|' between; the next is" },
+    { "|u1|preferred|\n", "x.data:1: group: name = '': want a name of 1 to 255 bytes" },
+    { "a b|u1|preferred|\n", "x.data:1: group: name = 'a b': want a name without blanks" },
+    { "g1|u1|preferred|\ng2|u1|preferred|\n",
+      "x.data:2: group g2: UUID = 'u1': want a UUID of its own" },
+    { "g1|u1|preferred|\ng1|u2|preferred|\n",
+      "x.data:2: group: name = 'g1': want a name of its own" },
     { GROUPS "a|x|1|1|1|1|8|N|u1\n",
       "x.data:3: node a: total memory = 'x': want a number 0..1000000000" },
     { GROUPS "a|1|1|1|1|1|-8|N|u1\n", "x.data:3: node a: physical cores = '-8'" },
@@ -213,7 +215,7 @@ static const struct {
     { GROUPS NODES INSTANCES TAGS "g9|1|1|ext|1|1\n",
       "x.data:13: policy: owner = 'g9': want empty, or the name of a group above" },
     { GROUPS NODES INSTANCES TAGS POLICY "\nmore\n", "x.data:15: a sixth section" },
-    { "g1|u1|p|\n\na\xff", "x.data:3: the byte 0xff is no text" },
+    { "g1|u1|preferred|\n\na\xff", "x.data:3: the byte 0xff is no text" },
 };
 
 START_TEST(what_is_wrong_is_told_with_its_place)
@@ -227,7 +229,7 @@ END_TEST
 
 START_TEST(one_of_several_groups_must_be_named)
 {
-    g_autoptr(Ganeti) g = must_parse("g1|u1|p|\ng2|u2|p|\n\n"
+    g_autoptr(Ganeti) g = must_parse("g1|u1|preferred|\ng2|u2|preferred|\n\n"
                                      "a|10|1|9|1|1|8|N|u1|1\n"
                                      "b|10|1|9|1|1|8|N|u2|1\n\n\n\n");
     g_autoptr(GError) error = NULL;
@@ -312,9 +314,9 @@ END_TEST
 static const struct {
     const char *text, *message;
 } broken_loads[] = {
-    { "i1 1 1 1\n", "x.load:1: a load has 4 fields between ' ': want 5" },
-    { "i1 1 1 1 1\n\n", "x.load:2: a load has 1 fields" },
-    { "i1 1 1 1 1 1\n", "x.load:1: a load has 6 fields" },
+    { "i1 1 1 1\n", "x.load:1: load 'i1' has 4 fields: want 5 with ' ' between; the next is 'net" },
+    { "i1 1 1 1 1\n\n\ti2 1\n", "x.load:3: load 'i2' has 2 fields" },
+    { "i1 1 1 1 1 1\n", "x.load:1: load 'i1' has 6 fields" },
     { "i1 -1 1 1 1\n", "x.load:1: load i1: CPU load = '-1': want a number 0..1e+09" },
     { "i1 1 x 1 1\n", "x.load:1: load i1: memory load = 'x'" },
 };

@@ -103,8 +103,9 @@ static bool parse_size(const char *text, struct admission_size *ret_size, GError
         value[i] = g_ascii_strtoll(parts[i], &end, 10);
         good = good && *end == '\0' && value[i] <= INT32_MAX;
     }
-    if (!good) {
-        err_set(error, VRM_ERR_INVALID, "--size %s: want VCPUS,MIB or VCPUS,MIB,MHZ", text);
+    if (!good || value[0] < 1 || value[1] < 1) {
+        err_set(error, VRM_ERR_INVALID,
+                "--size %s: want VCPUS,MIB or VCPUS,MIB,MHZ, with at least 1 vCPU and 1 MiB", text);
         return false;
     }
     *ret_size =

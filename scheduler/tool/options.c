@@ -425,9 +425,42 @@ static bool parse_options(int argc, char **argv, struct options *o, struct flags
     return true;
 }
 
+/* The command may stand behind options: the first word that is one and no option's value. */
+static int find_command_word(int argc, char **argv)
+{
+    static const char with_value[] = "tUGOSlsgemI";
+    enum command command;
+
+    for (int i = 1; i < argc; i++) {
+        const char *last = argv[i - 1];
+        bool is_value = i > 1 && last[0] == '-' && last[1] != '\0' && last[2] == '\0' &&
+                        strchr(with_value, last[1]);
+
+        if (!is_value && find_command(argv[i], &command))
+            return i;
+    }
+    return 1;
+}
+
+/* Puts it first. */
+static char **command_first(int argc, char **argv)
+{
+    char **words = g_new0(char *, (gsize)argc + 1);
+    int at = find_command_word(argc, argv), n = 2;
+
+    words[0] = argv[0];
+    words[1] = argv[at];
+    for (int i = 1; i < argc; i++) {
+        if (i != at)
+            words[n++] = argv[i];
+    }
+    return words;
+}
+
 bool options_parse(int argc, char **argv, struct options *options, int *ret_status)
 {
     struct flags flags = { 0 };
+    g_autofree char **words = argc < 2 ? NULL : command_first(argc, argv);
 
     *options = (struct options){ .cpu_unit = -1,
                                  .mem_unit = -1,
@@ -446,8 +479,9 @@ bool options_parse(int argc, char **argv, struct options *options, int *ret_stat
                                  .spare = -1,
                                  .watts = DEFAULT_WATTS,
                                  .verbosity = 1 };
-    if (argc < 2)
+    if (!words)
         return usage("want a command", NULL, ret_status);
+    argv = words;
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help(stdout);
