@@ -350,8 +350,8 @@ static const struct {
     const char *want;
 } writes[] = {
     { FILE_A, 0, 0, FILE_A },
-    { "g1|u1|p\r\n\r\na|9|0|9|1|1|8|N|u1\r\n\r\n\r\n\r\n", 0, 0,
-      "g1|u1|p\r\n\r\na|9|0|9|1|1|8|N|u1\r\n\r\n\r\n\r\n" },
+    { "g1|u1|preferred\r\n\r\na|9|0|9|1|1|8|N|u1\r\n\r\n\r\n\r\n", 0, 0,
+      "g1|u1|preferred\r\n\r\na|9|0|9|1|1|8|N|u1\r\n\r\n\r\n\r\n" },
     { FILE_A, 1, 2,
       GROUPS "a|10000|1000|8000|100|50|8|M|u1|1\n"
              "b|10000|1000|7000|100|50|8|N|u1|1\n"
