@@ -14,6 +14,9 @@
 
 #define MAX_LEGS 2
 
+/* A host beyond this part of its CPU has no headroom left: moves away from it begin first. */
+#define FULL_PERMILLE 900
+
 struct task {
     uint32_t vm, to;
     bool done;
@@ -39,6 +42,7 @@ struct serial {
     uint32_t (*legs)[MAX_LEGS]; /* steps of each VM, NO_INDEX: none */
     int64_t *worst[N_ROOMS];    /* per host: what all takes that is or was there or came */
     int64_t *first_mhz;         /* per host: demand before the first step */
+    int64_t *now_mhz;           /* the same after the steps so far */
     struct order_vm_vec *out;   /* per host: steps that leave it */
     bool *banned;               /* VMs that were dropped */
 };
@@ -185,6 +189,19 @@ static void add_worst(struct serial *s, uint32_t vm, uint32_t host)
         s->worst[room][host] += room_taken(s->problem, (enum room)room, vm);
 }
 
+/* CPU load of a full host after the steps so far, in per mille; 0: it is not full. */
+static int64_t heat_of(const struct serial *s, uint32_t host)
+{
+    int64_t load = s->now_mhz[host] * 1000 / s->problem->host_cap[RES_CPU][host];
+
+    return load >= FULL_PERMILLE ? load : 0;
+}
+
+static bool is_pressing(const struct serial *s, uint32_t vm)
+{
+    return s->rank[vm].urgency >= ORDER_PRESSING || heat_of(s, s->now[vm]) > 0;
+}
+
 /* Appends a step; deps are copied. */
 static void go(struct serial *s, uint32_t vm, uint32_t to, const struct order_vm_vec *deps)
 {
@@ -194,6 +211,7 @@ static void go(struct serial *s, uint32_t vm, uint32_t to, const struct order_vm
         .from = s->now[vm],
         .to = to,
         .detour = to != s->target->at[vm],
+        .pressing = is_pressing(s, vm),
         .depends = g_memdup2(deps->items, deps->len * sizeof(*deps->items)),
         .n_depends = deps->len,
         .length_ms = MAX(s->problem->vm_cost_ms[vm], 1),
@@ -204,6 +222,8 @@ static void go(struct serial *s, uint32_t vm, uint32_t to, const struct order_vm
     s->legs[vm][s->legs[vm][0] == NO_INDEX ? 0 : 1] = index;
     order_vm_vec_push(&s->out[step.from], index);
     add_worst(s, vm, to);
+    s->now_mhz[step.from] -= s->problem->vm_use[RES_CPU][vm];
+    s->now_mhz[to] += s->problem->vm_use[RES_CPU][vm];
     s->now[vm] = to;
     order_step_vec_push(&s->steps, step);
 }
@@ -221,6 +241,21 @@ static int rank_cmp(const struct serial *s, uint32_t a, uint32_t b)
     return (a > b) - (a < b);
 }
 
+/* What is pressing first, and of that the fullest host's busiest VM. */
+static int turn_cmp(const struct serial *s, uint32_t a, uint32_t b)
+{
+    int64_t heat_a = heat_of(s, s->now[a]), heat_b = heat_of(s, s->now[b]);
+    const int64_t *use = s->problem->vm_use[RES_CPU];
+
+    if (is_pressing(s, a) != is_pressing(s, b))
+        return is_pressing(s, a) ? -1 : 1;
+    if (heat_a != heat_b)
+        return heat_a > heat_b ? -1 : 1;
+    if (heat_a > 0 && use[a] != use[b])
+        return use[a] > use[b] ? -1 : 1;
+    return rank_cmp(s, a, b);
+}
+
 static bool go_best(struct serial *s, bool cool, struct order_vm_vec *deps)
 {
     struct task *best = NULL;
@@ -228,7 +263,7 @@ static bool go_best(struct serial *s, bool cool, struct order_vm_vec *deps)
     for (size_t i = 0; i < s->tasks.len; i++) {
         struct task *task = &s->tasks.items[i];
 
-        if (task->done || (best && rank_cmp(s, task->vm, best->vm) > 0))
+        if (task->done || (best && turn_cmp(s, task->vm, best->vm) > 0))
             continue;
         if (can_go(s, task->vm, task->to, cool, deps))
             best = task;
@@ -330,6 +365,7 @@ static void serial_reset(struct serial *s)
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         s->worst[ROOM_MEMORY][h] = p->host_base_mem[h];
         s->worst[ROOM_VCPUS][h] = s->worst[ROOM_RESERVED][h] = s->worst[ROOM_DEMAND][h] = 0;
+        s->now_mhz[h] = s->first_mhz[h];
         s->out[h].len = 0;
     }
     for (uint32_t v = 0; v < p->n_vms; v++) {
@@ -381,7 +417,6 @@ static void find_serial(struct serial *s, struct order_vm_vec *dropped)
 
 struct timetable {
     const Problem *problem;
-    const struct order_rank *rank;
     struct order_step *steps;
     size_t n;
     int64_t *chain;     /* length of the longest chain that begins with the step */
@@ -396,9 +431,10 @@ static void find_chains(struct timetable *t)
     for (size_t i = t->n; i-- > 0;) {
         t->chain[i] += t->steps[i].length_ms;
         for (size_t d = 0; d < t->steps[i].n_depends; d++) {
-            int64_t *before = &t->chain[t->steps[i].depends[d]];
+            uint32_t before = t->steps[i].depends[d];
 
-            *before = MAX(*before, t->chain[i]);
+            t->chain[before] = MAX(t->chain[before], t->chain[i]);
+            t->steps[before].pressing = t->steps[before].pressing || t->steps[i].pressing;
         }
     }
 }
@@ -407,11 +443,10 @@ static int queue_cmp(const void *a, const void *b, void *data)
 {
     const struct timetable *t = data;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int urgency_x = t->rank[t->steps[x].vm].urgency, urgency_y = t->rank[t->steps[y].vm].urgency;
 
-    if (urgency_x != urgency_y)
-        return urgency_x > urgency_y ? -1 : 1;
-    if (t->chain[x] != t->chain[y])
+    if (t->steps[x].pressing != t->steps[y].pressing)
+        return t->steps[x].pressing ? -1 : 1;
+    if (!t->steps[x].pressing && t->chain[x] != t->chain[y])
         return t->chain[x] > t->chain[y] ? -1 : 1;
     return (x > y) - (x < y);
 }
@@ -481,10 +516,9 @@ static int64_t run_timetable(struct timetable *t)
     return t->n > 0 ? now_ms : 0;
 }
 
-static int64_t find_times(const Problem *p, const struct order_rank *rank,
-                          struct order_step_vec *steps)
+static int64_t find_times(const Problem *p, struct order_step_vec *steps)
 {
-    struct timetable t = { .problem = p, .rank = rank, .steps = steps->items, .n = steps->len };
+    struct timetable t = { .problem = p, .steps = steps->items, .n = steps->len };
     int64_t makespan_ms;
 
     t.chain = g_new0(int64_t, t.n + 1);
@@ -553,6 +587,7 @@ static void serial_init(struct serial *s, const Layout *target, const struct ord
     for (int room = 0; room < N_ROOMS; room++)
         s->worst[room] = g_new0(int64_t, p->n_hosts + 1);
     s->first_mhz = g_new0(int64_t, p->n_hosts + 1);
+    s->now_mhz = g_new0(int64_t, p->n_hosts + 1);
     for (uint32_t v = 0; v < p->n_vms; v++) {
         if (p->vm_home[v] != NO_INDEX)
             s->first_mhz[p->vm_home[v]] += p->vm_use[RES_CPU][v];
@@ -570,6 +605,7 @@ static void serial_clear(struct serial *s)
     for (int room = 0; room < N_ROOMS; room++)
         g_free(s->worst[room]);
     g_free(s->first_mhz);
+    g_free(s->now_mhz);
     g_free(s->out);
     g_free(s->banned);
     task_vec_clear(&s->tasks);
@@ -583,7 +619,7 @@ Order *order_new(const Layout *target, const struct order_rank *rank)
 
     serial_init(&s, target, rank);
     find_serial(&s, &order->dropped);
-    order->makespan_ms = find_times(target->problem, rank, &s.steps);
+    order->makespan_ms = find_times(target->problem, &s.steps);
     sort_steps(&s.steps, &order->steps);
     serial_clear(&s);
     return order;

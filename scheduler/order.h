@@ -21,6 +21,8 @@
 struct order_step {
     uint32_t vm, from, to;
     bool detour;       /* first leg over a spare host */
+    bool pressing;     /* mends a rule, relieves a host that is full when its turn comes, or lets
+                        * such a step go */
     uint32_t *depends; /* indices of earlier steps, ascending */
     size_t n_depends;
     int64_t start_ms, length_ms;

@@ -173,6 +173,9 @@ static const struct order_row order_rows[] = {
       "host h1 mem=2000\nhost h2 mem=1000\nhost h3\nvm a on=h1 size=900\nvm b on=h2 size=400\n"
       "vm c on=h2 size=400\n", { "a h2", "b h3", "c h3" },
       "b:h2>h3() c:h2>h3() a:h1>h2(0,1)" },
+    { "the busiest VM of the fullest host goes first",
+      "host h1\nhost h2\nhost h3\nhost h4\nvm a on=h1 cpu=300\nvm b on=h1 cpu=9500\n"
+      "vm c on=h2 cpu=9200\n", { "a h4", "b h3", "c h4" }, "b:h1>h3() c:h2>h4() a:h1>h4()" },
 };
 // clang-format on
 
