@@ -17,6 +17,7 @@ api_libapi_a_SOURCES = \
 	api/h_devices.c api/h_devices.h \
 	api/h_drs.c \
 	api/h_event.c \
+	api/h_explain.c \
 	api/h_group.c \
 	api/h_health.c \
 	api/h_host.c \
@@ -34,6 +35,7 @@ api_libapi_a_SOURCES = \
 	api/http.c api/http.h \
 	api/jw.c api/jw.h \
 	api/ops.c api/ops.h \
+	api/ops_ask.c api/ops_ask.h \
 	api/read.c api/read.h \
 	api/reply.c api/reply.h \
 	api/request.c api/request.h \

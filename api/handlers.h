@@ -17,7 +17,7 @@
     X(h_group_list) X(h_group_get)                                                         \
     X(h_host_list) X(h_host_get) X(h_host_statistics) X(h_host_resource)                   \
     X(h_vm_list) X(h_vm_get) X(h_vm_statistics) X(h_vm_osversions)                         \
-    X(h_drs_balance) X(h_drs_list) X(h_drs_overrides)                                      \
+    X(h_snapshot) X(h_drs_balance) X(h_drs_list) X(h_drs_overrides)                                      \
     X(h_datastore_list) X(h_datastore_get)                                                 \
     X(h_user_roles) X(h_user_rights) X(h_alarm_kinds)                                      \
     X(h_monitor_time)
@@ -32,6 +32,7 @@
     X(h_task_list) X(h_task_get) X(h_task_cancel)                                          \
     X(h_drs_refresh) X(h_drs_apply) X(h_drs_apply_one) X(h_drs_history)                    \
     X(h_imc_check) X(h_imc_check_mode)                                                     \
+    X(h_vm_explain) X(h_failover) X(h_capacity)                                            \
     X(h_alarm_active) X(h_alarm_history) X(h_event_query) X(h_event_list) X(h_audit_list)  \
     X(h_datastore_create) X(h_datastore_delete)                                            \
     X(h_user_list) X(h_user_password)
@@ -40,6 +41,7 @@
     X(h_host_entered_maintenance)                                                          \
     X(h_task_list_answer) X(h_task_get_answer)                                             \
     X(h_drs_refreshed) X(h_drs_history_answer) X(h_imc_answer)                             \
+    X(h_vm_explain_answer) X(h_failover_answer) X(h_capacity_answer)                       \
     X(h_alarm_answer) X(h_event_answer) X(h_audit_answer)                                  \
     X(h_user_list_answer) X(h_user_password_answer)
 // clang-format on

@@ -142,6 +142,9 @@ void op_result_clear(struct op_result *result)
     for (size_t i = 0; i < result->n_alarms; i++)
         alarm_free(result->alarms[i]);
     g_free(result->alarms);
+    g_clear_pointer(&result->explain, op_explain_free);
+    g_clear_pointer(&result->failover, op_failover_free);
+    g_clear_pointer(&result->capacity, op_capacity_free);
     for (size_t i = 0; i < result->n_events; i++)
         event_clear(&result->events[i]);
     g_free(result->events);

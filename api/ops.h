@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/ops_ask.h"
 #include "model/alarm.h"
 #include "model/snapshot.h"
 
@@ -53,6 +54,9 @@
     X(OP_IMC_CHECK,          "imc-check",         0) \
     X(OP_ALARM_ACTIVE,      "alarm-active",      0) \
     X(OP_ALARM_HISTORY,     "alarm-history",     0) \
+    X(OP_VM_EXPLAIN,         "vm-explain",        0) \
+    X(OP_FAILOVER,           "failover",          0) \
+    X(OP_CAPACITY,           "capacity",          0) \
     X(OP_EVENT_LIST,         "event-list",        0) \
     X(OP_AUDIT_LIST,         "audit-list",        0) \
     X(OP_USER_LIST,          "user-list",         0) \
@@ -124,11 +128,12 @@ struct op {
     bool force;                /* stop, reboot, host delete */
     bool auto_start;           /* VM create: autoBoot */
     bool keep_disks;           /* VM delete: isReserveDisks */
-    int64_t target_host_id;    /* migrate; 0: the scheduler chooses */
+    int64_t target_host_id;    /* migrate; 0: the scheduler chooses; explain, failover: 0: all */
     int64_t target_cluster_id; /* migrate to "a host of this cluster" */
     bool bind_target;          /* migrate: isBindingHost */
     int64_t *recommendations;  /* DRS_APPLY: ids; none: all open ones of cluster id */
     size_t n_recommendations;
+    struct op_size size;          /* CAPACITY */
     int64_t wait_ms;              /* TASK_WAIT */
     char *login_name, *login_key; /* LOGIN: key is the password or hex SHA-256 of it */
     char *old_key, *new_key;      /* PASSWORD_CHANGE */
@@ -198,6 +203,9 @@ struct op_result {
     struct op_imc *imc; /* IMC_CHECK */
     Alarm **alarms;     /* ALARM_ACTIVE, ALARM_HISTORY */
     size_t n_alarms;
+    struct op_explain *explain;
+    struct op_failover *failover;
+    struct op_capacity *capacity;
     struct op_event *events;
     size_t n_events;
     struct op_audit *audits;

@@ -20,6 +20,8 @@
 #include "scheduler/sched_params.h"
 
 #define HASH_THREADS 2
+#define ASK_THREADS  2
+#define MAX_ASKS     32 /* waiting */
 #define MAX_HASHES   64 /* waiting; the last has its answer after some 2 s */
 
 static int64_t current_epoch(void *user)
@@ -88,6 +90,10 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     };
     app->cpu = work_pool_new(
         &(struct work_pool_options){ .name = "cpu", .n_threads = 1, .max_queued = 1000 });
+    app->starts = work_pool_new(
+        &(struct work_pool_options){ .name = "starts", .n_threads = 1, .max_queued = 16 });
+    app->asks = work_pool_new(&(struct work_pool_options){
+        .name = "ask", .n_threads = ASK_THREADS, .max_queued = MAX_ASKS });
     app->hashes = work_pool_new(&(struct work_pool_options){
         .name = "hash", .n_threads = HASH_THREADS, .max_queued = MAX_HASHES });
     app->loads = load_book_new(&(struct load_options){ .window_ms = settings->drs_window_s * 1000,
@@ -118,9 +124,11 @@ void app_clear(struct app *app)
     /* Workers first: their completions still find the modules, and the queue that they serve. */
     g_clear_pointer(&app->agents, agents_free);
     g_clear_pointer(&app->cpu, work_pool_free);
+    g_clear_pointer(&app->asks, work_pool_free);
     g_clear_pointer(&app->hashes, work_pool_free);
     g_clear_pointer(&app->owed, owed_free); /* the next controller sees what is owed */
     orders_stop(app->orders);
+    g_clear_pointer(&app->starts, work_pool_free);
     dbq_free(app->dbq);
     app->dbq = NULL;
     g_clear_pointer(&app->view, metrics_view_free);

@@ -35,6 +35,8 @@ struct app {
     Dbq *dbq;
     struct committer committer;
     WorkPool *cpu;    /* plans */
+    WorkPool *starts; /* where VMs start */
+    WorkPool *asks;   /* questions of people: a long one delays neither plans nor starts */
     WorkPool *hashes; /* of passwords: a log-in never waits for a plan, nor a plan for log-ins */
     Agents *agents;
     LoadBook *loads;

@@ -31,6 +31,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/on_alarm.c \
 	controller/on_cluster.c \
 	controller/on_drs.c \
+	controller/on_explain.c \
 	controller/on_group.c \
 	controller/on_history.c \
 	controller/on_host.c \
@@ -53,6 +54,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/vm_order.c controller/vm_order.h \
 	controller/vm_owed.c controller/vm_owed.h \
 	controller/vm_target.c controller/vm_target.h \
+	controller/vm_starts.c controller/vm_starts.h \
 	controller/vm_verb.c controller/vm_verb.h
 
 sbin_PROGRAMS += vrmd

@@ -74,6 +74,9 @@ void on_drs_apply(struct call *call);
 void on_drs_history(struct call *call);
 /* on_imc.c */
 void on_imc_check(struct call *call);
+void on_vm_explain(struct call *call);
+void on_failover(struct call *call);
+void on_capacity(struct call *call);
 /* on_history.c */
 void on_task_cancel(struct call *call);
 void on_task_wait(struct call *call);

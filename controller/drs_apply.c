@@ -242,6 +242,10 @@ static void start_leg(struct run *run, struct leg *leg)
     const Task *task = run_task(run);
     const Recommendation *rec = find_rec(app, task->entity_id, leg->rec_id);
     struct leg_order *order = g_new(struct leg_order, 1);
+    g_autofree char *why =
+        rec ? g_strdup_printf("%s%s%s", rec->text, *rec->rejected ? "; rejected: " : "",
+                              rec->rejected)
+            : g_strdup("DRS");
 
     *order = (struct leg_order){ app, run->task_id, leg->rec_id };
     leg->state = LEG_MOVING;
@@ -249,7 +253,7 @@ static void start_leg(struct run *run, struct leg *leg)
              &(struct vm_order){ .type = TASK_MIGRATE_VM,
                                  .origin = ORIGIN_DRS,
                                  .user = task->user,
-                                 .why = rec ? rec->text : "DRS",
+                                 .why = why,
                                  .parent_id = run->task_id,
                                  .target_host_id = leg->to_id },
              leg_ordered, order);

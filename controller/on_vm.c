@@ -9,6 +9,8 @@
 #include "controller/vm_mac.h"
 #include "controller/vm_order.h"
 #include "model/reason.h"
+#include "scheduler/admission.h"
+#include "scheduler/sched_params.h"
 
 /* ---- create -----------------------------------------------------------------------------------
  */
@@ -251,21 +253,13 @@ static void modified(const GError *error, void *user)
         call_task(modify->call, modify->task->id, 0);
 }
 
-void on_vm_update(struct call *call)
+static void write_change(struct call *call)
 {
     Vm *vm = call->op->vm;
-    const Vm *current;
     Commit *commit;
     struct modify *modify;
     g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, vm->id);
-    g_autoptr(GError) error = NULL;
 
-    current = call_vm(call, vm->id, &error);
-    if (!current || !call_is_current(vm->generation, current->generation, current->name, &error) ||
-        !check_change(vm, current, &error)) {
-        call_fail(call, error);
-        return;
-    }
     modify = g_new(struct modify, 1);
     commit = commit_new(&call->app->committer);
     commit_put_vm(commit, vm_ref(vm));
@@ -273,4 +267,82 @@ void on_vm_update(struct call *call)
                                                         vm->name, &vm->id) };
     call_audit(call, commit, vm->name, &modify->task->id);
     commit_submit(commit, key, modified, modify);
+}
+
+/* ---- a running VM that is to have more --------------------------------------------------------
+ */
+
+/* Whether the HA policy bears it is asked on a worker. */
+struct growth {
+    struct call *call;
+    Snapshot *snap;
+    struct sched_params params;
+    GError *error;
+};
+
+static void run_growth(void *thread_state, void *data)
+{
+    struct growth *growth = data;
+
+    (void)thread_state;
+    (void)admission_check_growth(growth->snap, growth->call->op->vm, &growth->params,
+                                 &growth->error);
+}
+
+static void growth_answered(void *data, bool ran)
+{
+    struct growth *growth = data;
+    struct call *call = growth->call;
+    g_autoptr(GError) error = g_steal_pointer(&growth->error);
+
+    snapshot_unref(growth->snap);
+    g_free(growth);
+    if (!ran && !error)
+        err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                       "this controller is stopping");
+    if (error)
+        call_fail(call, error);
+    else
+        write_change(call); /* of a VM that changed meanwhile: refused by its generation */
+}
+
+static void ask_growth(struct call *call)
+{
+    struct growth *growth = g_new0(struct growth, 1);
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    growth->call = call;
+    growth->snap = inventory_snapshot(call->app->inv);
+    app_sched_params(call->app, &growth->params);
+    if (work_pool_submit(call->app->asks, NULL, run_growth, growth_answered, growth))
+        return;
+    snapshot_unref(growth->snap);
+    g_free(growth);
+    err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
+                   "too many questions are waiting for their answers; try again later");
+    call_fail(call, error);
+}
+
+static bool is_more(const Vm *vm, const Vm *current)
+{
+    return vm_is_placed(current) && (vm->memory.size_mb > current->memory.size_mb ||
+                                     vm->cpu.quantity > current->cpu.quantity ||
+                                     vm->cpu.reservation_mhz > current->cpu.reservation_mhz);
+}
+
+void on_vm_update(struct call *call)
+{
+    const Vm *vm = call->op->vm;
+    const Vm *current;
+    g_autoptr(GError) error = NULL;
+
+    current = call_vm(call, vm->id, &error);
+    if (!current || !call_is_current(vm->generation, current->generation, current->name, &error) ||
+        !check_change(vm, current, &error))
+        call_fail(call, error);
+    else if (is_more(vm, current))
+        ask_growth(call);
+    else
+        write_change(call);
 }

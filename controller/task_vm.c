@@ -268,9 +268,20 @@ static void cancel_migration(struct run *run)
 /* ---- the record -------------------------------------------------------------------------------
  */
 
+/* For whoever asks later why the VM is where it is; the task's row goes with the history. */
+static void record_placement(const Task *task, Vm *vm)
+{
+    g_free(vm->placed_why);
+    vm->placed_why = g_strdup(task->why);
+    vm->placed_ms = task->finish_ms;
+    vm->placed_task_id = task->id;
+}
+
 static void record_success(const struct vm_verb *verb, const Task *task, Vm *vm)
 {
     vm->status = verb->ok;
+    if (task->type == TASK_START_VM || task->type == TASK_MIGRATE_VM)
+        record_placement(task, vm);
     if (task->type != TASK_MIGRATE_VM)
         return;
     vm->host_id = task->target_host_id;
@@ -304,8 +315,8 @@ static void record_event(const struct app *app, const struct vm_verb *verb, cons
                      host_name(app, task->source_host_id), host_name(app, task->target_host_id),
                      *task->why ? ": " : "", task->why);
     else
-        commit_event(commit, &event, "VM %s was %s on %s", task->entity_name, verb->past,
-                     host_name(app, task->target_host_id));
+        commit_event(commit, &event, "VM %s was %s on %s%s%s", task->entity_name, verb->past,
+                     host_name(app, task->target_host_id), *task->why ? ": " : "", task->why);
 }
 
 static void record(struct run *run, const Task *task, const GError *error, Commit *commit)

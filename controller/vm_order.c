@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "controller/observe.h"
 #include "controller/task.h"
+#include "controller/vm_starts.h"
 #include "controller/vm_target.h"
 #include "controller/vm_verb.h"
 #include "model/reason.h"
@@ -21,6 +22,9 @@
  * refused, or all placed on the host that happens to come first. */
 #define HOSTS_WAIT_MS (6 * SECOND_MS)
 #define HOSTS_LOOK_MS 50
+/* Starts that are placed, and then committed, together: so many that the loop's turn stays short.
+ */
+#define MAX_STARTS 100
 
 static const Vm *find_vm(const struct app *app, int64_t id)
 {
@@ -36,13 +40,16 @@ static const Host *find_host(const struct app *app, int64_t id)
  */
 
 /* An order on its way to its committed intent.  Orders pass one at a time, so that each placement
- * sees the one before it. */
+ * sees the one before it; starts that follow each other pass together, because the scheduler
+ * places them in one pass. */
 struct placing {
     struct app *app;
     struct vm_order order; /* its strings are owned */
     int64_t vm_id;         /* 0: a VM that is being created */
     int64_t target_host_id;
-    Vm *vm; /* as committed; for the id of a new one */
+    int64_t start_host_id; /* where it starts, as the scheduler answered */
+    char *chosen_why;      /* why there; NULL: nobody chose */
+    Vm *vm;                /* as committed; for the id of a new one */
     Task *task;
     bool auto_start;
     unsigned tries;
@@ -52,7 +59,9 @@ struct placing {
 
 struct Orders {
     GQueue waiting;         /* struct placing */
-    bool open;              /* one is being committed */
+    unsigned n_open;        /* being committed */
+    StartsJob *asked;       /* the scheduler was asked about these starts: */
+    GPtrArray *starts;      /* struct placing */
     bool stopping;          /* the controller ends: nothing is begun any more */
     int64_t hosts_until_ms; /* so long it waits for hosts that were not heard yet */
     guint pump_source;
@@ -72,6 +81,7 @@ static void free_placing(struct placing *placing)
     g_free((char *)(uintptr_t)placing->order.address);
     g_free((char *)(uintptr_t)placing->order.request_id);
     g_free((char *)(uintptr_t)placing->order.why);
+    g_free(placing->chosen_why);
     vm_unref(placing->vm);
     task_unref(placing->task);
     g_free(placing);
@@ -90,10 +100,17 @@ static bool was_overtaken(const struct placing *placing, const GError *error)
            err_is(error, VRM_ERR_CONFLICT) && err_reason(error) == REASON_OBJECT_CONFLICT;
 }
 
+static void forget_choice(struct placing *placing)
+{
+    placing->start_host_id = 0;
+    g_clear_pointer(&placing->chosen_why, g_free);
+}
+
 static void open_again(struct placing *placing)
 {
     placing->tries++;
     placing->target_host_id = 0;
+    forget_choice(placing);
     g_clear_pointer(&placing->vm, vm_unref);
     g_clear_pointer(&placing->task, task_unref);
     g_queue_push_head(&placing->app->orders->waiting, placing);
@@ -104,8 +121,8 @@ static void intent_written(const GError *error, void *user)
     struct placing *placing = user;
     struct app *app = placing->app;
 
-    app->orders->open = false;
-    pump_soon(app);
+    if (--app->orders->n_open == 0)
+        pump_soon(app);
     if (error && placing->vm_id)
         tasks_release_vm(app->tasks, placing->vm_id);
     if (error && was_overtaken(placing, error)) {
@@ -123,8 +140,19 @@ static void intent_written(const GError *error, void *user)
     finish_order(placing, NULL);
 }
 
-static Task *make_task(const struct vm_verb *verb, const Vm *vm, const struct vm_order *order)
+/* What the orderer says, then why this host. */
+static char *why_text(const struct placing *placing)
 {
+    const char *why = placing->order.why ? placing->order.why : "";
+
+    if (!placing->chosen_why)
+        return g_strdup(why);
+    return g_strdup_printf("%s%s%s", why, *why ? ": " : "", placing->chosen_why);
+}
+
+static Task *make_task(const struct vm_verb *verb, const Vm *vm, const struct placing *placing)
+{
+    const struct vm_order *order = &placing->order;
     Task *task = task_prepare(verb->type, OBJECT_VM, vm->id, vm->name,
                               order->user ? order->user : "-_system");
 
@@ -134,7 +162,7 @@ static Task *make_task(const struct vm_verb *verb, const Vm *vm, const struct vm
     task->format_disks = order->format_disks;
     task->target_host_id = vm->host_id;
     g_free(task->why);
-    task->why = g_strdup(order->why ? order->why : "");
+    task->why = why_text(placing);
     return task;
 }
 
@@ -154,7 +182,7 @@ static void commit_intent(struct placing *placing, Commit *commit)
                              .result = order->why ? order->why : "accepted",
                              .task_id_from = &placing->task->id,
                          });
-    placing->app->orders->open = true;
+    placing->app->orders->n_open++;
     commit_submit(commit, placing->vm_id ? key : NULL, intent_written, placing);
 }
 
@@ -186,17 +214,19 @@ static void set_cpu(const struct app *app, Vm *vm)
 }
 
 /* Fills target and run fields of the copy that becomes the intent. */
-static bool prepare(const struct app *app, const struct vm_verb *verb, const struct vm_order *order,
-                    Vm *vm, int64_t *ret_target_id, GError **error)
+static bool prepare(struct placing *placing, const struct vm_verb *verb, Vm *vm, GError **error)
 {
-    *ret_target_id = 0;
+    const struct app *app = placing->app;
+    const struct vm_order *order = &placing->order;
+
+    placing->target_host_id = 0;
     if (verb->type == TASK_START_VM) {
-        if (!vm_target_for_start(app, vm, order->target_host_id, &vm->host_id, error))
-            return false;
+        vm->host_id = placing->start_host_id;
         vm->run_gen++;
         set_cpu(app, vm);
     } else if (verb->type == TASK_MIGRATE_VM) {
-        if (!vm_target_for_migration(app, vm, order->target_host_id, ret_target_id, error))
+        if (!vm_target_for_migration(app, vm, order->target_host_id, &placing->target_host_id,
+                                     order->why ? NULL : &placing->chosen_why, error))
             return false;
         vm->binding_host = vm->binding_host || order->bind;
     } else if (verb->type == TASK_DELETE_VM && !vm_target_for_files(app, vm, &vm->host_id, error)) {
@@ -222,10 +252,9 @@ static bool open_existing(struct placing *placing, GError **error)
     if (tasks_vm_is_held(app->tasks, placing->vm_id))
         return tasks_hold_vm(app->tasks, placing->vm_id, error);
     placing->vm = vm = vm_dup(current);
-    if (!vm_verb_check(verb, vm, error) ||
-        !prepare(app, verb, order, vm, &placing->target_host_id, error))
+    if (!vm_verb_check(verb, vm, error) || !prepare(placing, verb, vm, error))
         return false;
-    placing->task = make_task(verb, vm, order);
+    placing->task = make_task(verb, vm, placing);
     if (placing->target_host_id) {
         placing->task->source_host_id = vm->host_id;
         placing->task->target_host_id = placing->target_host_id;
@@ -242,7 +271,7 @@ static bool open_new(struct placing *placing, GError **error)
         return false;
     vm->status = VM_CREATING;
     vm->create_ms = clock_wall_ms();
-    placing->task = make_task(vm_verb_find(TASK_CREATE_VM), vm, &placing->order);
+    placing->task = make_task(vm_verb_find(TASK_CREATE_VM), vm, placing);
     placing->task->auto_start = placing->auto_start;
     return true;
 }
@@ -278,9 +307,12 @@ static void wait_for_hosts(struct placing *placing)
 {
     struct app *app = placing->app;
 
+    forget_choice(placing);
     if (placing->vm_id)
         g_clear_pointer(&placing->vm, vm_unref);
     g_queue_push_head(&app->orders->waiting, placing);
+    if (app->orders->pump_source)
+        g_source_remove(app->orders->pump_source);
     app->orders->pump_source = g_timeout_add(HOSTS_LOOK_MS, pump, app);
 }
 
@@ -303,6 +335,109 @@ static void open_order(struct placing *placing)
     else
         commit_run_vm(commit, vm_ref(placing->vm));
     commit_intent(placing, commit);
+}
+
+/* ---- starts, many at once ---------------------------------------------------------------------
+ */
+
+static bool is_start(const struct placing *placing)
+{
+    return placing && placing->vm_id && placing->order.type == TASK_START_VM;
+}
+
+/* What need not be asked the scheduler. */
+static bool check_start(const struct placing *placing, GError **error)
+{
+    const struct app *app = placing->app;
+    const Vm *vm = find_vm(app, placing->vm_id);
+
+    if (!vm) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL,
+                       "VM i-%08" PRIX64 " does not exist", (uint64_t)placing->vm_id);
+        return false;
+    }
+    if (tasks_vm_is_held(app->tasks, placing->vm_id))
+        return tasks_hold_vm(app->tasks, placing->vm_id, error);
+    return vm_verb_check(vm_verb_find(TASK_START_VM), vm, error);
+}
+
+static bool is_among(const GPtrArray *starts, int64_t vm_id)
+{
+    for (guint i = 0; i < starts->len; i++) {
+        if (((const struct placing *)starts->pdata[i])->vm_id == vm_id)
+            return true;
+    }
+    return false;
+}
+
+static void starts_answered(struct start_answer *answers, size_t n, void *user);
+
+/* The starts at the head of the queue. */
+static void ask_starts(struct app *app)
+{
+    Orders *orders = app->orders;
+    struct start_want *wants;
+
+    while (is_start(g_queue_peek_head(&orders->waiting)) && orders->starts->len < MAX_STARTS) {
+        struct placing *placing = g_queue_peek_head(&orders->waiting);
+        g_autoptr(GError) error = NULL;
+
+        if (is_among(orders->starts, placing->vm_id)) /* twice: the second is refused then */
+            break;
+        (void)g_queue_pop_head(&orders->waiting);
+        if (check_start(placing, &error))
+            g_ptr_array_add(orders->starts, placing);
+        else
+            finish_order(placing, error);
+    }
+    if (orders->starts->len == 0)
+        return;
+    wants = g_new0(struct start_want, orders->starts->len);
+    for (guint i = 0; i < orders->starts->len; i++) {
+        const struct placing *placing = orders->starts->pdata[i];
+
+        wants[i] = (struct start_want){ .vm_id = placing->vm_id,
+                                        .host_id = placing->order.target_host_id,
+                                        .recovery = placing->order.origin == ORIGIN_HA };
+    }
+    orders->asked = vm_starts_ask(app, wants, orders->starts->len, starts_answered, app);
+    if (!orders->asked)
+        starts_answered(NULL, orders->starts->len, app);
+}
+
+static void starts_answered(struct start_answer *answers, size_t n, void *user)
+{
+    struct app *app = user;
+    Orders *orders = app->orders;
+    g_autoptr(GPtrArray) starts = g_steal_pointer(&orders->starts);
+
+    orders->starts = g_ptr_array_new();
+    orders->asked = NULL;
+    pump_soon(app);
+    for (size_t i = n; answers && i-- > 0;) { /* from the last: each goes to the queue's head */
+        if (!answers[i].error || !hosts_may_come(app, answers[i].error))
+            continue;
+        wait_for_hosts(starts->pdata[i]);
+        starts->pdata[i] = NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct placing *placing = starts->pdata[i];
+
+        if (!placing)
+            continue;
+        if (!answers || answers[i].error) {
+            g_autoptr(GError) error = answers ? g_error_copy(answers[i].error) : NULL;
+
+            if (!error)
+                err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                               "the controller is stopping");
+            finish_order(placing, error);
+            continue;
+        }
+        placing->start_host_id = answers[i].host_id;
+        placing->chosen_why = g_steal_pointer(&answers[i].why);
+        open_order(placing);
+    }
 }
 
 void vm_order_resume(struct app *app)
@@ -333,8 +468,13 @@ static gboolean pump(void *data)
         return G_SOURCE_REMOVE;
     }
     inventory_publish(app->inv);
-    while (!orders->open && !orders->pump_source && !g_queue_is_empty(&orders->waiting))
-        open_order(g_queue_pop_head(&orders->waiting));
+    while (orders->n_open == 0 && !orders->asked && !orders->pump_source &&
+           !g_queue_is_empty(&orders->waiting)) {
+        if (is_start(g_queue_peek_head(&orders->waiting)))
+            ask_starts(app);
+        else
+            open_order(g_queue_pop_head(&orders->waiting));
+    }
     return G_SOURCE_REMOVE;
 }
 
@@ -376,14 +516,20 @@ Orders *orders_new(void)
     Orders *orders = g_new0(Orders, 1);
 
     g_queue_init(&orders->waiting);
+    orders->starts = g_ptr_array_new();
     return orders;
 }
 
 static void refuse_waiting(Orders *orders, const char *why)
 {
+    g_autoptr(GPtrArray) starts = orders->starts;
     g_autoptr(GError) error = NULL;
 
     err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL, "%s", why);
+    orders->starts = g_ptr_array_new();
+    vm_starts_forget(g_steal_pointer(&orders->asked));
+    for (guint i = 0; i < starts->len; i++)
+        finish_order(starts->pdata[i], error);
     while (!g_queue_is_empty(&orders->waiting))
         finish_order(g_queue_pop_head(&orders->waiting), error);
 }
@@ -405,6 +551,7 @@ void orders_free(Orders *orders)
         return;
     if (orders->pump_source)
         g_source_remove(orders->pump_source);
+    g_ptr_array_unref(orders->starts);
     g_queue_clear_full(&orders->waiting, (GDestroyNotify)free_placing);
     g_free(orders);
 }

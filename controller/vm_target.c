@@ -22,21 +22,6 @@ static bool take_named_host(const struct app *app, const Vm *vm, int64_t wanted,
     return true;
 }
 
-bool vm_target_for_start(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
-                         GError **error)
-{
-    struct sched_params params;
-    g_autoptr(Placement) placement = NULL;
-
-    if (wanted)
-        return take_named_host(app, vm, wanted, ret_host_id, error);
-    app_sched_params(app, &params);
-    if (!place_vm(inventory_peek(app->inv), vm->id, &params, &placement, error))
-        return false;
-    *ret_host_id = placement->host_id;
-    return true;
-}
-
 /* Least overload, then fewest broken wishes, then the most even cluster; ties by host id. */
 static bool is_better(const struct place_verdict *a, const struct place_verdict *b)
 {
@@ -63,14 +48,19 @@ static const struct place_verdict *best_other_host(const Placement *placement, i
 }
 
 bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted,
-                             int64_t *ret_host_id, GError **error)
+                             int64_t *ret_host_id, char **ret_why, GError **error)
 {
     struct sched_params params;
     const struct place_verdict *best;
     g_autoptr(Placement) placement = NULL;
 
-    if (wanted)
-        return take_named_host(app, vm, wanted, ret_host_id, error);
+    if (wanted) {
+        if (!take_named_host(app, vm, wanted, ret_host_id, error))
+            return false;
+        if (ret_why)
+            *ret_why = g_strdup("the host was asked for by name");
+        return true;
+    }
     app_sched_params(app, &params);
     if (!place_explain(inventory_peek(app->inv), vm->id, &params, &placement, error))
         return false;
@@ -81,6 +71,8 @@ bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted
         return false;
     }
     *ret_host_id = best->host_id;
+    if (ret_why)
+        *ret_why = g_strdup_printf("%s (the best of the other hosts)", best->text);
     return true;
 }
 

@@ -10,10 +10,9 @@
 
 #include "controller/app.h"
 
-bool vm_target_for_start(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
-                         GError **error);
+/* ret_why: in words, caller frees; may be NULL. */
 bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted,
-                             int64_t *ret_host_id, GError **error);
+                             int64_t *ret_host_id, char **ret_why, GError **error);
 /* A host that can make the volumes of a VM that is being created (its own host, if it names one).
  */
 bool vm_target_for_new(const struct app *app, const Vm *vm, int64_t *ret_host_id, GError **error);

@@ -38,11 +38,11 @@ enum {
     "mem_reservation_mb, mem_weight, mem_limit_mb, mem_hot_plug, os_type, os_version, " \
     "guest_os_name, os_hostname, boot_option, enable_ha, fault_process, clock_mode, " \
     "recover_by_host, drs_behavior, create_ms, status, run_gen, moved_ms, " \
-    "cpu_model, cpu_seen, devices"
+    "cpu_model, cpu_seen, devices, placed_why, placed_ms, placed_task_id"
 #define VM_VALUES \
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, " \
     "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, " \
-    "$38"
+    "$38, $39, $40, $41"
 
 static const struct stmt vm_stmts[N_VM_STMTS] = {
     [VM_LIST] = { "vm_list", "SELECT id, generation, " VM_COLUMNS " FROM vm ORDER BY id", 0 },
@@ -54,14 +54,14 @@ static const struct stmt vm_stmts[N_VM_STMTS] = {
         "SELECT vm_id, sequence, name, mac, port_group, ip, virtio FROM vm_nic"
         " ORDER BY vm_id, sequence", 0 },
     [VM_INSERT] = { "vm_insert",
-        "INSERT INTO vm (" VM_COLUMNS ") VALUES (" VM_VALUES ") RETURNING id, generation", 38 },
+        "INSERT INTO vm (" VM_COLUMNS ") VALUES (" VM_VALUES ") RETURNING id, generation", 41 },
     [VM_UPDATE] = { "vm_update",
         "UPDATE vm SET (" VM_COLUMNS ", generation) = ROW (" VM_VALUES ", generation + 1)"
-        " WHERE id = $39 AND generation = $40", 40 },
+        " WHERE id = $42 AND generation = $43", 43 },
     [VM_UPDATE_RUN] = { "vm_update_run",
         "UPDATE vm SET host_id = $1, status = $2, run_gen = $3, moved_ms = $4,"
-        " cpu_model = $5, cpu_seen = $6, generation = generation + 1"
-        " WHERE id = $7 AND generation = $8", 8 },
+        " cpu_model = $5, cpu_seen = $6, placed_why = $7, placed_ms = $8, placed_task_id = $9,"
+        " generation = generation + 1 WHERE id = $10 AND generation = $11", 11 },
     [VM_DELETE] = { "vm_delete", "DELETE FROM vm WHERE id = $1 AND generation = $2", 2 },
     /* Before the VM itself goes: its attachments say which volumes were its own. */
     [VM_DELETE_VOLUMES] = { "vm_delete_volumes",
@@ -130,6 +130,9 @@ static const struct col vm_cols[] = {
     COL(Vm, "cpu_model", cpu_model),
     COL(Vm, "cpu_seen", cpu_seen),
     COL(Vm, "devices", devices),
+    COL(Vm, "placed_why", placed_why),
+    COL(Vm, "placed_ms", placed_ms),
+    COL(Vm, "placed_task_id", placed_task_id),
 };
 
 static const struct col run_cols[] = {
@@ -139,6 +142,9 @@ static const struct col run_cols[] = {
     COL(Vm, "moved_ms", moved_ms),
     COL(Vm, "cpu_model", cpu_model),
     COL(Vm, "cpu_seen", cpu_seen),
+    COL(Vm, "placed_why", placed_why),
+    COL(Vm, "placed_ms", placed_ms),
+    COL(Vm, "placed_task_id", placed_task_id),
 };
 
 static const struct col disk_cols[] = {

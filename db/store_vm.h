@@ -14,7 +14,8 @@ bool store_vm_list(Db *db, GPtrArray **ret_vms, GError **error);
 bool store_vm_insert(Db *db, Vm *vm, GError **error);
 /* Everything, disks and NICs too.  The volume of a disk that is no longer listed stays. */
 bool store_vm_update(Db *db, Vm *vm, GError **error);
-/* Only what changes while it runs: status, host_id, run_gen, moved_ms. */
+/* Only what changes while it runs: status, host_id, run_gen, moved_ms, CPU, why it is where it is.
+ */
 bool store_vm_update_run(Db *db, Vm *vm, GError **error);
 /* With volumes: also the volumes that no other VM has attached. */
 bool store_vm_delete(Db *db, int64_t id, int64_t generation, bool with_volumes, GError **error);

@@ -13,18 +13,22 @@
 
 #define MAX_PERCENT 100
 
-/* Policies of ha_policy.control_policy. */
-enum {
-    POLICY_PERCENT = 0,
-    POLICY_FAILURES = 1,
-    POLICY_HOSTS = 2,
-};
-
 static Layout *new_layout(const Problem *problem)
 {
     const struct layout_price free_moves = { 0 };
 
     return layout_new(problem, &free_moves);
+}
+
+/* As after a failure: fail-over hosts take VMs. */
+static Problem *open_problem(const Snapshot *snap, int64_t cluster_id,
+                             const struct sched_params *params, GError **error)
+{
+    Problem *problem = problem_new(snap, cluster_id, params, 0, error);
+
+    if (problem)
+        problem_open_failover(problem);
+    return problem;
 }
 
 /* ---- if host X died now --------------------------------------------------------------------- */
@@ -34,8 +38,16 @@ void host_losses_free(HostLosses *losses)
     if (!losses)
         return;
     for (size_t i = 0; i < losses->n_items; i++) {
-        g_free(losses->items[i].host_name);
-        g_free(losses->items[i].text);
+        struct host_loss *loss = &losses->items[i];
+
+        for (uint32_t v = 0; loss->vms && v < loss->n_vms; v++) {
+            g_free(loss->vms[v].vm_name);
+            g_free(loss->vms[v].to_name);
+            g_free(loss->vms[v].text);
+        }
+        g_free(loss->vms);
+        g_free(loss->host_name);
+        g_free(loss->text);
     }
     g_free(losses->items);
     g_free(losses);
@@ -96,7 +108,7 @@ bool admission_host_losses(const Snapshot *snap, int64_t cluster_id,
                            const struct sched_params *params, HostLosses **ret_losses,
                            GError **error)
 {
-    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Problem) problem = open_problem(snap, cluster_id, params, error);
     g_autoptr(Layout) layout = NULL;
     HostLosses *losses;
 
@@ -110,6 +122,91 @@ bool admission_host_losses(const Snapshot *snap, int64_t cluster_id,
             continue;
         fill_loss(layout, h, &losses->items[losses->n_items]);
         losses->n_bad += losses->items[losses->n_items++].n_lost > 0 ? 1 : 0;
+    }
+    *ret_losses = losses;
+    return true;
+}
+
+static const char *end_word(enum refit_end end)
+{
+    switch (end) {
+    case REFIT_RESTARTS:
+        return "restarts";
+    case REFIT_LOST:
+        return "lost";
+    case REFIT_TIED:
+        return "tied";
+    case REFIT_UNGUARDED:
+        return "withoutHa";
+    }
+    return "";
+}
+
+static void fill_fates(Layout *l, uint32_t host, struct host_loss *loss)
+{
+    const Problem *p = l->problem;
+    struct refit_fates fates = { 0 };
+
+    refit_fates_of(l, host, &fates);
+    loss->vms = g_new0(struct vm_fate, fates.len + 1);
+    for (size_t i = 0; i < fates.len; i++) {
+        const struct refit_fate *fate = &fates.items[i];
+        const Host *to = fate->to != NO_INDEX ? p->host[fate->to] : NULL;
+
+        loss->vms[i] = (struct vm_fate){ .vm_id = p->vm[fate->vm]->id,
+                                         .mem_mb = p->vm_size[fate->vm],
+                                         .vm_name = g_strdup(p->vm[fate->vm]->name),
+                                         .end = end_word(fate->end),
+                                         .to_id = to ? to->id : 0,
+                                         .to_name = g_strdup(to ? to->name : ""),
+                                         .text = g_strdup(fate->text ? fate->text : "") };
+    }
+    refit_fates_free(&fates);
+}
+
+/* NO_INDEX and an error unless it is one of the cluster's. */
+static uint32_t find_named(const Problem *p, int64_t host_id, GError **error)
+{
+    uint32_t h = problem_find_host(p, host_id);
+    const Host *host = snapshot_host(p->snap, host_id);
+
+    if (h == NO_INDEX && host)
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER, "host",
+                       "host %s is not in cluster %s", host->name, p->cluster->name);
+    else if (h == NO_INDEX)
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_HOST_MISSING, "host",
+                       "there is no host %" PRId64, host_id);
+    return h;
+}
+
+bool admission_host_fates(const Snapshot *snap, int64_t cluster_id, int64_t host_id,
+                          const struct sched_params *params, HostLosses **ret_losses,
+                          GError **error)
+{
+    g_autoptr(Problem) problem = open_problem(snap, cluster_id, params, error);
+    g_autoptr(Layout) layout = NULL;
+    uint32_t only = NO_INDEX;
+    HostLosses *losses;
+
+    if (!problem)
+        return false;
+    if (host_id != 0) {
+        only = find_named(problem, host_id, error);
+        if (only == NO_INDEX)
+            return false;
+    }
+    layout = new_layout(problem);
+    losses = g_new0(HostLosses, 1);
+    losses->items = g_new0(struct host_loss, problem->n_hosts + 1);
+    for (uint32_t h = 0; h < problem->n_hosts; h++) {
+        struct host_loss *loss = &losses->items[losses->n_items];
+
+        if (only != NO_INDEX && h != only)
+            continue;
+        fill_loss(layout, h, loss);
+        fill_fates(layout, h, loss);
+        losses->n_bad += loss->n_lost > 0 ? 1 : 0;
+        losses->n_items++;
     }
     *ret_losses = losses;
     return true;
@@ -169,37 +266,90 @@ static bool bears(Layout *l, uint32_t n, char **ret_text)
     return false;
 }
 
-/* ---- policies ------------------------------------------------------------------------------- */
+/* ---- what would be right -------------------------------------------------------------------- */
 
-static void check_failures(Layout *l, uint32_t n, struct admission_verdict *v)
+static char *failures_remedy(Layout *l, uint32_t n)
 {
-    v->holds = bears(l, n, &v->text);
-    if (v->holds)
-        v->text = g_strdup_printf("%u host%s may die and every VM with HA has a place elsewhere", n,
-                                  n == 1 ? "" : "s");
+    for (uint32_t fewer = n; fewer-- > 1;) {
+        g_autofree char *text = NULL;
+
+        if (bears(l, fewer, &text))
+            return g_strdup_printf("add a host or stop VMs; hostsFaultQuantity %u would hold",
+                                   fewer);
+    }
+    return g_strdup("add a host, stop VMs, or make room on the other hosts");
 }
 
-static void check_percent(const Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+/* The most that could be kept: "; memoryReservation 30 would hold". */
+static void append_share(GString *text, const char *field, int64_t used, int64_t all)
+{
+    int64_t share = all > 0 ? MAX_PERCENT - (used * MAX_PERCENT + all - 1) / all : 0;
+
+    if (share > 0)
+        g_string_append_printf(text, "; %s %" PRId64 " would hold", field, share);
+}
+
+struct percent_sums {
+    int64_t mem, mem_used, mem_may, cpu, cpu_used, cpu_may;
+};
+
+static char *percent_remedy(const struct percent_sums *sum)
+{
+    GString *text = g_string_new("add a host");
+
+    if (sum->mem_used > sum->mem_may) {
+        g_string_append_printf(text, ", or stop VMs of %" PRId64 " MB",
+                               sum->mem_used - sum->mem_may);
+        append_share(text, "memoryReservation", sum->mem_used, sum->mem);
+    }
+    if (sum->cpu_used > sum->cpu_may) {
+        g_string_append_printf(text, ", or reserve %" PRId64 " MHz less",
+                               sum->cpu_used - sum->cpu_may);
+        append_share(text, "cpuReservation", sum->cpu_used, sum->cpu);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* ---- policies ------------------------------------------------------------------------------- */
+
+static char *check_failures(Layout *l, uint32_t n, struct admission_verdict *v)
+{
+    v->holds = bears(l, n, &v->text);
+    if (!v->holds)
+        return failures_remedy(l, n);
+    v->text = g_strdup_printf("%u host%s may die and every VM with HA has a place elsewhere", n,
+                              n == 1 ? "" : "s");
+    return NULL;
+}
+
+static int64_t kept(int64_t all, int64_t percent)
+{
+    return all * (MAX_PERCENT - CLAMP(percent, 0, MAX_PERCENT)) / MAX_PERCENT;
+}
+
+static char *check_percent(const Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
 {
     const Problem *p = l->problem;
-    int64_t mem = 0, mem_used = 0, cpu = 0, cpu_used = 0, mem_may, cpu_may;
+    struct percent_sums sum = { 0 };
 
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         if (!problem_usable(p, h))
             continue;
-        mem += p->host_cap[RES_MEM][h];
-        cpu += p->host_cap[RES_CPU][h];
-        mem_used += l->committed[h];
-        cpu_used += l->reserved[h];
+        sum.mem += p->host_cap[RES_MEM][h];
+        sum.cpu += p->host_cap[RES_CPU][h];
+        sum.mem_used += l->committed[h];
+        sum.cpu_used += l->reserved[h];
     }
-    mem_may = mem * (MAX_PERCENT - CLAMP(ha->mem_reservation, 0, MAX_PERCENT)) / MAX_PERCENT;
-    cpu_may = cpu * (MAX_PERCENT - CLAMP(ha->cpu_reservation, 0, MAX_PERCENT)) / MAX_PERCENT;
-    v->holds = mem_used <= mem_may && cpu_used <= cpu_may;
-    v->text = g_strdup_printf(
-        "%" PRId64 " %% of memory and %" PRId64
-        " %% of CPU are kept for failures: VMs have %" PRId64 " of the %" PRId64
-        " MB left for them, and reserve %" PRId64 " of the %" PRId64 " MHz",
-        ha->mem_reservation, ha->cpu_reservation, mem_used, mem_may, cpu_used, cpu_may);
+    sum.mem_may = kept(sum.mem, ha->mem_reservation);
+    sum.cpu_may = kept(sum.cpu, ha->cpu_reservation);
+    v->holds = sum.mem_used <= sum.mem_may && sum.cpu_used <= sum.cpu_may;
+    v->text =
+        g_strdup_printf("%" PRId64 " %% of memory and %" PRId64
+                        " %% of CPU are kept for failures: VMs have %" PRId64 " of the %" PRId64
+                        " MB left for them, and reserve %" PRId64 " of the %" PRId64 " MHz",
+                        ha->mem_reservation, ha->cpu_reservation, sum.mem_used, sum.mem_may,
+                        sum.cpu_used, sum.cpu_may);
+    return v->holds ? NULL : percent_remedy(&sum);
 }
 
 static int64_t slots_of_host(const Problem *p, uint32_t h, const struct ha_policy *ha)
@@ -209,7 +359,7 @@ static int64_t slots_of_host(const Problem *p, uint32_t h, const struct ha_polic
 }
 
 /* Slots of a size that the user chose: all but the n hosts with the most must suffice. */
-static void check_slots(const Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+static char *check_slots(const Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
 {
     const Problem *p = l->problem;
     const uint32_t n = (uint32_t)CLAMP(ha->hosts_fault_quantity, 0, (int64_t)p->n_hosts);
@@ -232,154 +382,137 @@ static void check_slots(const Layout *l, const struct ha_policy *ha, struct admi
     v->text = g_strdup_printf("VMs with HA need %" PRId64 " slots of %" PRId64 " MHz and %" PRId64
                               " MB, %" PRId64 " are left without the %u biggest hosts",
                               need, ha->slot_cpu_mhz, ha->slot_mem_mb, have, n);
+    return v->holds ? NULL
+                    : g_strdup_printf("%" PRId64 " slots are missing: add a host, stop VMs, or "
+                                      "lower hostsFaultQuantity",
+                                      need - have);
 }
 
-/* Dedicated hosts: each other host's VMs must fit on them alone. */
-static void check_hosts(Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+static uint32_t mark_failover(const Problem *p, const struct ha_policy *ha, bool *allowed)
 {
-    const Problem *p = l->problem;
-    g_autofree bool *allowed = g_new0(bool, p->n_hosts + 1);
-    uint32_t n_allowed = 0;
+    uint32_t n = 0;
 
     for (size_t i = 0; i < ha->n_failover_hosts; i++) {
         uint32_t h = problem_find_host(p, ha->failover_hosts[i]);
 
-        if (h != NO_INDEX && problem_usable(p, h)) {
-            allowed[h] = true;
-            n_allowed++;
-        }
+        if (h == NO_INDEX || !problem_usable(p, h) || allowed[h])
+            continue;
+        allowed[h] = true;
+        n++;
     }
-    v->holds = true;
-    for (uint32_t h = 0; h < p->n_hosts && v->holds; h++) {
+    return n;
+}
+
+/* Dedicated hosts: each other host's VMs must fit on them alone. */
+static char *check_hosts(Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+{
+    const Problem *p = l->problem;
+    g_autofree bool *allowed = g_new0(bool, p->n_hosts + 1);
+    uint32_t n_allowed = mark_failover(p, ha, allowed);
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
         struct refit refit;
 
         if (allowed[h] || !problem_usable(p, h))
             continue;
         refit = refit_try(l, &h, 1, allowed);
-        v->holds = refit.n_lost == 0;
-        if (v->holds)
+        if (refit.n_lost == 0)
             continue;
         v->text = g_strdup_printf("if %s died, %u of its %u VMs (%" PRId64
                                   " MB) would not fit on the %u usable fail-over hosts, %s first",
                                   p->host[h]->name, refit.n_lost, refit.n_vms, refit.lost_mb,
                                   n_allowed, p->vm[refit.first_lost]->name);
+        return g_strdup_printf("add a fail-over host, or have %" PRId64 " MB fewer of VMs on %s",
+                               refit.lost_mb, p->host[h]->name);
     }
-    if (v->holds)
-        v->text = g_strdup_printf("the VMs of any host fit on the %u fail-over hosts", n_allowed);
+    v->holds = true;
+    v->text = g_strdup_printf("the VMs of any host fit on the %u fail-over hosts", n_allowed);
+    return NULL;
 }
 
-static void check_layout(Layout *l, int failures, struct admission_verdict *v)
+bool admission_is_wanted(const Cluster *cluster)
 {
-    const struct ha_policy *ha = &l->problem->cluster->ha;
+    return cluster->ha.enabled && cluster->ha.control_policy_on;
+}
 
-    *v = (struct admission_verdict){ .wanted = true };
+static char *check_policy(Layout *l, const struct ha_policy *ha, struct admission_verdict *v)
+{
+    switch (ha->control_policy) {
+    case HA_POLICY_PERCENT:
+        return check_percent(l, ha, v);
+    case HA_POLICY_HOSTS:
+        return check_hosts(l, ha, v);
+    default: /* HA_POLICY_FAILURES; the API lets no other number in */
+        if (ha->custom_slot)
+            return check_slots(l, ha, v);
+        return check_failures(l, (uint32_t)CLAMP(ha->hosts_fault_quantity, 0, PROBLEM_MAX_HOSTS),
+                              v);
+    }
+}
+
+void admission_check_layout(Layout *l, int failures, struct admission_verdict *v, char **ret_remedy)
+{
+    const Cluster *cluster = l->problem->cluster;
+    char *remedy = NULL;
+
+    *v = (struct admission_verdict){ .wanted = failures >= 0 || admission_is_wanted(cluster) };
     if (failures >= 0) {
-        check_failures(l, (uint32_t)failures, v);
-        return;
-    }
-    v->wanted = ha->enabled && ha->control_policy_on;
-    if (!v->wanted) {
-        v->holds = true;
-        v->text =
-            g_strdup(ha->enabled ? "HA admission control is switched off" : "HA is switched off");
-    } else if (ha->control_policy == POLICY_PERCENT) {
-        check_percent(l, ha, v);
-    } else if (ha->control_policy == POLICY_HOSTS) {
-        check_hosts(l, ha, v);
-    } else if (ha->custom_slot) {
-        check_slots(l, ha, v);
+        remedy = check_failures(l, (uint32_t)failures, v);
+    } else if (v->wanted) {
+        remedy = check_policy(l, &cluster->ha, v);
     } else {
-        check_failures(l, (uint32_t)CLAMP(ha->hosts_fault_quantity, 0, PROBLEM_MAX_HOSTS), v);
+        v->holds = true;
+        v->text = g_strdup(cluster->ha.enabled ? "HA admission control is switched off"
+                                               : "HA is switched off");
     }
+    *ret_remedy = remedy ? remedy : g_strdup("");
 }
 
 bool admission_check(const Snapshot *snap, int64_t cluster_id, int failures,
                      const struct sched_params *params, struct admission_verdict *ret_verdict,
                      GError **error)
 {
-    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Problem) problem = open_problem(snap, cluster_id, params, error);
     g_autoptr(Layout) layout = NULL;
+    g_autofree char *remedy = NULL;
 
     if (!problem)
         return false;
     layout = new_layout(problem);
-    check_layout(layout, failures, ret_verdict);
+    admission_check_layout(layout, failures, ret_verdict, &remedy);
     return true;
 }
 
-/* ---- may it start? -------------------------------------------------------------------------- */
+/* ---- may it grow? --------------------------------------------------------------------------- */
 
-/* VRM_ERR_CONFLICT on a fail-over host: those stay empty. */
-static bool check_failover_host(const Cluster *cluster, const Vm *vm, int64_t host_id,
-                                GError **error)
+bool admission_check_growth(const Snapshot *snap, const Vm *grown,
+                            const struct sched_params *params, GError **error)
 {
-    const struct ha_policy *ha = &cluster->ha;
-
-    if (!ha->enabled || !ha->control_policy_on || ha->control_policy != POLICY_HOSTS)
-        return true;
-    for (size_t i = 0; i < ha->n_failover_hosts; i++) {
-        if (ha->failover_hosts[i] == host_id) {
-            err_set_reason(error, VRM_ERR_CONFLICT, REASON_HA_POLICY, NULL,
-                           "%s cannot start there: the host is kept free for fail-over", vm->name);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* ret_text may be NULL; caller frees. */
-static bool policy_holds(const Snapshot *snap, int64_t cluster_id,
-                         const struct sched_params *params, bool *ret_holds, char **ret_text,
-                         GError **error)
-{
-    struct admission_verdict verdict;
-
-    if (!admission_check(snap, cluster_id, -1, params, &verdict, error))
-        return false;
-    *ret_holds = verdict.holds;
-    if (ret_text)
-        *ret_text = verdict.text;
-    else
-        g_free(verdict.text);
-    return true;
-}
-
-bool admission_check_start(const Snapshot *snap, int64_t vm_id, int64_t host_id,
-                           const struct sched_params *params, GError **error)
-{
-    const Vm *vm = snapshot_vm(snap, vm_id);
-    const Cluster *cluster = vm ? snapshot_cluster(snap, vm->cluster_id) : NULL;
+    const Cluster *cluster = snapshot_cluster(snap, grown->cluster_id);
     g_autoptr(SnapshotBuilder) builder = NULL;
-    g_autoptr(Snapshot) started = NULL;
-    g_autofree char *why = NULL;
-    bool holds, held;
-    Vm *running;
+    g_autoptr(Snapshot) after = NULL;
+    g_autoptr(Problem) problem = NULL;
+    g_autoptr(Layout) layout = NULL;
+    struct admission_verdict verdict;
+    g_autofree char *remedy = NULL, *text = NULL;
 
-    if (!cluster) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL,
-                       "there is no VM %" PRId64 " in a cluster", vm_id);
-        return false;
-    }
-    if (!check_failover_host(cluster, vm, host_id, error))
-        return false;
+    if (!cluster || !admission_is_wanted(cluster))
+        return true;
     builder = whatif_builder(snap);
-    running = vm_dup(vm);
-    running->status = VM_RUNNING;
-    running->host_id = host_id;
-    snapshot_builder_put_vm(builder, running);
-    started = snapshot_builder_build(builder, snap->taken_mono_ms);
-    if (!policy_holds(started, cluster->id, params, &holds, &why, error))
+    snapshot_builder_put_vm(builder, vm_dup(grown));
+    after = snapshot_builder_build(builder, snap->taken_mono_ms);
+    problem = open_problem(after, cluster->id, params, error);
+    if (!problem)
         return false;
-    if (holds)
-        return true;
-    if (!policy_holds(snap, cluster->id, params, &held, NULL, error))
-        return false;
-    if (!held) /* it is no worse than it was: HA alarms about that, starts go on */
-        return true;
-    err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, NULL,
-                   "%s cannot start: the cluster's HA policy would no longer hold: %s", vm->name,
-                   why);
-    return false;
+    layout = new_layout(problem);
+    admission_check_layout(layout, -1, &verdict, &remedy);
+    text = verdict.text;
+    if (!verdict.holds)
+        err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, NULL,
+                       "%s cannot be given more: the HA policy of cluster %s would not hold: %s; "
+                       "what would be right: %s",
+                       grown->name, cluster->name, text, remedy);
+    return verdict.holds;
 }
 
 /* ---- how many more -------------------------------------------------------------------------- */
@@ -400,7 +533,7 @@ static uint32_t upper_bound(const Layout *l, const struct admission_size *size)
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         int64_t room = p->host_mem_limit[h] - l->committed[h];
 
-        if (problem_usable(p, h) && room > 0)
+        if (problem_usable(p, h) && !problem_kept_free(p, h) && room > 0)
             sum += room / size->mem_mb;
     }
     return (uint32_t)MIN(sum, ADMISSION_MAX_MORE);
@@ -443,6 +576,8 @@ static uint32_t find_host(const Layout *l, uint32_t vm, bool emptiest)
 
         if (best != NO_INDEX && (emptiest ? room <= best_room : room >= best_room))
             continue;
+        if (problem_kept_free(p, h)) /* open for the failures only */
+            continue;
         if (filter_first(l, vm, h, FILTER_USE_START) != FILTER_NONE)
             continue;
         best = h;
@@ -472,6 +607,26 @@ static void set_more(const struct room *room, uint32_t k, uint32_t placed)
         layout_move(room->layout, room->vms[i], i < k ? room->pos[i] : NO_INDEX);
 }
 
+/* What the roomiest host has against the VM. */
+static char *end_text(const Layout *l, uint32_t vm)
+{
+    const Problem *p = l->problem;
+    g_autofree char *why = NULL;
+    uint32_t best = NO_INDEX;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (!problem_usable(p, h) || problem_kept_free(p, h))
+            continue;
+        if (best == NO_INDEX ||
+            p->host_mem_limit[h] - l->committed[h] > p->host_mem_limit[best] - l->committed[best])
+            best = h;
+    }
+    if (best == NO_INDEX)
+        return g_strdup("no host takes another one: none can be used");
+    why = filter_text(l, vm, best, filter_first(l, vm, best, FILTER_USE_START));
+    return g_strdup_printf("no host takes another one: %s", why);
+}
+
 /* The greatest number with which the failures are borne, and what stands against one more. */
 static uint32_t search_secure(const struct room *room, uint32_t placed, uint32_t failures,
                               char **ret_text)
@@ -489,8 +644,15 @@ static uint32_t search_secure(const struct room *room, uint32_t placed, uint32_t
             high = middle - 1;
     }
     set_more(room, MIN(low + 1, placed), placed);
-    if (low == placed || bears(room->layout, failures, ret_text))
-        *ret_text = g_strdup("no host takes another one");
+    if (low < placed && !bears(room->layout, failures, ret_text))
+        return low;
+    if (placed < room->n)
+        *ret_text = end_text(room->layout, room->vms[placed]);
+    else if (placed < ADMISSION_MAX_MORE)
+        *ret_text = g_strdup_printf("no host takes another one: none has %" PRId64 " MB left",
+                                    room->layout->problem->vm_size[room->vms[0]]);
+    else
+        *ret_text = g_strdup_printf("counting ends at %d", ADMISSION_MAX_MORE);
     return low;
 }
 
@@ -499,7 +661,7 @@ static void measure_room(const Snapshot *more, const Problem *base, uint32_t n, 
                          struct admission_room *ret_room)
 {
     g_autoptr(Problem) p =
-        problem_new(more, base->cluster->id, &base->params, 0, NULL); /* as base could be made */
+        open_problem(more, base->cluster->id, &base->params, NULL); /* as base could be made */
     g_autoptr(Layout) layout = new_layout(p);
     g_autofree uint32_t *vms = g_new0(uint32_t, n + 1);
     g_autofree uint32_t *pos = g_new0(uint32_t, n + 1);
@@ -537,7 +699,7 @@ bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admis
                 size->vcpus, size->mem_mb, size->reserved_mhz);
         return false;
     }
-    base = problem_new(snap, cluster_id, params, 0, error);
+    base = open_problem(snap, cluster_id, params, error);
     if (!base)
         return false;
     *ret_room = (struct admission_room){ 0 };

@@ -17,6 +17,16 @@
 
 /* ---- if host X died now --------------------------------------------------------------------- */
 
+/* What becomes of one of its VMs. */
+struct vm_fate {
+    int64_t vm_id, mem_mb;
+    char *vm_name;
+    const char *end; /* "restarts", "lost", "tied", "withoutHa" */
+    int64_t to_id;   /* host; 0: none */
+    char *to_name;   /* "" */
+    char *text;      /* why it does not restart; "" */
+};
+
 struct host_loss {
     int64_t host_id;
     char *host_name;
@@ -25,7 +35,8 @@ struct host_loss {
     uint32_t n_tied;      /* of them tied to it */
     uint32_t n_lost;      /* of the others, without a place elsewhere */
     int64_t lost_mb;
-    char *text; /* "all 12 VMs fit elsewhere"; "web1 fits nowhere: needs 8192 MB ..." */
+    char *text;          /* "all 12 VMs fit elsewhere"; "web1 fits nowhere: needs 8192 MB ..." */
+    struct vm_fate *vms; /* admission_host_fates only */
 };
 
 /* Owned by the caller, independent of the snapshot; a row for each host that is usable. */
@@ -43,6 +54,12 @@ bool admission_host_losses(const Snapshot *snap, int64_t cluster_id,
                            const struct sched_params *params, HostLosses **ret_losses,
                            GError **error);
 
+/* The same with the fate of each VM, and for every host of the cluster, or the one that is named.
+ * VRM_ERR_CONFLICT: the host is not in the cluster. */
+bool admission_host_fates(const Snapshot *snap, int64_t cluster_id, int64_t host_id,
+                          const struct sched_params *params, HostLosses **ret_losses,
+                          GError **error);
+
 /* ---- the cluster's failover policy ---------------------------------------------------------- */
 
 /* The policy of the cluster's HA settings, or `failures` hosts when that is not negative. */
@@ -56,15 +73,15 @@ bool admission_check(const Snapshot *snap, int64_t cluster_id, int failures,
                      const struct sched_params *params, struct admission_verdict *ret_verdict,
                      GError **error);
 
-/* May the VM start on the host under the cluster's policy?  VRM_ERR_NO_CAPACITY with the reason and
- * the numbers if the policy would no longer hold, and did before. */
-bool admission_check_start(const Snapshot *snap, int64_t vm_id, int64_t host_id,
-                           const struct sched_params *params, GError **error);
+/* May the VM, which runs, grow to what `grown` is (memory, vCPUs, CPU reservation) under the
+ * cluster's policy?  VRM_ERR_NO_CAPACITY with the numbers and what would be right. */
+bool admission_check_growth(const Snapshot *snap, const Vm *grown,
+                            const struct sched_params *params, GError **error);
 
 /* ---- how many more -------------------------------------------------------------------------- */
 
-/* More are not counted. */
-#define ADMISSION_MAX_MORE 100000
+/* More are not counted: every one of them is placed, again and again. */
+#define ADMISSION_MAX_MORE 20000
 
 struct admission_size {
     int64_t vcpus, mem_mb, reserved_mhz;
@@ -81,5 +98,17 @@ struct admission_room {
 bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admission_size *size,
                     const struct sched_params *params, struct admission_room *ret_room,
                     GError **error);
+
+/* ---- for the scheduler itself --------------------------------------------------------------- */
+
+struct Layout;
+
+/* There is a policy of HA settings to be kept. */
+bool admission_is_wanted(const Cluster *cluster);
+
+/* The policy in a layout whose problem has its fail-over hosts open.  ret_remedy: "" or what would
+ * make it hold; caller frees both texts. */
+void admission_check_layout(struct Layout *layout, int failures,
+                            struct admission_verdict *ret_verdict, char **ret_remedy);
 
 #endif /* VRM_SCHEDULER_ADMISSION_H */

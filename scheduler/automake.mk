@@ -13,6 +13,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/entitle.c scheduler/entitle.h \
 	scheduler/evacuate.c scheduler/evacuate.h \
 	scheduler/explain.c scheduler/explain.h \
+	scheduler/explain_vm.c scheduler/explain_vm.h \
 	scheduler/filter.c scheduler/filter.h \
 	scheduler/ganeti.h \
 	scheduler/ganeti_load.c \
@@ -33,6 +34,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/rulefit.c scheduler/rulefit.h \
 	scheduler/rules.c scheduler/rules.h scheduler/rules_breach.c \
 	scheduler/ruleset.c scheduler/ruleset.h \
+	scheduler/starts.c scheduler/starts.h \
 	scheduler/sched_params.c scheduler/sched_params.h \
 	scheduler/search.c scheduler/search.h \
 	scheduler/whatif.c scheduler/whatif.h

@@ -70,25 +70,35 @@ static int level_now(const struct drs_policy *drs, const struct sched_params *pa
     return MIN(drs->limen[hour], N_LEVELS);
 }
 
-/* The level to work with; 0 and a verdict if DRS rests. */
-static int find_level(const Cluster *cluster, const struct sched_params *params, Plan *plan)
+int balance_level_now(const Cluster *cluster, const struct sched_params *params, char **ret_why)
 {
     int level = level_now(&cluster->drs, params);
 
     if (params->on_demand)
         return level > 0 ? level : LEVEL_MEDIUM;
     if (!cluster->drs.enabled) {
-        plan_set_verdict(plan, "DRS is switched off in cluster %s", cluster->name);
+        *ret_why = g_strdup_printf("DRS is switched off in cluster %s", cluster->name);
         return 0;
     }
     if (!in_cycle(&cluster->drs.cycle, params)) {
-        plan_set_verdict(plan, "DRS rests today: the day is not in its %s cycle",
-                         cluster->drs.cycle.type == CYCLE_WEEKLY ? "weekly" : "monthly");
+        *ret_why = g_strdup_printf("DRS rests today: the day is not in its %s cycle",
+                                   cluster->drs.cycle.type == CYCLE_WEEKLY ? "weekly" : "monthly");
         return 0;
     }
     if (level == 0)
-        plan_set_verdict(plan, "DRS rests in the hour from %d:00: its level is 0",
-                         params->local_hour);
+        *ret_why =
+            g_strdup_printf("DRS rests in the hour from %d:00: its level is 0", params->local_hour);
+    return level;
+}
+
+/* The level to work with; 0 and a verdict if DRS rests. */
+static int find_level(const Cluster *cluster, const struct sched_params *params, Plan *plan)
+{
+    g_autofree char *why = NULL;
+    int level = balance_level_now(cluster, params, &why);
+
+    if (level == 0)
+        plan_set_verdict(plan, "%s", why);
     return level;
 }
 
@@ -151,7 +161,7 @@ static bool is_busy(const Layout *l, enum resource res, int64_t threshold_percen
            layout_permille(l, res, top) >= threshold_percent * 10;
 }
 
-static bool is_worth_balancing(const Layout *l, const struct balance_level *level)
+bool balance_is_worth(const Layout *l, const struct balance_level *level)
 {
     const struct drs_policy *drs = &l->problem->cluster->drs;
     struct plan_measure m;
@@ -172,7 +182,7 @@ static bool even_out(Search *search, const struct balance_level *level, bool is_
 
     if (changed && is_first)
         anneal(search, p->params.seed, p->params.proposals_per_vm * p->n_vms);
-    if (is_worth_balancing(search->layout, level))
+    if (balance_is_worth(search->layout, level))
         changed = improve_even_more(search) || changed;
     return changed;
 }
@@ -185,12 +195,12 @@ static void search_layout(Search *search, const struct balance_level *level)
     search->enough_spread = search->enough * SPREAD_PER_THRESHOLD;
     improve_repair(search);
     for (int round = 0; round < MAX_ROUNDS && changed; round++) {
-        even = even || is_worth_balancing(search->layout, level);
+        even = even || balance_is_worth(search->layout, level);
         changed = even && even_out(search, level, round == 0);
         changed = improve_prune(search) || changed;
         changed = improve_repair(search) || changed;
     }
-    if (!even && is_worth_balancing(search->layout, level)) /* by the last repair */
+    if (!even && balance_is_worth(search->layout, level)) /* by the last repair */
         even_out(search, level, true);
 }
 
@@ -350,11 +360,11 @@ static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_
 
     if (trouble)
         plan_set_verdict(plan, "%s, but no move helps%s%s", trouble, held, left_out);
-    else if (m->imbalance < level->threshold && !is_worth_balancing(l, level))
+    else if (m->imbalance < level->threshold && !balance_is_worth(l, level))
         plan_set_verdict(plan,
                          "balanced: %" PRId64 " per mille, threshold %" PRId64 " (level %d)%s",
                          m->imbalance, level->threshold, number, left_out);
-    else if (!is_worth_balancing(l, level))
+    else if (!balance_is_worth(l, level))
         plan_set_verdict(plan,
                          "left alone: imbalance %" PRId64 " per mille, but no host is as busy as "
                          "drsThreshold (CPU %" PRId64 " %%, memory %" PRId64 " %%)%s",

@@ -37,4 +37,14 @@ struct balance_level {
 /* level 1 (conservative) .. 9 (aggressive); NULL for others (0: off). */
 const struct balance_level *balance_level(int level);
 
+/* ---- for the scheduler itself --------------------------------------------------------------- */
+
+struct Layout;
+
+/* The level DRS works with now; 0 and *ret_why (caller frees) if it rests. */
+int balance_level_now(const Cluster *cluster, const struct sched_params *params, char **ret_why);
+
+/* Is the layout so uneven that something is moved to balance it? */
+bool balance_is_worth(const struct Layout *layout, const struct balance_level *level);
+
 #endif /* VRM_SCHEDULER_BALANCE_H */

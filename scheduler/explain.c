@@ -211,8 +211,8 @@ static int64_t imbalance_permille(const Layout *l, const struct score *score)
            LOAD_PER_PERMILLE;
 }
 
-static char *compare_scores(const Layout *l, const char *name, const struct score *other,
-                            const struct score *chosen)
+char *explain_scores(const Layout *l, const char *name, const struct score *other,
+                     const struct score *chosen)
 {
     if (other->must != chosen->must)
         return g_strdup_printf("%s: %" PRId64 " must-rules broken, not %" PRId64, name, other->must,
@@ -261,7 +261,7 @@ char *explain_rejected(const Layout *goal, const struct explain_move *move)
         }
     }
     if (best_host != NO_INDEX)
-        return compare_scores(goal, p->host[best_host]->name, &best, &goal->score);
+        return explain_scores(goal, p->host[best_host]->name, &best, &goal->score);
     return barred_host != NO_INDEX ? filter_text(goal, move->vm, barred_host, barred)
                                    : g_strdup("");
 }
@@ -291,7 +291,7 @@ static char *compare_host(const Layout *l, uint32_t vm, uint32_t host)
     layout_try(l, vm, host, &there);
     if (l->at[vm] == NO_INDEX)
         return g_strdup_printf("%s: it fits", l->problem->host[host]->name);
-    text = compare_scores(l, l->problem->host[host]->name, &there, &l->score);
+    text = explain_scores(l, l->problem->host[host]->name, &there, &l->score);
     if (score_cmp(&there, &l->score) >= 0)
         return g_strdup_printf("%s, so staying is no worse", text);
     if (l->problem->vm_pin[vm] != PIN_NONE) {
@@ -302,6 +302,18 @@ static char *compare_host(const Layout *l, uint32_t vm, uint32_t host)
     return g_strdup_printf("%s; a move costs %" PRId64 " ms and %" PRId64
                            " MB and is made when its gain repays that",
                            text, l->problem->vm_cost_ms[vm], l->problem->vm_cost_mb[vm]);
+}
+
+char *explain_place(const Layout *layout, uint32_t vm, uint32_t host, enum filter_id *ret_id)
+{
+    *ret_id = FILTER_NONE;
+    if (layout->at[vm] == host)
+        return g_strdup_printf("%s: the VM is there", layout->problem->host[host]->name);
+    *ret_id = filter_first(layout, vm, host,
+                           layout->at[vm] != NO_INDEX ? FILTER_USE_USER : FILTER_USE_START);
+    if (*ret_id != FILTER_NONE)
+        return filter_text(layout, vm, host, *ret_id);
+    return compare_host(layout, vm, host);
 }
 
 /* Both are in the cluster's problem or the VM is not placed. */
@@ -315,12 +327,7 @@ static char *why_not_host(const Problem *problem, int64_t vm_id, int64_t host_id
 
     if (v == NO_INDEX)
         return g_strdup_printf("%s: the VM is on no host of this cluster", problem->host[h]->name);
-    if (layout->at[v] == h)
-        return g_strdup_printf("%s: the VM is there", problem->host[h]->name);
-    id = filter_first(layout, v, h, layout->at[v] != NO_INDEX ? FILTER_USE_USER : FILTER_USE_START);
-    if (id != FILTER_NONE)
-        return filter_text(layout, v, h, id);
-    return compare_host(layout, v, h);
+    return explain_place(layout, v, h, &id);
 }
 
 char *explain_why_not(const Snapshot *snap, int64_t vm_id, int64_t host_id,

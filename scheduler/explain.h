@@ -21,6 +21,7 @@ char *explain_why_not(const Snapshot *snap, int64_t vm_id, int64_t host_id,
 /* ---- for the scheduler itself --------------------------------------------------------------- */
 
 struct Layout;
+struct score;
 
 /* Loads of two hosts, per mille. */
 struct explain_loads {
@@ -48,6 +49,14 @@ char *explain_move(const struct Layout *layout, const struct explain_move *move)
 
 /* The best other host for a VM in the finished layout, and why it lost; "" if there is no other. */
 char *explain_rejected(const struct Layout *goal, const struct explain_move *move);
+
+/* "Why not there?" in a layout without prices; *ret_id: the filter in the way. */
+char *explain_place(const struct Layout *layout, uint32_t vm, uint32_t host,
+                    enum filter_id *ret_id);
+
+/* Why the score `other`, of what is called name, lost against the chosen one. */
+char *explain_scores(const struct Layout *layout, const char *name, const struct score *other,
+                     const struct score *chosen);
 
 /* "5 moved lately, 3 bound to their host": the VMs that DRS may not touch; "" if none. */
 char *explain_pins(const Problem *problem);

@@ -44,6 +44,18 @@ static char *maintenance_text(const Layout *l, uint32_t vm, uint32_t host)
     return g_strdup(l->problem->host[host]->maintaining ? "in maintenance" : "is being emptied");
 }
 
+static bool failover_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)vm;
+    return l->problem->host_filter[host] != FILTER_FAILOVER_HOST;
+}
+
+static char *failover_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)l, (void)vm, (void)host;
+    return g_strdup("is kept free for fail-over by the cluster's HA policy");
+}
+
 static bool cluster_ok(const Layout *l, uint32_t vm, uint32_t host)
 {
     int64_t cluster_id = l->problem->vm[vm]->cluster_id;
@@ -495,6 +507,8 @@ static const struct filter filters[] = {
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_HOST_MAINTENANCE, ALL | STATIC, "host-maintenance", maintenance_ok, maintenance_text,
       VRM_ERR_CONFLICT, REASON_HOST_MAINTAINING },
+    { FILTER_FAILOVER_HOST, ALL | STATIC, "failover-host", failover_ok, failover_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_HOST_CLUSTER, ALL | STATIC, "host-cluster", cluster_ok, cluster_text,
       VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER },
     { FILTER_VM_BOUND, START | USER, "vm-bound", bound_ok, bound_text,
@@ -619,20 +633,41 @@ static bool check_same_cluster(const Vm *vm, const Host *host, GError **error)
     return true;
 }
 
+bool filter_check_pair(const Snapshot *snap, int64_t vm_id, int64_t host_id, GError **error)
+{
+    const Vm *vm;
+    const Host *host;
+
+    return find_pair(snap, vm_id, host_id, &vm, &host, error) &&
+           check_same_cluster(vm, host, error);
+}
+
+void filter_refuse(const Layout *layout, uint32_t vm, uint32_t host, enum filter_id id,
+                   GError **error)
+{
+    g_autofree char *why = filter_text(layout, vm, host, id);
+    int code, reason;
+
+    filter_error(id, &code, &reason);
+    err_set_reason(error, (enum vrm_err)code, reason, "location", "%s cannot go to %s",
+                   layout->problem->vm[vm]->name, why);
+}
+
 bool filter_check_target(const Snapshot *snap, int64_t vm_id, int64_t host_id,
                          const struct sched_params *params, GError **error)
 {
     const struct layout_price free_moves = { 0 };
-    const Vm *vm;
-    const Host *host;
     g_autoptr(Problem) problem = NULL;
     g_autoptr(Layout) layout = NULL;
     uint32_t v, h;
     enum filter_id id;
+    bool placed;
 
-    if (!find_pair(snap, vm_id, host_id, &vm, &host, error) || !check_same_cluster(vm, host, error))
+    if (!filter_check_pair(snap, vm_id, host_id, error))
         return false;
-    problem = problem_new(snap, host->cluster_id, params, vm_is_placed(vm) ? 0 : vm_id, error);
+    placed = vm_is_placed(snapshot_vm(snap, vm_id));
+    problem = problem_new(snap, snapshot_host(snap, host_id)->cluster_id, params,
+                          placed ? 0 : vm_id, error);
     if (!problem)
         return false;
     layout = layout_new(problem, &free_moves);
@@ -640,14 +675,8 @@ bool filter_check_target(const Snapshot *snap, int64_t vm_id, int64_t host_id,
     h = problem_find_host(problem, host_id);
     if (v == NO_INDEX || layout->at[v] == h) /* on its way there already, or away from here */
         return true;
-    id = filter_first(layout, v, h, vm_is_placed(vm) ? FILTER_USE_USER : FILTER_USE_START);
-    if (id != FILTER_NONE) {
-        g_autofree char *why = filter_text(layout, v, h, id);
-        int code, reason;
-
-        filter_error(id, &code, &reason);
-        err_set_reason(error, (enum vrm_err)code, reason, "location", "%s cannot go to %s",
-                       vm->name, why);
-    }
+    id = filter_first(layout, v, h, placed ? FILTER_USE_USER : FILTER_USE_START);
+    if (id != FILTER_NONE)
+        filter_refuse(layout, v, h, id, error);
     return id == FILTER_NONE;
 }

@@ -20,6 +20,7 @@ enum filter_id {
     FILTER_VM_BOUND = 4,
     FILTER_LOCAL_DISK = 5,
     FILTER_VM_DEVICES = 6,
+    FILTER_FAILOVER_HOST = 7,
     FILTER_CPU_THREADS = 10,
     FILTER_CPU_RATIO = 11,
     FILTER_CPU_RESERVATION = 12,
@@ -67,6 +68,12 @@ enum filter_id filter_first(const struct Layout *layout, uint32_t vm, uint32_t h
                             enum filter_use use);
 /* "cna2: needs 512 MB, 301 MB free"; caller frees. */
 char *filter_text(const struct Layout *layout, uint32_t vm, uint32_t host, enum filter_id id);
+/* The VM and the host exist, belong together, and the VM is not there already; else as
+ * filter_check_target. */
+bool filter_check_pair(const Snapshot *snap, int64_t vm_id, int64_t host_id, GError **error);
+/* The error for a target that a person named. */
+void filter_refuse(const struct Layout *layout, uint32_t vm, uint32_t host, enum filter_id id,
+                   GError **error);
 /* enum vrm_err and enum reason of the filter, for a single named target. */
 void filter_error(enum filter_id id, int *ret_code, int *ret_reason);
 

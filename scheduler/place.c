@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "model/reason.h"
+#include "scheduler/explain.h"
 #include "scheduler/filter.h"
 #include "scheduler/layout.h"
 
@@ -38,6 +39,7 @@ void placement_free(Placement *placement)
     }
     g_free(placement->verdicts);
     g_free(placement->text);
+    g_free(placement->rejected);
     g_free(placement);
 }
 
@@ -85,24 +87,26 @@ static void judge_fitting(Layout *l, uint32_t vm, uint32_t host, struct place_ve
     layout_move(l, vm, NO_INDEX);
 }
 
-static void judge_hosts(Layout *l, uint32_t vm, Placement *placement)
+static void judge(Layout *l, uint32_t vm, uint32_t host, enum filter_id id,
+                  struct place_verdict *verdict)
+{
+    verdict->host_id = l->problem->host[host]->id;
+    verdict->host_name = g_strdup(l->problem->host[host]->name);
+    verdict->filter_id = (int)id;
+    if (id != FILTER_NONE)
+        verdict->text = filter_text(l, vm, host, id);
+    else
+        judge_fitting(l, vm, host, verdict);
+}
+
+static void judge_hosts(Layout *l, uint32_t vm, const uint8_t *bars, Placement *placement)
 {
     const Problem *p = l->problem;
 
     placement->verdicts = g_new0(struct place_verdict, p->n_hosts + 1);
     placement->n_verdicts = p->n_hosts;
-    for (uint32_t h = 0; h < p->n_hosts; h++) {
-        struct place_verdict *verdict = &placement->verdicts[h];
-        enum filter_id id = filter_first(l, vm, h, FILTER_USE_START);
-
-        verdict->host_id = p->host[h]->id;
-        verdict->host_name = g_strdup(p->host[h]->name);
-        verdict->filter_id = (int)id;
-        if (id != FILTER_NONE)
-            verdict->text = filter_text(l, vm, h, id);
-        else
-            judge_fitting(l, vm, h, verdict);
-    }
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        judge(l, vm, h, (enum filter_id)bars[h], &placement->verdicts[h]);
 }
 
 /* ---- the choice ----------------------------------------------------------------------------- */
@@ -122,17 +126,28 @@ static int place_cmp(const struct score *a, int64_t devices_a, const struct scor
     return cmp != 0 ? cmp : score_cmp(a, b);
 }
 
-static uint32_t choose_best(const Layout *l, uint32_t vm, const Placement *placement)
+/* enum filter_id of each host. */
+static uint8_t *find_bars(const Layout *l, uint32_t vm)
+{
+    uint8_t *bars = g_new0(uint8_t, l->problem->n_hosts + 1);
+
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++)
+        bars[h] = (uint8_t)filter_first(l, vm, h, FILTER_USE_START);
+    return bars;
+}
+
+/* The best host but `without`. */
+static uint32_t choose_best(const Layout *l, uint32_t vm, const uint8_t *bars, uint32_t without)
 {
     uint32_t best_host = NO_INDEX;
     struct score best = { 0 };
     int64_t best_devices = 0;
 
-    for (uint32_t h = 0; h < placement->n_verdicts; h++) {
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
         struct score score;
         int64_t devices;
 
-        if (placement->verdicts[h].filter_id != FILTER_NONE)
+        if (bars[h] != FILTER_NONE || h == without)
             continue;
         layout_try(l, vm, h, &score);
         devices = devfit_permille(l->problem->devices, l->devices, vm, h);
@@ -145,31 +160,31 @@ static uint32_t choose_best(const Layout *l, uint32_t vm, const Placement *place
     return best_host;
 }
 
-static uint32_t choose_random(const Problem *p, uint32_t vm, const Placement *placement)
+static uint32_t choose_random(const Problem *p, uint32_t vm, const uint8_t *bars)
 {
     struct rng rng;
     uint32_t n_fit = 0, pick;
 
-    for (uint32_t h = 0; h < placement->n_verdicts; h++)
-        n_fit += placement->verdicts[h].filter_id == FILTER_NONE ? 1 : 0;
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        n_fit += bars[h] == FILTER_NONE ? 1 : 0;
     if (n_fit == 0)
         return NO_INDEX;
     rng_seed(&rng, p->params.seed ^ (uint64_t)p->vm[vm]->id);
     pick = rng_below(&rng, n_fit);
-    for (uint32_t h = 0; h < placement->n_verdicts; h++) {
-        if (placement->verdicts[h].filter_id == FILTER_NONE && pick-- == 0)
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        if (bars[h] == FILTER_NONE && pick-- == 0)
             return h;
     }
     return NO_INDEX;
 }
 
 /* The host the VM was created on, if it still may start there. */
-static uint32_t choose_own(const Problem *p, uint32_t vm, const Placement *placement)
+static uint32_t choose_own(const Problem *p, uint32_t vm, const uint8_t *bars)
 {
     uint32_t own =
         p->vm[vm]->location_is_host ? problem_find_host(p, p->vm[vm]->host_id) : NO_INDEX;
 
-    return own != NO_INDEX && placement->verdicts[own].filter_id == FILTER_NONE ? own : NO_INDEX;
+    return own != NO_INDEX && bars[own] == FILTER_NONE ? own : NO_INDEX;
 }
 
 static char *no_host_text(const Placement *placement, const char *vm_name)
@@ -186,26 +201,85 @@ static char *no_host_text(const Placement *placement, const char *vm_name)
     return g_string_free(text, FALSE);
 }
 
-static void choose(const Layout *l, uint32_t vm, Placement *placement)
+static uint32_t choose(const Layout *l, uint32_t vm, const uint8_t *bars, const char **ret_how)
 {
     const Problem *p = l->problem;
-    const char *how = "the VM was created there";
-    uint32_t host = choose_own(p, vm, placement);
+    uint32_t host = choose_own(p, vm, bars);
 
+    *ret_how = "the VM was created there";
     if (host == NO_INDEX && strcmp(p->cluster->res_strategy, "random") == 0) {
-        host = choose_random(p, vm, placement);
-        how = "picked at random of the hosts that fit";
+        host = choose_random(p, vm, bars);
+        *ret_how = "picked at random of the hosts that fit";
     } else if (host == NO_INDEX) {
-        host = choose_best(l, vm, placement);
-        how = devfit_needs(p->devices, vm) ? "most of its devices left of the hosts that fit"
-                                           : "least loaded of the hosts that fit";
+        host = choose_best(l, vm, bars, NO_INDEX);
+        *ret_how = devfit_needs(p->devices, vm) ? "most of its devices left of the hosts that fit"
+                                                : "least loaded of the hosts that fit";
     }
+    return host;
+}
+
+/* What speaks against the best of the others; if none of them fits, against the first. */
+static char *rejected_text(const Layout *l, uint32_t vm, const uint8_t *bars, uint32_t host)
+{
+    uint32_t other = choose_best(l, vm, bars, host);
+    struct score score, chosen;
+
+    if (other != NO_INDEX) {
+        layout_try(l, vm, other, &score);
+        layout_try(l, vm, host, &chosen);
+        return explain_scores(l, l->problem->host[other]->name, &score, &chosen);
+    }
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        if (h != host)
+            return filter_text(l, vm, h, (enum filter_id)bars[h]);
+    }
+    return g_strdup("");
+}
+
+static void say_choice(Layout *l, uint32_t vm, uint32_t host, const char *how, Placement *placement)
+{
+    struct place_verdict verdict = { 0 };
+
+    judge(l, vm, host, FILTER_NONE, &verdict);
+    placement->host_id = verdict.host_id;
+    placement->text = g_strdup_printf("%s (%s)", verdict.text, how);
+    g_free(verdict.host_name);
+    g_free(verdict.text);
+}
+
+static Placement *place(Layout *l, uint32_t vm, bool all_verdicts)
+{
+    g_autofree uint8_t *bars = find_bars(l, vm);
+    Placement *placement = g_new0(Placement, 1);
+    const char *how;
+    uint32_t host = choose(l, vm, bars, &how);
+
+    placement->vm_id = l->problem->vm[vm]->id;
+    if (all_verdicts || host == NO_INDEX)
+        judge_hosts(l, vm, bars, placement);
     if (host == NO_INDEX) {
-        placement->text = no_host_text(placement, p->vm[vm]->name);
-        return;
+        placement->text = no_host_text(placement, l->problem->vm[vm]->name);
+        placement->rejected = g_strdup("");
+        return placement;
     }
-    placement->host_id = p->host[host]->id;
-    placement->text = g_strdup_printf("%s (%s)", placement->verdicts[host].text, how);
+    say_choice(l, vm, host, how, placement);
+    placement->rejected = rejected_text(l, vm, bars, host);
+    return placement;
+}
+
+Placement *place_in(Layout *layout, uint32_t vm)
+{
+    return place(layout, vm, false);
+}
+
+Placement *place_on(Layout *layout, uint32_t vm, uint32_t host)
+{
+    Placement *placement = g_new0(Placement, 1);
+
+    placement->vm_id = layout->problem->vm[vm]->id;
+    placement->rejected = g_strdup("");
+    say_choice(layout, vm, host, "the host was named", placement);
+    return placement;
 }
 
 /* ---- entries -------------------------------------------------------------------------------- */
@@ -230,17 +304,14 @@ bool place_explain(const Snapshot *snap, int64_t vm_id, const struct sched_param
         return false;
     layout = layout_new(problem, &free_moves);
     v = problem_find_vm(problem, vm_id);
-    placement = g_new0(Placement, 1);
-    placement->vm_id = vm_id;
-    judge_hosts(layout, v, placement);
-    choose(layout, v, placement);
+    placement = place(layout, v, true);
     *ret_placement = g_steal_pointer(&placement);
     return true;
 }
 
 /* What stands most in the way, most telling first: room on a host that is fit otherwise, then
  * rules, then the hosts' states. */
-static void no_host_error(const Placement *placement, GError **error)
+void place_error(const Placement *placement, GError **error)
 {
     // clang-format off
     static const struct {
@@ -277,7 +348,7 @@ bool place_vm(const Snapshot *snap, int64_t vm_id, const struct sched_params *pa
     if (!place_explain(snap, vm_id, params, &placement, error))
         return false;
     if (placement->host_id == 0) {
-        no_host_error(placement, error);
+        place_error(placement, error);
         return false;
     }
     *ret_placement = g_steal_pointer(&placement);

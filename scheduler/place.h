@@ -31,6 +31,7 @@ typedef struct Placement {
     int64_t vm_id;
     int64_t host_id;                /* the choice; 0: no host fits */
     char *text;                     /* why this one; or why none, host by host */
+    char *rejected;                 /* the next best host and why it lost; "" none */
     struct place_verdict *verdicts; /* one for each host of the cluster, ascending by id */
     size_t n_verdicts;
 } Placement;
@@ -47,5 +48,19 @@ bool place_vm(const Snapshot *snap, int64_t vm_id, const struct sched_params *pa
 /* The same table, also when no host fits (host_id 0); for "why not host X". */
 bool place_explain(const Snapshot *snap, int64_t vm_id, const struct sched_params *params,
                    Placement **ret_placement, GError **error);
+
+/* ---- for the scheduler itself --------------------------------------------------------------- */
+
+struct Layout;
+
+/* The choice for a VM that is nowhere in the layout, which is the same afterwards.  Verdicts are
+ * there only if no host fits.  Caller frees. */
+Placement *place_in(struct Layout *layout, uint32_t vm);
+
+/* The same on a host that somebody named; no filter is asked. */
+Placement *place_on(struct Layout *layout, uint32_t vm, uint32_t host);
+
+/* The error for a placement without a host. */
+void place_error(const Placement *placement, GError **error);
 
 #endif /* VRM_SCHEDULER_PLACE_H */

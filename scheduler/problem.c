@@ -31,7 +31,19 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 
 /* ---- hosts ---------------------------------------------------------------------------------- */
 
-static enum filter_id host_verdict(const Host *host)
+/* In normal times fail-over hosts stay empty, so they neither take VMs nor count as uneven. */
+static bool is_kept_free(const struct ha_policy *ha, int64_t host_id)
+{
+    if (!ha->enabled || !ha->control_policy_on || ha->control_policy != HA_POLICY_HOSTS)
+        return false;
+    for (size_t i = 0; i < ha->n_failover_hosts; i++) {
+        if (ha->failover_hosts[i] == host_id)
+            return true;
+    }
+    return false;
+}
+
+static enum filter_id host_verdict(const Cluster *cluster, const Host *host)
 {
     if (host->maintaining)
         return FILTER_HOST_MAINTENANCE;
@@ -39,7 +51,7 @@ static enum filter_id host_verdict(const Host *host)
         return FILTER_HOST_STATE;
     if (host->cpu_threads <= 0 || host->cpu_mhz <= 0 || host->mem_mb <= 0)
         return FILTER_HOST_STATE; /* facts not read yet */
-    return FILTER_NONE;
+    return is_kept_free(&cluster->ha, host->id) ? FILTER_FAILOVER_HOST : FILTER_NONE;
 }
 
 static void add_bounds(Problem *p, uint32_t h)
@@ -66,7 +78,7 @@ static void add_host(Problem *p, const Host *host)
     int64_t reserve = MAX(mem * params->mem_reserve_permille / 1000, params->mem_reserve_min_mb);
 
     p->host[h] = host;
-    p->host_filter[h] = (uint8_t)host_verdict(host);
+    p->host_filter[h] = (uint8_t)host_verdict(p->cluster, host);
     p->host_cap[RES_CPU][h] = MAX(cpu - cpu * params->cpu_reserve_permille / 1000, 1);
     p->host_cap[RES_MEM][h] = MAX(mem - reserve, 1);
     p->host_mem_limit[h] = p->host_cap[RES_MEM][h];
@@ -96,6 +108,21 @@ static void add_hosts(Problem *p)
             add_host(p, p->snap->hosts[i]);
     }
     ruleset_find_racks(p->host, p->n_hosts, p->host_rack);
+}
+
+bool problem_kept_free(const Problem *problem, uint32_t host)
+{
+    return is_kept_free(&problem->cluster->ha, problem->host[host]->id);
+}
+
+void problem_open_failover(Problem *problem)
+{
+    for (uint32_t h = 0; h < problem->n_hosts; h++) {
+        if (problem->host_filter[h] != FILTER_FAILOVER_HOST)
+            continue;
+        problem->host_filter[h] = FILTER_NONE;
+        problem->n_usable++;
+    }
 }
 
 void problem_close_host(Problem *problem, uint32_t host)
@@ -273,12 +300,27 @@ static void add_vm(Problem *p, const Vm *vm, uint32_t home, uint32_t source)
     }
 }
 
-static void consider_vm(Problem *p, const Vm *vm, int64_t extra_vm_id)
+static bool is_start(const struct problem_starts *starts, int64_t vm_id)
+{
+    size_t low = 0, high = starts->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (starts->ids[mid] < vm_id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < starts->n && starts->ids[low] == vm_id;
+}
+
+static void consider_vm(Problem *p, const Vm *vm, const struct problem_starts *starts)
 {
     uint32_t here = problem_find_host(p, vm->host_id);
     uint32_t there = NO_INDEX;
 
-    if (vm->id == extra_vm_id) {
+    if (is_start(starts, vm->id)) {
         add_vm(p, vm, NO_INDEX, NO_INDEX);
         return;
     }
@@ -294,7 +336,7 @@ static void consider_vm(Problem *p, const Vm *vm, int64_t extra_vm_id)
         add_vm(p, vm, here, NO_INDEX);
 }
 
-static void add_vms(Problem *p, int64_t extra_vm_id)
+static void add_vms(Problem *p, const struct problem_starts *starts)
 {
     size_t n = p->snap->n_vms + 1;
 
@@ -314,7 +356,7 @@ static void add_vms(Problem *p, int64_t extra_vm_id)
     p->vm_cost_ms = g_new0(int64_t, n);
     p->vm_cost_mb = g_new0(int64_t, n);
     for (size_t i = 0; i < p->snap->n_vms; i++)
-        consider_vm(p, p->snap->vms[i], extra_vm_id);
+        consider_vm(p, p->snap->vms[i], starts);
 }
 
 /* ---- what is left, and who gets it ---------------------------------------------------------- */
@@ -416,6 +458,28 @@ static CpuFit *make_cpus(const Problem *p)
 Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
                      int64_t extra_vm_id, GError **error)
 {
+    const struct problem_starts starts = { .ids = &extra_vm_id, .n = extra_vm_id != 0 ? 1 : 0 };
+
+    return problem_new_starts(snap, cluster_id, params, &starts, error);
+}
+
+/* False and an error: one of them does not exist. */
+static bool check_starts(const Snapshot *snap, const struct problem_starts *starts, GError **error)
+{
+    for (size_t i = 0; i < starts->n; i++) {
+        if (snapshot_vm(snap, starts->ids[i]))
+            continue;
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
+                       starts->ids[i]);
+        return false;
+    }
+    return true;
+}
+
+Problem *problem_new_starts(const Snapshot *snap, int64_t cluster_id,
+                            const struct sched_params *params, const struct problem_starts *starts,
+                            GError **error)
+{
     const Cluster *cluster = snapshot_cluster(snap, cluster_id);
     Problem *p;
 
@@ -424,11 +488,8 @@ Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sche
                        "there is no cluster %" PRId64, cluster_id);
         return NULL;
     }
-    if (extra_vm_id != 0 && !snapshot_vm(snap, extra_vm_id)) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
-                       extra_vm_id);
+    if (!check_starts(snap, starts, error))
         return NULL;
-    }
     if (count_hosts(snap, cluster_id) > PROBLEM_MAX_HOSTS) {
         err_set(error, VRM_ERR_INVALID, "cluster %s has %zu hosts, one cluster may have %d",
                 cluster->name, count_hosts(snap, cluster_id), PROBLEM_MAX_HOSTS);
@@ -444,7 +505,7 @@ Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sche
     p->weight[RES_MEM] = 1;
     p->local_disks = has_local_storage(snap);
     add_hosts(p);
-    add_vms(p, extra_vm_id);
+    add_vms(p, starts);
     if (params->cpu_reserve_measured)
         take_own_use(p);
     entitle(p, RES_CPU);

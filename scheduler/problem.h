@@ -97,16 +97,32 @@ typedef struct Problem {
     Ruleset *rules;
 } Problem;
 
+/* VMs that are not running and are to be placed. */
+struct problem_starts {
+    const int64_t *ids; /* ascending */
+    size_t n;
+};
+
 /* extra_vm_id: a VM that is not running and is to be placed (home NO_INDEX); 0: none.  Fails with
  * VRM_ERR_NOT_FOUND for unknown ids, with VRM_ERR_INVALID for a cluster that is too big. */
 Problem *problem_new(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
                      int64_t extra_vm_id, GError **error);
+/* The same with several VMs that are to be placed. */
+Problem *problem_new_starts(const Snapshot *snap, int64_t cluster_id,
+                            const struct sched_params *params, const struct problem_starts *starts,
+                            GError **error);
 void problem_free(Problem *problem);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Problem, problem_free)
 
 /* NO_INDEX if it is not part of the problem. */
 uint32_t problem_find_host(const Problem *problem, int64_t host_id);
 uint32_t problem_find_vm(const Problem *problem, int64_t vm_id);
+
+/* For what-ifs after a failure: hosts that are kept free for fail-over take VMs.  Before the first
+ * Layout. */
+void problem_open_failover(Problem *problem);
+/* Its cluster's HA policy names the host for fail-over, opened or not. */
+bool problem_kept_free(const Problem *problem, uint32_t host);
 
 /* The host is to be emptied: it takes no VMs and does not count. */
 void problem_close_host(Problem *problem, uint32_t host);

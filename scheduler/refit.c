@@ -8,6 +8,9 @@
 
 #include "scheduler/filter.h"
 
+/* Hosts named in a text. */
+#define MAX_NAMED 4
+
 struct refugee {
     uint32_t vm, from;
     int64_t size_mb;
@@ -104,6 +107,23 @@ static void lift_all(Layout *l, const struct refugees *all)
         layout_move(l, all->items[i].vm, NO_INDEX);
 }
 
+/* The refugees stand where they would go, or nowhere. */
+static void send_away(Layout *l, const struct refugees *all, const bool *open, struct refit *result)
+{
+    lift_all(l, all);
+    place_all(l, all, open, true, result);
+    if (result->n_lost > 0) {
+        lift_all(l, all);
+        place_all(l, all, open, false, result);
+    }
+}
+
+static void bring_home(Layout *l, const struct refugees *all)
+{
+    for (size_t i = 0; i < all->len; i++)
+        layout_move(l, all->items[i].vm, all->items[i].from);
+}
+
 struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed)
 {
     const uint32_t n_hosts = layout->problem->n_hosts;
@@ -118,16 +138,94 @@ struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, co
         collect(layout, dead[i], &all, &result);
     if (all.len > 1)
         qsort(all.items, all.len, sizeof(*all.items), refugee_cmp);
-    lift_all(layout, &all);
-    place_all(layout, &all, open, true, &result);
-    if (result.n_lost > 0) {
-        lift_all(layout, &all);
-        place_all(layout, &all, open, false, &result);
-    }
-    for (size_t i = 0; i < all.len; i++)
-        layout_move(layout, all.items[i].vm, all.items[i].from);
+    send_away(layout, &all, open, &result);
+    bring_home(layout, &all);
     refugees_clear(&all);
     return result;
+}
+
+/* ---- VM by VM ------------------------------------------------------------------------------- */
+
+void refit_fates_free(struct refit_fates *fates)
+{
+    for (size_t i = 0; i < fates->len; i++)
+        g_free(fates->items[i].text);
+    refit_fates_clear(fates);
+}
+
+/* Asked while the others stand where they would go. */
+static char *nowhere_text(const Layout *l, uint32_t vm, uint32_t dead)
+{
+    const Problem *p = l->problem;
+    GString *text = g_string_new("no host takes it");
+    uint32_t n = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
+        enum filter_id id = h == dead ? FILTER_NONE : filter_first(l, vm, h, FILTER_USE_START);
+        g_autofree char *why = NULL;
+
+        if (id == FILTER_NONE || ++n > MAX_NAMED)
+            continue;
+        why = filter_text(l, vm, h, id);
+        g_string_append_printf(text, "%s%s", n == 1 ? ": " : "; ", why);
+    }
+    if (n > MAX_NAMED)
+        g_string_append_printf(text, "; and %u more hosts", n - MAX_NAMED);
+    if (n == 0)
+        g_string_append(text, ": there is no other");
+    return g_string_free(text, FALSE);
+}
+
+static struct refit_fate fate_of(const Layout *l, uint32_t vm, uint32_t dead)
+{
+    const Problem *p = l->problem;
+    struct refit_fate fate = { .vm = vm, .to = NO_INDEX };
+
+    if (!p->vm[vm]->enable_ha) {
+        fate.end = REFIT_UNGUARDED;
+        fate.text = g_strdup("HA is off for it");
+    } else if (is_tied(p, vm)) {
+        fate.end = REFIT_TIED;
+        fate.text = g_strdup(p->vm[vm]->binding_host ? "it is bound to its host"
+                                                     : "a disk of it is on local storage");
+    } else if (l->at[vm] == NO_INDEX) {
+        fate.end = REFIT_LOST;
+        fate.text = nowhere_text(l, vm, dead);
+    } else {
+        fate.end = REFIT_RESTARTS;
+        fate.to = l->at[vm];
+    }
+    return fate;
+}
+
+static int fate_cmp(const void *a, const void *b)
+{
+    const struct refit_fate *x = a, *y = b;
+
+    return (x->vm > y->vm) - (x->vm < y->vm);
+}
+
+void refit_fates_of(Layout *layout, uint32_t host, struct refit_fates *ret_fates)
+{
+    const Problem *p = layout->problem;
+    const size_t n_vms = layout->host_vms[host].len;
+    g_autofree uint32_t *vms = g_memdup2(layout->host_vms[host].items, n_vms * sizeof(uint32_t));
+    g_autofree bool *open = g_new0(bool, p->n_hosts + 1);
+    struct refugees all = { 0 };
+    struct refit result = { .first_lost = NO_INDEX };
+
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        open[h] = problem_usable(p, h) && h != host;
+    collect(layout, host, &all, &result);
+    if (all.len > 1)
+        qsort(all.items, all.len, sizeof(*all.items), refugee_cmp);
+    send_away(layout, &all, open, &result);
+    for (size_t i = 0; i < n_vms; i++)
+        refit_fates_push(ret_fates, fate_of(layout, vms[i], host));
+    bring_home(layout, &all);
+    refugees_clear(&all);
+    if (ret_fates->len > 1)
+        qsort(ret_fates->items, ret_fates->len, sizeof(*ret_fates->items), fate_cmp);
 }
 
 uint32_t refit_hardest(const Layout *layout, uint32_t n, bool by_size, uint32_t *ret_hosts)

@@ -15,6 +15,26 @@ struct refit {
     uint32_t first_lost; /* VM, NO_INDEX: none */
 };
 
+/* What becomes of a VM of a dead host. */
+enum refit_end {
+    REFIT_RESTARTS,
+    REFIT_LOST,      /* no host takes it */
+    REFIT_TIED,      /* to its host */
+    REFIT_UNGUARDED, /* HA is off for it */
+};
+
+struct refit_fate {
+    uint32_t vm, to; /* NO_INDEX: nowhere */
+    enum refit_end end;
+    char *text; /* why nowhere; NULL: it restarts */
+};
+VEC_DECLARE(refit_fates, struct refit_fate);
+/* With the texts. */
+void refit_fates_free(struct refit_fates *fates);
+
+/* Of one host, VM by VM in order of their ids. */
+void refit_fates_of(Layout *layout, uint32_t host, struct refit_fates *ret_fates);
+
 /* dead: n_dead hosts.  allowed: hosts that may take VMs, NULL: all that are usable. */
 struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed);
 

@@ -113,6 +113,7 @@ UNIT_TESTS += tests/test_sched_anneal tests/test_sched_layout tests/test_sched_p
 UNIT_TESTS += tests/test_sched_rules
 UNIT_TESTS += tests/test_admission tests/test_ganeti tests/test_ganeti_score \
 	tests/test_snapshot_json
+UNIT_TESTS += tests/test_explain_vm tests/test_starts
 EXTRA_DIST += $(SCHED_GOLDEN)
 
 SCHED_GOLDEN = \
@@ -170,6 +171,11 @@ tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sc
 tests_test_admission_LDADD = $(SCHED_TEST_LIBS)
 tests_test_ganeti_score_SOURCES = tests/test_ganeti_score.c tests/suite.h
 tests_test_ganeti_score_LDADD = $(SCHED_TEST_LIBS)
+tests_test_starts_SOURCES = tests/test_starts.c tests/sched_gen.c tests/sched_gen.h \
+	$(SCHED_TEST_SOURCES)
+tests_test_starts_LDADD = $(SCHED_TEST_LIBS)
+tests_test_explain_vm_SOURCES = tests/test_explain_vm.c $(SCHED_TEST_SOURCES)
+tests_test_explain_vm_LDADD = $(SCHED_TEST_LIBS)
 tests_test_ganeti_SOURCES = tests/test_ganeti.c tests/suite.h
 tests_test_ganeti_LDADD = $(SCHED_TEST_LIBS)
 tests_test_snapshot_json_SOURCES = tests/test_snapshot_json.c tests/sched_gen.c tests/sched_gen.h \
@@ -235,7 +241,7 @@ API_TEST_LIBS = api/libapi.a common/libmodel.a $(TEST_LIBS) $(MHD_LIBS) $(GNUTLS
 API_FAKE = tests/api_fake.c tests/api_fake.h tests/suite.h
 
 UNIT_TESTS += tests/test_api_target tests/test_api_auth tests/test_api_route tests/test_api_http \
-	tests/test_api_put tests/test_api_read tests/test_api_request
+	tests/test_api_explain tests/test_api_put tests/test_api_read tests/test_api_request
 
 tests_test_api_target_SOURCES = tests/test_api_target.c tests/suite.h
 tests_test_api_target_LDADD = $(API_TEST_LIBS)
@@ -245,6 +251,8 @@ tests_test_api_route_SOURCES = tests/test_api_route.c $(API_FAKE)
 tests_test_api_route_LDADD = $(API_TEST_LIBS)
 tests_test_api_http_SOURCES = tests/test_api_http.c $(API_FAKE)
 tests_test_api_http_LDADD = $(API_TEST_LIBS)
+tests_test_api_explain_SOURCES = tests/test_api_explain.c $(API_FAKE)
+tests_test_api_explain_LDADD = $(API_TEST_LIBS)
 tests_test_api_put_SOURCES = tests/test_api_put.c $(API_FAKE)
 tests_test_api_put_LDADD = $(API_TEST_LIBS)
 tests_test_api_read_SOURCES = tests/test_api_read.c $(API_FAKE)

@@ -162,6 +162,9 @@ static Vm *make_vm(const char *name, int64_t cluster_id, int64_t host_id)
     set_text(&vm->cpu_model, "Westmere");
     set_text(&vm->cpu_seen, "Westmere +arat -vme");
     set_text(&vm->devices, "gpu-t4:1");
+    set_text(&vm->placed_why, "h2: least loaded");
+    vm->placed_ms = 1700000000888;
+    vm->placed_task_id = 12;
     return vm;
 }
 
@@ -494,6 +497,9 @@ static void check_same_vm(const Vm *a, const Vm *b)
     ck_assert_int_eq(a->status, b->status);
     ck_assert_int_eq(a->run_gen, b->run_gen);
     ck_assert_int_eq(a->moved_ms, b->moved_ms);
+    ck_assert_str_eq(a->placed_why, b->placed_why);
+    ck_assert_int_eq(a->placed_ms, b->placed_ms);
+    ck_assert_int_eq(a->placed_task_id, b->placed_task_id);
     ck_assert_str_eq(a->cpu_model, b->cpu_model);
     ck_assert_str_eq(a->cpu_seen, b->cpu_seen);
     ck_assert_str_eq(a->devices, b->devices);
@@ -620,6 +626,9 @@ START_TEST(the_run_update_touches_nothing_else)
     world.vm->moved_ms = 200;
     set_text(&world.vm->cpu_model, "Nehalem");
     set_text(&world.vm->cpu_seen, "Nehalem +hypervisor");
+    set_text(&world.vm->placed_why, "moved: ends overload");
+    world.vm->placed_ms = 300;
+    world.vm->placed_task_id = 13;
     set_text(&world.vm->name, "not written");
     must_write(db, update_run, world.vm);
     read = read_list(db, store_vm_list);
@@ -630,6 +639,9 @@ START_TEST(the_run_update_touches_nothing_else)
     ck_assert_int_eq(got->moved_ms, 200);
     ck_assert_str_eq(got->cpu_model, "Nehalem");
     ck_assert_str_eq(got->cpu_seen, "Nehalem +hypervisor");
+    ck_assert_str_eq(got->placed_why, "moved: ends overload");
+    ck_assert_int_eq(got->placed_ms, 300);
+    ck_assert_int_eq(got->placed_task_id, 13);
     ck_assert_str_eq(got->name, "v1");
     ck_assert_int_eq(got->generation, world.vm->generation);
     clear_world(&world);
@@ -760,6 +772,7 @@ START_TEST(volumes_of_one_file_become_one)
                        "ALTER TABLE host DROP cpu_vendor, DROP cpu_features, DROP cpu_generations;"
                        "ALTER TABLE vm DROP cpu_model, DROP cpu_seen;"
                        "DROP TABLE alarm;"
+                       "ALTER TABLE vm DROP placed_why, DROP placed_ms, DROP placed_task_id;"
                        "DELETE FROM schema_migration WHERE version >= 5;"
                        "ALTER TABLE host DROP off_since_ms, DROP wake_proven_ms, DROP slept_ms,"
                        " DROP net_mbps, DROP devices, DROP rack;"

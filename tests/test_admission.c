@@ -194,55 +194,6 @@ START_TEST(each_policy_holds_or_says_what_is_missing)
 }
 END_TEST
 
-static const struct {
-    const char *text;
-    struct ha_policy policy;
-    int64_t host;
-    int code; /* -1: may start */
-    const char *words;
-} starts[] = {
-    { EMPTY "vm n status=stopped size=1024\n", { .enabled = true }, 101, -1, "" },
-    { EMPTY "vm n status=stopped size=4096\n",
-      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 },
-      101,
-      -1,
-      "" },
-    { EMPTY "vm n status=stopped size=8192\n",
-      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 },
-      103,
-      VRM_ERR_NO_CAPACITY,
-      "n cannot start: the cluster's HA policy would no longer hold: 50 % of memory" },
-    { EMPTY "vm n status=stopped size=1024\n",
-      { .enabled = true,
-        .control_policy_on = true,
-        .control_policy = 2,
-        .failover_hosts = third,
-        .n_failover_hosts = 1 },
-      103,
-      VRM_ERR_CONFLICT,
-      "n cannot start there: the host is kept free for fail-over" },
-    /* it did not hold before: that is no reason to refuse what is wanted now */
-    { FULL "vm n status=stopped size=512\n",
-      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 },
-      103,
-      -1,
-      "" },
-};
-
-START_TEST(a_start_that_would_use_up_the_reserve_is_refused)
-{
-    g_autoptr(Scn) scn = scn_new();
-    g_autoptr(Snapshot) snap = snapshot_with(scn, starts[_i].text, &starts[_i].policy);
-    g_autoptr(GError) error = NULL;
-    bool may =
-        admission_check_start(snap, scn_vm(scn, "n"), starts[_i].host, scn_params(scn), &error);
-
-    ck_assert_int_eq(may, starts[_i].code < 0);
-    if (!may)
-        suite_take_error(&error, (enum vrm_err)starts[_i].code, starts[_i].words);
-}
-END_TEST
-
 /* ---- how many more -------------------------------------------------------------------------- */
 
 static const struct {
@@ -383,7 +334,6 @@ END_TEST
 
 SUITE_MAIN("admission", SUITE_LOOP(each_hosts_death_is_tried, losses),
            SUITE_LOOP(each_policy_holds_or_says_what_is_missing, policies),
-           SUITE_LOOP(a_start_that_would_use_up_the_reserve_is_refused, starts),
            SUITE_LOOP(what_fits_is_counted_with_and_without_failures, rooms),
            SUITE_TEST(a_size_of_nothing_is_refused), SUITE_TEST(new_hosts_are_empty_and_alike),
            SUITE_TEST(a_plan_can_be_carried_out_in_thought),

@@ -49,6 +49,16 @@ static void setup(void)
     ctl_put_vm(&ctl, ctl_vm(301, 3));
 }
 
+static bool for_migration(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
+                          GError **error)
+{
+    g_autofree char *why = NULL;
+    bool found = vm_target_for_migration(app, vm, wanted, ret_host_id, &why, error);
+
+    ck_assert(found == (why != NULL));
+    return found;
+}
+
 static bool for_new(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
                     GError **error)
 {
@@ -72,18 +82,11 @@ static const struct {
     const char *says;
 } rows[] = {
     /* 11 has a VM already, 12 and 13 cannot */
-    { vm_target_for_start, 102, 0, 14, 0, NULL },
-    { vm_target_for_start, 102, 11, 11, 0, NULL },
-    { vm_target_for_start, 102, 12, 0, VRM_ERR_CONFLICT, "cna12" },
-    { vm_target_for_start, 102, 13, 0, VRM_ERR_CONFLICT, "cna13" },
-    { vm_target_for_start, 102, 21, 0, VRM_ERR_CONFLICT, "cna21" },
-    { vm_target_for_start, 102, 99, 0, VRM_ERR_NOT_FOUND, "99" },
-    { vm_target_for_start, 301, 0, 0, VRM_ERR_CONFLICT, "cna31" },
-    { vm_target_for_migration, 101, 0, 14, 0, NULL },
-    { vm_target_for_migration, 101, 14, 14, 0, NULL },
-    { vm_target_for_migration, 101, 11, 0, VRM_ERR_INVALID, "cna11" },
-    { vm_target_for_migration, 101, 12, 0, VRM_ERR_CONFLICT, "cna12" },
-    { vm_target_for_migration, 201, 0, 0, VRM_ERR_NO_CAPACITY, "no other host can take VM vm201" },
+    { for_migration, 101, 0, 14, 0, NULL },
+    { for_migration, 101, 14, 14, 0, NULL },
+    { for_migration, 101, 11, 0, VRM_ERR_INVALID, "cna11" },
+    { for_migration, 101, 12, 0, VRM_ERR_CONFLICT, "cna12" },
+    { for_migration, 201, 0, 0, VRM_ERR_NO_CAPACITY, "no other host can take VM vm201" },
     { for_new, 102, 0, 11, 0, NULL },
     { for_new, 201, 0, 21, 0, NULL },
     { for_new, 103, 0, 0, VRM_ERR_NO_CAPACITY, "no host of the VM's location answers now" },

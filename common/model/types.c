@@ -207,7 +207,7 @@ static const size_t vm_string_fields[] = {
     offsetof(Vm, group),         offsetof(Vm, external_uuid), offsetof(Vm, os_type),
     offsetof(Vm, guest_os_name), offsetof(Vm, os_hostname),   offsetof(Vm, boot_option),
     offsetof(Vm, fault_process), offsetof(Vm, clock_mode),    offsetof(Vm, cpu_seen),
-    offsetof(Vm, cpu_model),     offsetof(Vm, devices),
+    offsetof(Vm, placed_why),    offsetof(Vm, cpu_model),     offsetof(Vm, devices),
 };
 static const size_t disk_string_fields[] = {
     offsetof(struct vm_disk, name),

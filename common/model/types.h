@@ -76,10 +76,17 @@ struct dpm_policy {
     int64_t electric_strategy; /* 1 off, 3 frequency scaling */
 };
 
+/* ha_policy.control_policy */
+enum ha_control_policy {
+    HA_POLICY_PERCENT = 0,
+    HA_POLICY_FAILURES = 1,
+    HA_POLICY_HOSTS = 2,
+};
+
 struct ha_policy {
     bool enabled;
     bool control_policy_on;
-    int64_t control_policy; /* 0 reserve %, 1 tolerated host failures, 2 fail-over hosts */
+    int64_t control_policy;                   /* enum ha_control_policy */
     int64_t cpu_reservation, mem_reservation; /* percent 0..50 */
     int64_t hosts_fault_quantity;
     bool custom_slot;
@@ -240,9 +247,13 @@ typedef struct Vm {
     enum vm_status status; /* stored; busy states follow the task that holds the VM */
     int64_t run_gen;       /* counts starts and moves; agents refuse an older one */
     int64_t moved_ms;      /* last migration, 0: never */
-    char *cpu_model;       /* CPU model it was started with; "": its host's own */
-    char *cpu_seen;        /* the CPU it sees, as its host reports: model/cpu.h; "": not known */
-    char *devices;         /* of its host that it holds while it runs: model/devices.h; "": none */
+    /* why it is on its host: the decision behind its last start or move, as it was made */
+    char *placed_why;       /* "": not known */
+    int64_t placed_ms;      /* 0: never */
+    int64_t placed_task_id; /* that carried it out; 0: none */
+    char *cpu_model;        /* CPU model it was started with; "": its host's own */
+    char *cpu_seen;         /* the CPU it sees, as its host reports: model/cpu.h; "": not known */
+    char *devices;          /* of its host that it holds while it runs: model/devices.h; "": none */
     /* runtime */
     int64_t task_id;          /* task that holds the VM; 0: none */
     int64_t target_host_id;   /* while migrating: memory is held there too */

@@ -1,0 +1,45 @@
+/* ops_ask.c - see ops_ask.h. */
+#include "config.h"
+
+#include "api/ops_ask.h"
+
+#include <glib.h>
+
+void op_explain_free(struct op_explain *explain)
+{
+    for (size_t i = 0; i < explain->n_hosts; i++) {
+        g_free(explain->hosts[i].name);
+        g_free(explain->hosts[i].text);
+    }
+    g_free(explain->hosts);
+    g_free(explain->here);
+    g_free(explain->stays);
+    g_free(explain->start);
+    g_free(explain);
+}
+
+static void loss_clear(struct op_loss *loss)
+{
+    for (int64_t i = 0; i < loss->n_vms; i++) {
+        g_free(loss->vms[i].vm_name);
+        g_free(loss->vms[i].text);
+    }
+    g_free(loss->vms);
+    g_free(loss->host_name);
+    g_free(loss->text);
+}
+
+void op_failover_free(struct op_failover *failover)
+{
+    for (size_t i = 0; i < failover->n_hosts; i++)
+        loss_clear(&failover->hosts[i]);
+    g_free(failover->hosts);
+    g_free(failover->text);
+    g_free(failover);
+}
+
+void op_capacity_free(struct op_capacity *capacity)
+{
+    g_free(capacity->text);
+    g_free(capacity);
+}

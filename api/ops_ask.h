@@ -1,0 +1,69 @@
+/* ops_ask.h - answers of the controller to questions about decisions: why a VM is where it is, what
+ * a host's death would mean, how many more VMs fit.
+ *
+ * Owned copies of what the scheduler says, which the API does not know. */
+#ifndef VRM_API_OPS_ASK_H
+#define VRM_API_OPS_ASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* CAPACITY: a VM's size. */
+struct op_size {
+    int64_t vcpus, mem_mb, reserved_mhz;
+    int64_t failures; /* hosts that may still die */
+};
+
+struct op_explain_host {
+    int64_t id;
+    char *name;
+    bool here, fits;
+    const char *filter; /* static; NULL: none excludes it */
+    char *text;
+    int64_t cpu_permille, mem_permille;
+};
+
+struct op_explain {
+    char *here;
+    const char *why; /* static word: why it is not moved */
+    char *stays;
+    int64_t start_id; /* on no host: where it would start; 0: nowhere */
+    char *start;      /* NULL: it is on a host */
+    struct op_explain_host *hosts;
+    size_t n_hosts;
+};
+
+struct op_fate {
+    int64_t vm_id, mem_mb, to_id;
+    const char *end; /* static: "restarts", "lost", "tied", "withoutHa" */
+    char *vm_name, *text;
+};
+
+struct op_loss {
+    int64_t host_id;
+    char *host_name, *text;
+    int64_t n_vms, n_lost, n_tied, n_unguarded, lost_mb;
+    struct op_fate *vms; /* n_vms of them */
+};
+
+/* FAILOVER; the policy is that of the cluster's HA settings. */
+struct op_failover {
+    bool wanted, holds;
+    char *text; /* of the policy */
+    int64_t n_bad;
+    struct op_loss *hosts;
+    size_t n_hosts;
+};
+
+struct op_capacity {
+    struct op_size size; /* that was asked for */
+    int64_t n_now, n_secure;
+    char *text;
+};
+
+void op_explain_free(struct op_explain *explain);
+void op_failover_free(struct op_failover *failover);
+void op_capacity_free(struct op_capacity *capacity);
+
+#endif /* VRM_API_OPS_ASK_H */

@@ -1,0 +1,182 @@
+/* on_explain.c - questions about decisions: the scheduler answers on a worker, over the snapshot of
+ * the moment. */
+#include "config.h"
+
+#include "base/err.h"
+#include "controller/call.h"
+#include "model/reason.h"
+#include "scheduler/admission.h"
+#include "scheduler/explain_vm.h"
+#include "scheduler/sched_params.h"
+
+struct question {
+    struct call *call;
+    Snapshot *snap;
+    struct sched_params params;
+    bool (*ask)(struct question *question, GError **error);
+    struct op_result result;
+};
+
+/* ---- on the worker ----------------------------------------------------------------------------
+ */
+
+static bool ask_explain(struct question *q, GError **error)
+{
+    const struct op *op = q->call->op;
+    g_autoptr(VmExplanation) x = NULL;
+    struct op_explain *answer;
+
+    if (!explain_vm(q->snap, op->id, op->target_host_id, &q->params, &x, error))
+        return false;
+    answer = g_new0(struct op_explain, 1);
+    *answer = (struct op_explain){ .here = g_steal_pointer(&x->here),
+                                   .why = x->why,
+                                   .stays = g_steal_pointer(&x->stays),
+                                   .start_id = x->start_id,
+                                   .start = g_steal_pointer(&x->start),
+                                   .hosts = g_new0(struct op_explain_host, x->n_hosts + 1),
+                                   .n_hosts = x->n_hosts };
+    for (size_t i = 0; i < x->n_hosts; i++) {
+        struct vm_host_verdict *it = &x->hosts[i];
+
+        answer->hosts[i] = (struct op_explain_host){ .id = it->host_id,
+                                                     .name = g_steal_pointer(&it->host_name),
+                                                     .here = it->here,
+                                                     .fits = it->fits,
+                                                     .filter = it->filter,
+                                                     .text = g_steal_pointer(&it->text),
+                                                     .cpu_permille = it->cpu_permille,
+                                                     .mem_permille = it->mem_permille };
+    }
+    q->result.explain = answer;
+    return true;
+}
+
+static void copy_fates(struct host_loss *from, struct op_loss *to)
+{
+    to->vms = g_new0(struct op_fate, from->n_vms + 1);
+    for (uint32_t i = 0; i < from->n_vms; i++) {
+        struct vm_fate *fate = &from->vms[i];
+
+        to->vms[i] = (struct op_fate){ .vm_id = fate->vm_id,
+                                       .mem_mb = fate->mem_mb,
+                                       .to_id = fate->to_id,
+                                       .end = fate->end,
+                                       .vm_name = g_steal_pointer(&fate->vm_name),
+                                       .text = g_steal_pointer(&fate->text) };
+    }
+}
+
+static void copy_losses(HostLosses *losses, struct op_failover *answer)
+{
+    answer->n_bad = losses->n_bad;
+    answer->n_hosts = losses->n_items;
+    answer->hosts = g_new0(struct op_loss, losses->n_items + 1);
+    for (size_t i = 0; i < losses->n_items; i++) {
+        struct host_loss *loss = &losses->items[i];
+
+        answer->hosts[i] = (struct op_loss){ .host_id = loss->host_id,
+                                             .host_name = g_steal_pointer(&loss->host_name),
+                                             .text = g_steal_pointer(&loss->text),
+                                             .n_vms = loss->n_vms,
+                                             .n_lost = loss->n_lost,
+                                             .n_tied = loss->n_tied,
+                                             .n_unguarded = loss->n_unguarded,
+                                             .lost_mb = loss->lost_mb };
+        copy_fates(loss, &answer->hosts[i]);
+    }
+}
+
+static bool ask_failover(struct question *q, GError **error)
+{
+    const struct op *op = q->call->op;
+    g_autoptr(HostLosses) losses = NULL;
+    struct admission_verdict verdict;
+    struct op_failover *answer;
+
+    if (!admission_host_fates(q->snap, op->id, op->target_host_id, &q->params, &losses, error) ||
+        !admission_check(q->snap, op->id, -1, &q->params, &verdict, error))
+        return false;
+    answer = g_new0(struct op_failover, 1);
+    answer->wanted = verdict.wanted;
+    answer->holds = verdict.holds;
+    answer->text = verdict.text;
+    copy_losses(losses, answer);
+    q->result.failover = answer;
+    return true;
+}
+
+static bool ask_capacity(struct question *q, GError **error)
+{
+    const struct op *op = q->call->op;
+    const struct admission_size size = { .vcpus = op->size.vcpus,
+                                         .mem_mb = op->size.mem_mb,
+                                         .reserved_mhz = op->size.reserved_mhz,
+                                         .failures = (uint32_t)op->size.failures };
+    struct admission_room room;
+
+    if (!admission_room(q->snap, op->id, &size, &q->params, &room, error))
+        return false;
+    q->result.capacity = g_new0(struct op_capacity, 1);
+    *q->result.capacity = (struct op_capacity){
+        .size = op->size, .n_now = room.n_now, .n_secure = room.n_secure, .text = room.text
+    };
+    return true;
+}
+
+/* ---- on the loop ------------------------------------------------------------------------------
+ */
+
+static void run(void *thread_state, void *data)
+{
+    struct question *q = data;
+
+    (void)thread_state;
+    (void)q->ask(q, &q->result.error);
+}
+
+static void answered(void *data, bool ran)
+{
+    struct question *q = data;
+
+    if (!ran)
+        err_set_reason(&q->result.error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                       "this controller is stopping");
+    snapshot_unref(q->snap);
+    call_result(q->call, &q->result);
+    g_free(q);
+}
+
+static void ask(struct call *call, bool (*fn)(struct question *question, GError **error))
+{
+    struct question *q = g_new0(struct question, 1);
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    q->call = call;
+    q->ask = fn;
+    q->snap = inventory_snapshot(call->app->inv);
+    app_sched_params(call->app, &q->params);
+    if (work_pool_submit(call->app->asks, NULL, run, answered, q))
+        return;
+    snapshot_unref(q->snap);
+    g_free(q);
+    err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
+                   "too many questions are waiting for their answers; ask again later");
+    call_fail(call, error);
+}
+
+void on_vm_explain(struct call *call)
+{
+    ask(call, ask_explain);
+}
+
+void on_failover(struct call *call)
+{
+    ask(call, ask_failover);
+}
+
+void on_capacity(struct call *call)
+{
+    ask(call, ask_capacity);
+}
