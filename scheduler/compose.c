@@ -93,18 +93,53 @@ static void set_gains(struct plan_move *move, const struct plan_measure *before,
         before->must_broken + before->should_broken - after->must_broken - after->should_broken;
 }
 
-/* One step on the replayed layout. */
-static void compose_step(Plan *plan, Layout *layout, const Layout *goal,
-                         const struct order_step *step, enum filter_use use,
-                         struct plan_measure *now)
+static bool pays_alone(const struct plan_move *move)
 {
-    const Problem *p = layout->problem;
-    struct plan_move *move = plan_add_move(plan);
-    struct plan_measure after;
-    struct explain_move words = {
-        .vm = step->vm, .from = step->from, .to = step->to, .use = use, .detour = step->detour
-    };
+    return move->gain_rules > 0 || move->gain_overload_mhz > 0 ||
+           (move->gain_overload_mhz == 0 && move->gain_balance >= 0);
+}
 
+static bool waits_for(const struct order_step *step, uint32_t other)
+{
+    for (size_t i = 0; i < step->n_depends; i++) {
+        if (step->depends[i] == other)
+            return true;
+    }
+    return false;
+}
+
+/* The step for whose sake this one is made: one that comes the other way, or one that waits for
+ * it; NO_INDEX: there is none. */
+static uint32_t find_helped(const Order *order, uint32_t index)
+{
+    const struct order_step *steps = order->steps.items;
+    const uint32_t n = (uint32_t)order->steps.len;
+
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t other = (index + i) % n; /* later ones before earlier ones */
+
+        if (steps[other].from == steps[index].to && steps[other].to == steps[index].from)
+            return other;
+    }
+    for (uint32_t i = index + 1; i < n; i++) {
+        if (waits_for(&steps[i], index))
+            return i;
+    }
+    return NO_INDEX;
+}
+
+struct replay {
+    Plan *plan;
+    const Order *order;
+    enum filter_use use;
+    Layout *layout;     /* as the steps so far leave it */
+    const Layout *goal; /* after all steps */
+    struct plan_measure now;
+    uint32_t *helps; /* per step: the one it is made for, NO_INDEX: itself */
+};
+
+static void set_step(struct plan_move *move, const Problem *p, const struct order_step *step)
+{
     set_names(move, p, step);
     move->detour = step->detour;
     move->start_ms = step->start_ms;
@@ -112,39 +147,76 @@ static void compose_step(Plan *plan, Layout *layout, const Layout *goal,
     move->cost_mb = p->vm_cost_mb[step->vm];
     move->depends = g_memdup2(step->depends, step->n_depends * sizeof(*step->depends));
     move->n_depends = step->n_depends;
-    if (!step->detour)
-        set_text(&move->rejected, explain_rejected(goal, &words));
-    words.committed_before = layout->committed[step->from];
-    for (int b = 0; b < N_BOUNDED; b++)
-        words.part_before[b] = layout->part[b][step->from];
-    words.before = explain_loads(layout, step->from, step->to);
-    words.mended = explain_mended_rule(layout, step->vm, step->to);
-    layout_move(layout, step->vm, step->to);
-    layout_measure(layout, &after);
-    set_gains(move, now, &after);
-    move->reason = use == FILTER_USE_DRAIN ? MOVE_EVACUATION : find_reason(p, now, &after);
-    move->rating = find_rating(move, now, &after);
-    move->automatic = use == FILTER_USE_DRAIN ||
-                      (is_automatic(p, p->vm[step->vm]) && !waits_for_manual(plan, move));
-    words.reason = move->reason;
-    set_text(&move->text, explain_move(layout, &words));
-    *now = after;
 }
 
-/* A detour is made for the sake of the leg that ends it. */
-static void copy_detour_reasons(Plan *plan)
+/* What must be looked at before the move is made. */
+static struct explain_move look_before(const struct replay *r, const struct order_step *step)
 {
-    for (size_t i = 0; i < plan->moves.len; i++) {
-        struct plan_move *move = &plan->moves.items[i];
+    struct explain_move words = {
+        .vm = step->vm,
+        .from = step->from,
+        .to = step->to,
+        .use = r->use,
+        .detour = step->detour,
+        .helps = NO_INDEX,
+        .committed_before = r->layout->committed[step->from],
+        .before = explain_loads(r->layout, step->from, step->to),
+        .mended = explain_mended_rule(r->layout, step->vm, step->to),
+    };
 
-        for (size_t j = i + 1; j < plan->moves.len && move->detour; j++) {
-            const struct plan_move *last = &plan->moves.items[j];
+    for (int b = 0; b < N_BOUNDED; b++)
+        words.part_before[b] = r->layout->part[b][step->from];
+    return words;
+}
 
-            if (last->vm_id == move->vm_id) {
-                move->reason = last->reason;
-                move->rating = last->rating;
-            }
-        }
+static void compose_step(struct replay *r, uint32_t index)
+{
+    const struct order_step *step = &r->order->steps.items[index];
+    const Problem *p = r->layout->problem;
+    bool is_drain = r->use == FILTER_USE_DRAIN;
+    struct explain_move words = look_before(r, step);
+    struct plan_move *move = plan_add_move(r->plan);
+    struct plan_measure after;
+
+    set_step(move, p, step);
+    if (!step->detour)
+        set_text(&move->rejected, explain_rejected(r->goal, &words));
+    layout_move(r->layout, step->vm, step->to);
+    layout_measure(r->layout, &after);
+    set_gains(move, &r->now, &after);
+    move->reason = is_drain ? MOVE_EVACUATION : find_reason(p, &r->now, &after);
+    move->rating = find_rating(move, &r->now, &after);
+    move->automatic =
+        is_drain || (is_automatic(p, p->vm[step->vm]) && !waits_for_manual(r->plan, move));
+    r->helps[index] = is_drain || pays_alone(move) ? NO_INDEX : find_helped(r->order, index);
+    if (r->helps[index] != NO_INDEX)
+        words.helps = r->order->steps.items[r->helps[index]].vm;
+    words.reason = move->reason;
+    set_text(&move->text, explain_move(r->layout, &words));
+    r->now = after;
+}
+
+/* The last leg of a detour. */
+static uint32_t find_last_leg(const Plan *plan, uint32_t index)
+{
+    for (uint32_t i = index + 1; i < plan->moves.len; i++) {
+        if (plan->moves.items[i].vm_id == plan->moves.items[index].vm_id)
+            return i;
+    }
+    return NO_INDEX;
+}
+
+/* What is done for another move's sake has that move's reason. */
+static void copy_reasons(const struct replay *r)
+{
+    for (uint32_t i = 0; i < r->plan->moves.len; i++) {
+        struct plan_move *move = &r->plan->moves.items[i];
+        uint32_t other = move->detour ? find_last_leg(r->plan, i) : r->helps[i];
+
+        if (other == NO_INDEX)
+            continue;
+        move->reason = r->plan->moves.items[other].reason;
+        move->rating = r->plan->moves.items[other].rating;
     }
 }
 
@@ -153,15 +225,18 @@ void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum 
     const struct layout_price free_moves = { 0 };
     g_autoptr(Layout) layout = layout_new(problem, &free_moves);
     g_autoptr(Layout) goal = layout_new(problem, &free_moves);
-    struct plan_measure now;
+    g_autofree uint32_t *helps = g_new(uint32_t, order->steps.len + 1);
+    struct replay replay = {
+        .plan = plan, .order = order, .use = use, .layout = layout, .goal = goal, .helps = helps
+    };
 
     for (size_t i = 0; i < order->steps.len; i++)
         layout_move(goal, order->steps.items[i].vm, order->steps.items[i].to);
     layout_measure(layout, &plan->before);
-    now = plan->before;
-    for (size_t i = 0; i < order->steps.len; i++)
-        compose_step(plan, layout, goal, &order->steps.items[i], use, &now);
-    copy_detour_reasons(plan);
-    plan->after = now;
+    replay.now = plan->before;
+    for (uint32_t i = 0; i < order->steps.len; i++)
+        compose_step(&replay, i);
+    copy_reasons(&replay);
+    plan->after = replay.now;
     plan->makespan_ms = order->makespan_ms;
 }

@@ -147,39 +147,51 @@ static void append_loads(GString *text, const Layout *l, const struct explain_mo
         append_mem(text, l, m, after);
 }
 
-char *explain_move(const Layout *layout, const struct explain_move *move)
+/* Which of the things that a host can have too much of the move relieves. */
+static void append_overload(GString *text, const Layout *l, const struct explain_move *m,
+                            const struct explain_loads *after)
 {
-    const Problem *p = layout->problem;
-    struct explain_loads after = explain_loads(layout, move->from, move->to);
-    GString *text = g_string_new(NULL);
+    const Problem *p = l->problem;
 
-    if (move->detour) {
-        g_string_append_printf(text,
-                               "steps aside to %s, for moves that wait for each other's room: ",
-                               p->host[move->to]->name);
-        append_cpu(text, layout, move, &after);
-        append_use(text, p, move->vm);
-        return g_string_free(text, FALSE);
+    if (m->committed_before > p->host_mem_limit[m->from]) {
+        append_shortage(text, l, m);
+        return;
     }
-    switch (move->reason) {
+    if (m->before.cpu_from <= 1000 && append_crowd(text, l, m))
+        return;
+    if (p->cluster->mem_overcommit && m->before.mem_from > 1000) {
+        g_string_append(text, "ends overload of overcommitted memory: ");
+        append_mem(text, l, m, after);
+        return;
+    }
+    g_string_append(text, "ends overload: ");
+    append_cpu(text, l, m, after);
+}
+
+/* A move that would not be made for its own sake. */
+static void append_help(GString *text, const Layout *l, const struct explain_move *m,
+                        const struct explain_loads *after)
+{
+    const Problem *p = l->problem;
+
+    if (m->detour)
+        g_string_append_printf(
+            text,
+            "steps aside to %s, for moves that wait for each other's room: ", p->host[m->to]->name);
+    else
+        g_string_append_printf(text, "makes room for %s: ", p->vm[m->helps]->name);
+    append_cpu(text, l, m, after);
+}
+
+static void append_reason(GString *text, const Layout *l, const struct explain_move *m,
+                          const struct explain_loads *after)
+{
+    const Problem *p = l->problem;
+
+    switch (m->reason) {
     case MOVE_OVERLOAD:
-        if (move->committed_before > p->host_mem_limit[move->from]) {
-            append_shortage(text, layout, move);
-            append_use(text, p, move->vm);
-            return g_string_free(text, FALSE);
-        }
-        if (move->before.cpu_from <= 1000 && append_crowd(text, layout, move)) {
-            append_use(text, p, move->vm);
-            return g_string_free(text, FALSE);
-        }
-        if (p->cluster->mem_overcommit && move->before.mem_from > 1000) {
-            g_string_append(text, "ends overload of overcommitted memory: ");
-            append_mem(text, layout, move, &after);
-            append_use(text, p, move->vm);
-            return g_string_free(text, FALSE);
-        }
-        g_string_append(text, "ends overload: ");
-        break;
+        append_overload(text, l, m, after);
+        return;
     case MOVE_BALANCE_CPU:
         g_string_append(text, "evens out CPU: ");
         break;
@@ -187,17 +199,28 @@ char *explain_move(const Layout *layout, const struct explain_move *move)
         g_string_append(text, "evens out memory: ");
         break;
     case MOVE_RULE:
-        append_mended(text, layout, move);
+        append_mended(text, l, m);
         break;
     case MOVE_EVACUATION:
-        if (problem_usable(p, move->from))
+        if (problem_usable(p, m->from))
             g_string_append(text, "makes room for a VM that must leave its host: ");
         else
-            g_string_append_printf(text, "empties %s: ", p->host[move->from]->name);
+            g_string_append_printf(text, "empties %s: ", p->host[m->from]->name);
         break;
     }
-    append_loads(text, layout, move, &after);
-    append_use(text, p, move->vm);
+    append_loads(text, l, m, after);
+}
+
+char *explain_move(const Layout *layout, const struct explain_move *move)
+{
+    struct explain_loads after = explain_loads(layout, move->from, move->to);
+    GString *text = g_string_new(NULL);
+
+    if (move->detour || move->helps != NO_INDEX)
+        append_help(text, layout, move, &after);
+    else
+        append_reason(text, layout, move, &after);
+    append_use(text, layout->problem, move->vm);
     return g_string_free(text, FALSE);
 }
 

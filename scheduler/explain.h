@@ -33,6 +33,7 @@ struct explain_move {
     enum filter_use use;
     enum move_reason reason;
     bool detour;
+    uint32_t helps; /* VM for whose move it is made, NO_INDEX: it pays by itself */
     struct explain_loads before;
     int64_t committed_before;       /* MiB configured on `from` */
     int64_t part_before[N_BOUNDED]; /* of `from`'s bounded resources */
