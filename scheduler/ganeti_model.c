@@ -6,7 +6,8 @@
 
 #include "scheduler/ganeti.h"
 
-#define MHZ_PER_THREAD 1000
+#define KBPS_PER_NET_LOAD 1000 /* a network load of 1.0: 1 Mbit/s */
+#define MHZ_PER_THREAD    1000
 
 /* Of its vCPUs that an instance without figures is taken to need. */
 #define ESTIMATE_PERMILLE 250
@@ -99,6 +100,8 @@ static void set_load(const struct model *m, const struct ganeti_instance *it, st
     if (is_measured(m, it, GANETI_MEM))
         load->mem_mb = (int64_t)MIN(it->load[GANETI_MEM] * m->units[GANETI_MEM].size + 0.5,
                                     (double)it->mem_mb);
+    if (it->has_load)
+        load->net_kbps = (int64_t)(MIN(it->net_load, 1e6) * KBPS_PER_NET_LOAD + 0.5);
     load->last_cpu_mhz = load->cpu_mhz;
     load->last_mem_mb = load->mem_mb;
     load->sampled_mono_ms = GANETI_NOW_MONO_MS;

@@ -27,10 +27,13 @@ VEC_DECLARE(task_vec, struct task);
 enum room {
     ROOM_MEMORY,
     ROOM_VCPUS,
-    ROOM_RESERVED, /* MHz */
-    ROOM_DEMAND,   /* MHz; a host may have more meanwhile when there is no other way */
+    ROOM_RESERVED,     /* MHz */
+    ROOM_MEM_RESERVED, /* of overcommitted memory */
+    /* a host may have more of these meanwhile when there is no other way */
+    ROOM_DEMAND,  /* MHz */
+    ROOM_TRAFFIC, /* kbit/s */
 };
-#define N_ROOMS 4
+#define N_ROOMS 6
 
 struct serial {
     const Problem *problem;
@@ -43,6 +46,7 @@ struct serial {
     int64_t *worst[N_ROOMS];    /* per host: what all takes that is or was there or came */
     int64_t *first_mhz;         /* per host: demand before the first step */
     int64_t *now_mhz;           /* the same after the steps so far */
+    int64_t *first_kbps;        /* the same of traffic */
     struct order_vm_vec *out;   /* per host: steps that leave it */
     bool *banned;               /* VMs that were dropped */
 };
@@ -109,11 +113,15 @@ static int64_t room_taken(const Problem *p, enum room room, uint32_t vm)
     case ROOM_MEMORY:
         return p->vm_size[vm];
     case ROOM_VCPUS:
-        return MAX(p->vm[vm]->cpu.quantity, 1);
+        return p->vm_part[BOUNDED_VCPUS][vm];
     case ROOM_RESERVED:
         return p->vm_reserved[vm];
+    case ROOM_MEM_RESERVED:
+        return p->vm_mem_reserved[vm];
     case ROOM_DEMAND:
         return p->vm_use[RES_CPU][vm];
+    case ROOM_TRAFFIC:
+        return p->vm_part[BOUNDED_NET][vm];
     }
     return 0;
 }
@@ -126,11 +134,14 @@ static int64_t room_limit(const struct serial *s, enum room room, uint32_t host)
     case ROOM_MEMORY:
         return p->host_mem_limit[host];
     case ROOM_VCPUS:
-        return p->params.vcpus_per_thread > 0
-                   ? p->params.vcpus_per_thread * p->host[host]->cpu_threads
-                   : INT64_MAX / 2;
+        return p->host_bound[BOUNDED_VCPUS][host];
     case ROOM_RESERVED:
         return p->host_cap[RES_CPU][host];
+    case ROOM_MEM_RESERVED:
+        return p->host_cap[RES_MEM][host];
+    case ROOM_TRAFFIC:
+        return MAX(MAX(s->first_kbps[host], s->target->part[BOUNDED_NET][host]),
+                   p->host_bound[BOUNDED_NET][host]);
     case ROOM_DEMAND:
         return MAX(MAX(s->first_mhz[host], s->target->used[RES_CPU][host]),
                    p->host_cap[RES_CPU][host]);
@@ -172,7 +183,9 @@ static bool can_go(const struct serial *s, uint32_t vm, uint32_t to, bool cool,
         add_dep(deps, s->legs[vm][0]);
     return await_apart(s, vm, to, deps) && await_room(s, ROOM_MEMORY, vm, to, deps) &&
            await_room(s, ROOM_VCPUS, vm, to, deps) && await_room(s, ROOM_RESERVED, vm, to, deps) &&
-           (!cool || await_room(s, ROOM_DEMAND, vm, to, deps));
+           await_room(s, ROOM_MEM_RESERVED, vm, to, deps) &&
+           (!cool || (await_room(s, ROOM_DEMAND, vm, to, deps) &&
+                      await_room(s, ROOM_TRAFFIC, vm, to, deps)));
 }
 
 static int index_cmp(const void *a, const void *b)
@@ -364,7 +377,8 @@ static void serial_reset(struct serial *s)
     s->tasks.len = 0;
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         s->worst[ROOM_MEMORY][h] = p->host_base_mem[h];
-        s->worst[ROOM_VCPUS][h] = s->worst[ROOM_RESERVED][h] = s->worst[ROOM_DEMAND][h] = 0;
+        for (int room = ROOM_MEMORY + 1; room < N_ROOMS; room++)
+            s->worst[room][h] = 0;
         s->now_mhz[h] = s->first_mhz[h];
         s->out[h].len = 0;
     }
@@ -588,9 +602,12 @@ static void serial_init(struct serial *s, const Layout *target, const struct ord
         s->worst[room] = g_new0(int64_t, p->n_hosts + 1);
     s->first_mhz = g_new0(int64_t, p->n_hosts + 1);
     s->now_mhz = g_new0(int64_t, p->n_hosts + 1);
+    s->first_kbps = g_new0(int64_t, p->n_hosts + 1);
     for (uint32_t v = 0; v < p->n_vms; v++) {
-        if (p->vm_home[v] != NO_INDEX)
-            s->first_mhz[p->vm_home[v]] += p->vm_use[RES_CPU][v];
+        if (p->vm_home[v] == NO_INDEX)
+            continue;
+        s->first_mhz[p->vm_home[v]] += p->vm_use[RES_CPU][v];
+        s->first_kbps[p->vm_home[v]] += p->vm_part[BOUNDED_NET][v];
     }
     s->out = g_new0(struct order_vm_vec, p->n_hosts + 1);
     s->banned = g_new0(bool, p->n_vms + 1);
@@ -606,6 +623,7 @@ static void serial_clear(struct serial *s)
         g_free(s->worst[room]);
     g_free(s->first_mhz);
     g_free(s->now_mhz);
+    g_free(s->first_kbps);
     g_free(s->out);
     g_free(s->banned);
     task_vec_clear(&s->tasks);

@@ -193,7 +193,8 @@ static int64_t *find_ids(const Snapshot *snap, int64_t cluster_id, const char *n
 static bool bad_rule(const char *text, GError **error)
 {
     err_set(error, VRM_ERR_INVALID,
-            "rule '%s': want 'apart must|should VM,VM...', 'together must|should VM,VM...' or "
+            "rule '%s': want 'apart must|should VM,VM...' (or apart-racks), 'together "
+            "must|should VM,VM...' or "
             "'host must|should|must-not|should-not VM,... HOST,...'",
             text);
     return false;
@@ -208,6 +209,7 @@ static bool parse_head(char **words, size_t n_words, Rule *rule, const char *tex
         size_t n_words;
     } types[] = {
         { "apart", RULE_APART, 3 },
+        { "apart-racks", RULE_APART, 3 },
         { "together", RULE_TOGETHER, 3 },
         { "host", RULE_VM_HOST, 4 },
     };
@@ -218,6 +220,8 @@ static bool parse_head(char **words, size_t n_words, Rule *rule, const char *tex
         if (strcmp(words[0], types[i].word) != 0 || n_words != types[i].n_words)
             continue;
         rule->type = types[i].type;
+        if (strcmp(words[0], "apart-racks") == 0)
+            rule->domain = FAULT_DOMAIN_RACK;
         if (rule->type != RULE_VM_HOST && rule->strength != RULE_MUST &&
             rule->strength != RULE_SHOULD)
             break;

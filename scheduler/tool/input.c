@@ -204,7 +204,22 @@ static void set_policy(const struct options *o, SnapshotBuilder *builder, int64_
                                                               : DRS_FACTOR_BOTH;
     if (o->select || o->exclude)
         cluster->drs.vm_overrides_enabled = true;
+    if (o->max_cpu > 0 || o->ignore_soft)
+        cluster->vcpus_per_thread = 0; /* the option goes before what the cluster says */
     snapshot_builder_put_cluster(builder, cluster);
+}
+
+static void set_uplinks(const struct options *o, const Snapshot *snap, SnapshotBuilder *builder)
+{
+    for (size_t i = 0; o->uplink_mbps > 0 && i < snap->n_hosts; i++) {
+        Host *host;
+
+        if (snap->hosts[i]->net_mbps > 0)
+            continue;
+        host = host_dup(snap->hosts[i]);
+        host->net_mbps = o->uplink_mbps;
+        snapshot_builder_put_host(builder, host);
+    }
 }
 
 static void put_behavior(SnapshotBuilder *builder, const Vm *was, enum drs_behavior behavior)
@@ -237,6 +252,7 @@ static bool change_cluster(const struct options *o, struct input *input, GError 
     g_autoptr(SnapshotBuilder) builder = whatif_builder(input->snap);
 
     set_policy(o, builder, input->cluster_id);
+    set_uplinks(o, input->snap, builder);
     for (size_t i = 0; o->select && i < input->snap->n_vms; i++)
         put_behavior(builder, input->snap->vms[i], DRS_BEHAVIOR_DISABLED);
     if (!set_behavior(input, builder, o->select, DRS_BEHAVIOR_CLUSTER, error) ||

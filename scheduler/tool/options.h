@@ -39,6 +39,7 @@ struct options {
     char **offline, **exclusion, **select, **exclude;
     double cpu_unit, mem_unit, max_cpu, min_score, min_gain;
     int level, seed, proposals, max_moves, parallel, per_host, link_mbps, horizon_s;
+    int uplink_mbps;
     char *factor, *objective;
     char *save, *save_json;
     bool evacuate_only, ignore_load, ignore_soft;

@@ -21,6 +21,8 @@ static const struct {
     { "must-rules broken", "mustBroken", offsetof(struct plan_measure, must_broken), false },
     { "memory shortage, MiB", "shortageMb", offsetof(struct plan_measure, shortage_mb), false },
     { "CPU overload, MHz", "overloadMhz", offsetof(struct plan_measure, overload_mhz), false },
+    { "network over, kbit/s", "netOverKbps", offsetof(struct plan_measure, net_over_kbps), false },
+    { "vCPUs over", "vcpusOver", offsetof(struct plan_measure, vcpus_over), false },
     { "should-rules broken", "shouldBroken", offsetof(struct plan_measure, should_broken), false },
     { "imbalance", "imbalancePermille", offsetof(struct plan_measure, imbalance), true },
     { "CPU load, st. dev.", "cpuStdevPermille", offsetof(struct plan_measure, cpu_stdev), true },
@@ -29,6 +31,8 @@ static const struct {
     { "memory load, st. dev.", "memStdevPermille", offsetof(struct plan_measure, mem_stdev), true },
     { "memory load, highest", "memMaxPermille", offsetof(struct plan_measure, mem_max), true },
     { "memory load, mean", "memMeanPermille", offsetof(struct plan_measure, mem_mean), true },
+    { "network load, highest", "netMaxPermille", offsetof(struct plan_measure, net_max), true },
+    { "vCPUs of limit, most", "vcpuMaxPermille", offsetof(struct plan_measure, vcpu_max), true },
     { "hosts", "hosts", offsetof(struct plan_measure, n_hosts), false },
 };
 
