@@ -99,7 +99,7 @@ static const struct conf_setting table[] = {
     { .section = "drs", .name = "horizon_s", .type = CONF_INT, .offset = AT(drs_horizon_s), .default_text = "1200",
       .min = 60, .max = 86400, .doc = "a move must repay its cost within this time" },
     { .section = "drs", .name = "cooldown_s", .type = CONF_INT, .offset = AT(drs_cooldown_s), .default_text = "300",
-      .min = 0, .max = 86400, .doc = "a VM is not moved again for balance so soon" },
+      .min = 0, .max = 86400, .doc = "a VM is not moved again for balance so soon; doubled each time it flaps" },
     { .section = "drs", .name = "link_mbps", .type = CONF_INT, .offset = AT(drs_link_mbps), .default_text = "1000",
       .min = 10, .max = 1000000, .doc = "speed of the migration network, for the cost of a move" },
     { .section = "drs", .name = "moves_per_host", .type = CONF_INT, .offset = AT(drs_cap_host), .default_text = "2",

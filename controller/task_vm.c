@@ -13,6 +13,8 @@
 #include "controller/vm_owed.h"
 #include "controller/vm_verb.h"
 #include "model/reason.h"
+#include "scheduler/rest.h"
+#include "scheduler/sched_params.h"
 
 #define SECOND_MS      INT64_C(1000)
 #define ABORT_AGAIN_MS 500
@@ -277,15 +279,20 @@ static void record_placement(const Task *task, Vm *vm)
     vm->placed_task_id = task->id;
 }
 
-static void record_success(const struct vm_verb *verb, const Task *task, Vm *vm)
+static void record_success(const struct app *app, const struct vm_verb *verb, const Task *task,
+                           Vm *vm)
 {
+    struct sched_params params;
+
     vm->status = verb->ok;
     if (task->type == TASK_START_VM || task->type == TASK_MIGRATE_VM)
         record_placement(task, vm);
     if (task->type != TASK_MIGRATE_VM)
         return;
     vm->host_id = task->target_host_id;
-    vm->moved_ms = clock_wall_ms();
+    app_sched_params(app, &params);
+    rest_begin(vm, task->origin == ORIGIN_DRS || task->recommendation_id != 0, clock_wall_ms(),
+               params.cooldown_ms);
 }
 
 static void record_failure(const struct vm_verb *verb, Vm *vm)
@@ -336,7 +343,7 @@ static void record(struct run *run, const Task *task, const GError *error, Commi
     if (error)
         record_failure(verb, vm);
     else
-        record_success(verb, task, vm);
+        record_success(run->app, verb, task, vm);
     commit_run_vm(commit, vm);
 }
 

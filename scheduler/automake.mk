@@ -33,6 +33,8 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/refit.c scheduler/refit.h \
 	scheduler/rulefit.c scheduler/rulefit.h \
 	scheduler/rules.c scheduler/rules.h scheduler/rules_breach.c \
+	scheduler/rest.c scheduler/rest.h \
+	scheduler/rules.c scheduler/rules.h \
 	scheduler/ruleset.c scheduler/ruleset.h \
 	scheduler/starts.c scheduler/starts.h \
 	scheduler/sched_params.c scheduler/sched_params.h \

@@ -497,6 +497,7 @@ struct filter {
 #define DRS    (FILTER_USE_DRS | FILTER_USE_BUNDLE)
 #define DRAIN  FILTER_USE_DRAIN
 #define STATIC FILTER_USE_STATIC
+#define RULES  FILTER_USE_RULES
 #define ALL    (START | USER | DRS | DRAIN)
 
 /* In the order in which a person would look: what is broken about the host, then the VM's ties,
@@ -523,9 +524,9 @@ static const struct filter filters[] = {
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
     { FILTER_RULE_MUST_NOT_HOST, ALL | STATIC, "rule-must-not-host", must_not_ok, must_not_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_TOGETHER, ALL & ~FILTER_USE_BUNDLE, "rule-together", together_ok, together_text,
+    { FILTER_RULE_TOGETHER, (ALL & ~FILTER_USE_BUNDLE) | RULES, "rule-together", together_ok, together_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
-    { FILTER_RULE_APART, ALL, "rule-apart", apart_ok, apart_text,
+    { FILTER_RULE_APART, ALL | RULES, "rule-apart", apart_ok, apart_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
     { FILTER_RULE_APART, ALL | STATIC, "rule-apart", left_ok, apart_text,
       VRM_ERR_CONFLICT, REASON_RULE_FORBIDS_MIGRATION },
@@ -555,6 +556,7 @@ static const struct filter filters[] = {
 #undef DRS
 #undef DRAIN
 #undef STATIC
+#undef RULES
 #undef ALL
 
 static const struct filter *find_filter(enum filter_id id)

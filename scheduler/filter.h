@@ -60,6 +60,7 @@ enum filter_use {
     /* Only what does not depend on where other VMs are; for hosts passed through or swapped into.
      */
     FILTER_USE_STATIC = 1 << 4,
+    FILTER_USE_RULES = 1 << 6,  /* rules between VMs alone, for one that is there already */
     FILTER_USE_BUNDLE = 1 << 5, /* as DRS, but its keep-together mates come along */
 };
 

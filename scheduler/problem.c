@@ -9,6 +9,7 @@
 #include "model/devices.h"
 #include "model/reason.h"
 #include "scheduler/entitle.h"
+#include "scheduler/rest.h"
 
 /* Bounds for figures from outside, so that sums of squares stay within 64 bits. */
 /* Memory is promised within what there is, so an uneven one hurts nobody today; CPU demand that
@@ -195,7 +196,7 @@ bool problem_has_local_disk(const Problem *problem, uint32_t vm)
 
 static bool is_cooling(const Problem *p, const Vm *vm)
 {
-    return vm->moved_ms > 0 && p->params.now_wall_ms - vm->moved_ms < p->params.cooldown_ms;
+    return !rest_is_over(vm, p->params.now_wall_ms, p->params.cooldown_ms);
 }
 
 static enum problem_pin find_pin(const Problem *p, uint32_t v)
@@ -328,8 +329,8 @@ static void consider_vm(Problem *p, const Vm *vm, const struct problem_starts *s
         return;
     if (vm->target_host_id != 0)
         there = problem_find_host(p, vm->target_host_id);
-    if (vm->target_host_id != 0 && there == NO_INDEX && here != NO_INDEX) /* leaves the cluster */
-        p->host_base_mem[here] += clamp(vm->memory.size_mb, 0, MAX_MB);
+    if (vm->target_host_id != 0 && there == NO_INDEX && here != NO_INDEX)
+        add_vm(p, vm, NO_INDEX, here); /* leaves the cluster; till then it is in the way */
     else if (there != NO_INDEX)
         add_vm(p, vm, there, here);
     else if (here != NO_INDEX)
@@ -633,7 +634,7 @@ char *problem_pin_text(const Problem *problem, uint32_t vm)
     case PIN_COOLING:
         return g_strdup_printf("moved %" PRId64 " s ago (rests for %" PRId64 " s)",
                                (problem->params.now_wall_ms - it->moved_ms) / 1000,
-                               problem->params.cooldown_ms / 1000);
+                               rest_length_ms(it, problem->params.cooldown_ms) / 1000);
     case PIN_BUSY:
         return g_strdup_printf("busy with task %" PRId64, it->task_id);
     case PIN_DEVICES: {

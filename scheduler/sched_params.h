@@ -27,7 +27,7 @@ struct sched_params {
 
     /* what a move costs and when it is repaid */
     int64_t horizon_ms;         /* how long the measured load is believed to last */
-    int64_t cooldown_ms;        /* a VM moved less long ago is not moved to balance */
+    int64_t cooldown_ms;        /* a VM moved less long ago is not moved to balance; see rest.h */
     int64_t link_mbps;          /* migration link, Mbit/s */
     int64_t move_fixed_ms;      /* set-up and switch-over of each move */
     int64_t move_load_permille; /* of a host's power that a running move takes, both ends summed */

@@ -305,6 +305,22 @@ static bool is_promising(const Layout *l, uint32_t vm, uint32_t from, uint32_t o
     return false;
 }
 
+/* candidate->vm has arrived where it goes: no rule with other VMs keeps it from there once `other`
+ * has gone.  The score knows only how many are wrong, not that none becomes so. */
+static bool keeps_rules(Layout *l, const struct candidate *candidate)
+{
+    const Ruleset *set = l->problem->rules;
+    uint32_t vm = candidate->vm;
+    bool ok;
+
+    if (set->vm_first[vm] == set->vm_first[vm + 1])
+        return true;
+    layout_move(l, candidate->other, candidate->other_to);
+    ok = filter_first(l, vm, candidate->to, FILTER_USE_RULES) == FILTER_NONE;
+    layout_move(l, candidate->other, candidate->to);
+    return ok;
+}
+
 /* Tries vm (on from) against each VM of `others` (on to). */
 static void consider_exchange(Search *s, uint32_t vm, uint32_t to, const uint32_t *others,
                               size_t n_others, struct candidate *best)
@@ -328,7 +344,7 @@ static void consider_exchange(Search *s, uint32_t vm, uint32_t to, const uint32_
             continue;
         layout_try(l, others[i], from, &candidate.score);
         wanted = search_least_gain(s, others[i], wanted);
-        if (search_gain(s, &before, &candidate.score) >= wanted)
+        if (search_gain(s, &before, &candidate.score) >= wanted && keeps_rules(l, &candidate))
             search_offer(s, best, &candidate);
     }
     layout_move(l, vm, from);

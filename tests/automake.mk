@@ -159,12 +159,20 @@ tests_test_sched_random_SOURCES = tests/test_sched_random.c tests/sched_gen.c te
 	tests/suite.h
 tests_test_sched_random_LDADD = $(SCHED_TEST_LIBS) -lm
 
+UNIT_TESTS += tests/test_rest
+tests_test_rest_SOURCES = tests/test_rest.c tests/suite.h
+tests_test_rest_LDADD = $(SCHED_TEST_LIBS)
+
 # Thousands of random clusters under a judge of its own: make check takes some hundred.
 check_PROGRAMS += tests/prove_sched
 TESTS += tests/prove_sched
 tests_prove_sched_SOURCES = tests/prove_sched.c tests/naive.c tests/naive.h tests/sched_wild.c \
 	tests/sched_wild.h
 tests_prove_sched_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+check_PROGRAMS += tests/sim_day
+TESTS += tests/sim_day
+tests_sim_day_SOURCES = tests/sim_day.c tests/sched_gen.c tests/sched_gen.h
+tests_sim_day_LDADD = $(SCHED_LIBS) $(BASE_LIBS) -lm
 
 tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)

@@ -146,10 +146,7 @@ bool naive_usable(const Naive *n, size_t h)
 
 int64_t naive_mem_limit(const Naive *n, size_t h)
 {
-    int64_t mem = n->snap->hosts[h]->mem_mb;
-    int64_t kept = mem * n->params->mem_reserve_permille / 1000;
-    int64_t left =
-        mem - (kept > n->params->mem_reserve_min_mb ? kept : n->params->mem_reserve_min_mb);
+    int64_t left = naive_mem_cap(n, h);
 
     if (n->cluster->mem_overcommit && n->params->mem_overcommit_permille > 1000)
         left = left * n->params->mem_overcommit_permille / 1000;
@@ -165,9 +162,10 @@ int64_t naive_cpu_cap(const Naive *n, size_t h)
 
 int64_t naive_vcpu_limit(const Naive *n, size_t h)
 {
-    if (n->params->vcpus_per_thread <= 0)
-        return INT64_MAX;
-    return n->params->vcpus_per_thread * n->snap->hosts[h]->cpu_threads;
+    int64_t ratio = n->cluster->vcpus_per_thread > 0 ? n->cluster->vcpus_per_thread
+                                                     : n->params->vcpus_per_thread;
+
+    return ratio > 0 ? ratio * n->snap->hosts[h]->cpu_threads : INT64_MAX;
 }
 
 static int64_t vcpus_of(const Vm *vm)
@@ -191,6 +189,15 @@ int64_t naive_demand(const Naive *n, size_t v)
     return vm->cpu.limit_mhz > 0 && vm->cpu.limit_mhz < mhz ? vm->cpu.limit_mhz : mhz;
 }
 
+static int64_t touched_of(const Naive *n, const Vm *vm)
+{
+    int64_t mb = vm->load.mem_mb;
+
+    if (vm->load.n_samples < n->params->min_samples || mb == 0)
+        mb = vm->memory.size_mb;
+    return vm->memory.limit_mb > 0 ? MIN(mb, vm->memory.limit_mb) : mb;
+}
+
 /* Memory is held at both ends of a move; the CPU is used where the VM runs, which is its old host
  * until the move is over - and for a move that somebody else began, its new one. */
 void naive_sums(const Naive *n, struct naive_sum *sums)
@@ -208,7 +215,51 @@ void naive_sums(const Naive *n, struct naive_sum *sums)
         sums[runs].vcpus += vcpus_of(vm);
         sums[runs].reserved_mhz += vm->cpu.reservation_mhz;
         sums[runs].cpu_mhz += naive_demand(n, v);
+        sums[runs].touched_mb += touched_of(n, vm);
+        sums[runs].mem_reserved_mb += n->cluster->mem_overcommit ? vm->memory.reservation_mb : 0;
+        sums[runs].net_kbps += vm->load.net_kbps;
     }
+}
+
+/* What there is of memory, before any of it is promised twice. */
+int64_t naive_mem_cap(const Naive *n, size_t h)
+{
+    int64_t mem = n->snap->hosts[h]->mem_mb;
+
+    return mem - MAX(mem * n->params->mem_reserve_permille / 1000, n->params->mem_reserve_min_mb);
+}
+
+static int64_t beyond(int64_t held, int64_t bound)
+{
+    return bound > 0 && held > bound ? MIN((held - bound) * 100000 / bound, 800000) : 0;
+}
+
+static int64_t crowd_of(const Naive *n, size_t h, const struct naive_sum *sum)
+{
+    return beyond(sum->vcpus, naive_vcpu_limit(n, h)) +
+           beyond(sum->net_kbps, n->snap->hosts[h]->net_mbps * 1000);
+}
+
+static int64_t shortage_of(const Naive *n, size_t h, const struct naive_sum *sum)
+{
+    int64_t over = MAX(sum->mem_mb - naive_mem_limit(n, h), 0);
+
+    if (n->cluster->mem_overcommit)
+        over += MAX(sum->touched_mb - naive_mem_cap(n, h), 0);
+    return over;
+}
+
+static bool is_short(const Naive *n, const struct naive_sum *sums)
+{
+    int64_t cpu = 0, mem = 0;
+
+    for (size_t h = 0; h < n->snap->n_hosts; h++) {
+        if (!naive_usable(n, h))
+            continue;
+        cpu += sums[h].cpu_mhz - naive_cpu_cap(n, h);
+        mem += sums[h].touched_mb - naive_mem_cap(n, h);
+    }
+    return cpu > 0 || (n->cluster->mem_overcommit && mem > 0);
 }
 
 static int64_t overload_of(const Naive *n, const struct naive_sum *sums)
@@ -235,13 +286,35 @@ static bool is_ours(const Naive *n, size_t h)
     return n->snap->hosts[h]->cluster_id == n->cluster->id;
 }
 
+/* Hosts that a rule takes for one: the same, or of one rack. */
+static bool same_domain(const Naive *n, const Rule *rule, int a, int b)
+{
+    const char *rack = a >= 0 ? n->snap->hosts[a]->rack : "";
+
+    return a == b || (rule->type == RULE_APART && rule->domain == FAULT_DOMAIN_RACK && a >= 0 &&
+                      b >= 0 && *rack && strcmp(rack, n->snap->hosts[b]->rack) == 0 &&
+                      n->snap->hosts[b]->cluster_id == n->cluster->id &&
+                      n->snap->hosts[a]->cluster_id == n->cluster->id);
+}
+
+/* The first host of its domain speaks for all of it. */
+static bool speaks(const Naive *n, const Rule *rule, size_t h)
+{
+    for (size_t g = 0; g < h; g++) {
+        if (same_domain(n, rule, (int)g, (int)h))
+            return false;
+    }
+    return true;
+}
+
 /* Members of the rule that will be on the host, without v itself. */
 static int64_t members_on(const Naive *n, size_t r, size_t h, size_t v)
 {
     int64_t here = 0;
 
     for (size_t o = 0; o < n->snap->n_vms; o++)
-        here += o != v && in_rule(n, r, o) && n->at[o] >= 0 && future_of(n, o) == (int)h;
+        here += o != v && in_rule(n, r, o) && n->at[o] >= 0 &&
+                same_domain(n, n->snap->rules[r], future_of(n, o), (int)h);
     return here;
 }
 
@@ -251,7 +324,7 @@ int64_t naive_misplaced(const Naive *n, size_t r)
     int64_t wrong = 0, total = 0, most = 0;
 
     for (size_t h = 0; h < n->snap->n_hosts && is_active(n, rule); h++) {
-        int64_t here = is_ours(n, h) ? members_on(n, r, h, SIZE_MAX) : 0;
+        int64_t here = is_ours(n, h) && speaks(n, rule, h) ? members_on(n, r, h, SIZE_MAX) : 0;
 
         total += here;
         most = MAX(most, here);
@@ -271,10 +344,10 @@ struct naive_figures naive_figures(const Naive *n)
     naive_sums(n, sums);
     f.overload_mhz = overload_of(n, sums);
     for (size_t h = 0; h < n->snap->n_hosts; h++) {
-        int64_t over = sums[h].mem_mb - naive_mem_limit(n, h);
-
-        f.shortage_mb += naive_usable(n, h) && over > 0 ? over : 0;
+        f.shortage_mb += naive_usable(n, h) ? shortage_of(n, h, &sums[h]) : 0;
+        f.crowd += naive_usable(n, h) ? crowd_of(n, h, &sums[h]) : 0;
     }
+    f.short_of = is_short(n, sums);
     for (size_t r = 0; r < n->snap->n_rules; r++) {
         if (naive_is_must(n->snap->rules[r]))
             f.must += naive_misplaced(n, r);
@@ -284,23 +357,26 @@ struct naive_figures naive_figures(const Naive *n)
     return f;
 }
 
-static bool touches(const int *at, const int *to, size_t v, int h)
+/* Was or is the VM in the domain of host h, at any end? */
+static bool touches(const Naive *n, const Rule *rule, bool before, size_t v, int h)
 {
-    return at[v] == h || (at[v] >= 0 && to[v] == h);
+    const int *at = before ? n->first_at : n->at, *to = before ? n->first_to : n->to;
+
+    return at[v] >= 0 &&
+           (same_domain(n, rule, at[v], h) || (to[v] >= 0 && same_domain(n, rule, to[v], h)));
 }
 
 /* Does v share a host with another member, at any end, with which it did not before? */
 static bool shares_newly(const Naive *n, size_t r, size_t v)
 {
+    const Rule *rule = n->snap->rules[r];
+
     for (size_t o = 0; o < n->snap->n_vms; o++) {
-        if (o == v || !in_rule(n, r, o) || n->at[o] < 0)
-            continue;
-        for (int end = 0; end < 2; end++) {
+        for (int end = 0; end < 2 && o != v && in_rule(n, r, o); end++) {
             int h = end == 0 ? n->at[v] : n->to[v];
 
-            if (h >= 0 && touches(n->at, n->to, o, h) &&
-                !(touches(n->first_at, n->first_to, o, h) &&
-                  touches(n->first_at, n->first_to, v, h)))
+            if (h >= 0 && touches(n, rule, false, o, h) &&
+                !(touches(n, rule, true, o, h) && touches(n, rule, true, v, h)))
                 return true;
         }
     }
@@ -399,9 +475,8 @@ static const char *tie_of(const Naive *n, const Vm *vm, const Host *host)
 static bool is_left_by_member(const Naive *n, size_t r, size_t v, size_t h)
 {
     for (size_t o = 0; o < n->snap->n_vms; o++) {
-        int to = n->at[o] == (int)h ? n->to[o] : -1;
-
-        if (o != v && in_rule(n, r, o) && to >= 0 && is_ours(n, (size_t)to))
+        if (o != v && in_rule(n, r, o) && n->at[o] >= 0 && n->to[o] >= 0 &&
+            same_domain(n, n->snap->rules[r], n->at[o], (int)h))
             return true;
     }
     return false;
@@ -414,6 +489,23 @@ static int64_t members_anywhere(const Naive *n, size_t r, size_t v)
     for (size_t h = 0; h < n->snap->n_hosts; h++)
         sum += is_ours(n, h) ? members_on(n, r, h, v) : 0;
     return sum;
+}
+
+/* There is one kind: "gpu:2". */
+static int64_t n_devices(const char *text)
+{
+    return g_str_has_prefix(text, "gpu:") ? g_ascii_strtoll(text + strlen("gpu:"), NULL, 10) : 0;
+}
+
+static bool has_devices(const Naive *n, size_t v, size_t h)
+{
+    int64_t left = n_devices(n->snap->hosts[h]->devices);
+
+    for (size_t o = 0; o < n->snap->n_vms; o++)
+        left -= o != v && n->at[o] >= 0 && future_of(n, o) == (int)h
+                    ? n_devices(n->snap->vms[o]->devices)
+                    : 0;
+    return n_devices(n->snap->vms[v]->devices) <= MAX(left, 0);
 }
 
 static const char *rule_against(const Naive *n, size_t r, size_t v, size_t h)
@@ -455,6 +547,11 @@ const char *naive_why_not(const Naive *n, size_t v, size_t h)
     if (vm->cpu.reservation_mhz > 0 &&
         sums[h].reserved_mhz + vm->cpu.reservation_mhz > naive_cpu_cap(n, h))
         return "reservation";
+    if (!has_devices(n, v, h) || (*vm->devices && n->at[v] >= 0))
+        return "devices";
+    if (n->cluster->mem_overcommit && vm->memory.reservation_mb > 0 &&
+        sums[h].mem_reserved_mb + vm->memory.reservation_mb > naive_mem_cap(n, h))
+        return "memory-reservation";
     return NULL;
 }
 
@@ -473,6 +570,9 @@ static void check_host(Naive *n, size_t h, const struct naive_sum *now)
     if (now->vcpus > MAX(naive_vcpu_limit(n, h), first->vcpus))
         naive_blame(n, "%s has %" PRId64 " vCPUs, may %" PRId64, name, now->vcpus,
                     naive_vcpu_limit(n, h));
+    if (now->mem_reserved_mb > MAX(naive_mem_cap(n, h), first->mem_reserved_mb))
+        naive_blame(n, "%s has %" PRId64 " MB reserved of %" PRId64, name, now->mem_reserved_mb,
+                    naive_mem_cap(n, h));
     if (now->reserved_mhz > MAX(naive_cpu_cap(n, h), first->reserved_mhz))
         naive_blame(n, "%s has %" PRId64 " MHz reserved of %" PRId64, name, now->reserved_mhz,
                     naive_cpu_cap(n, h));
@@ -502,7 +602,7 @@ static void check_moment(Naive *n, size_t moved)
 
 static bool may_be_moved(const Naive *n, const Vm *vm)
 {
-    if (vm->is_template || vm->task_id != 0)
+    if (vm->is_template || vm->task_id != 0 || *vm->devices)
         return false;
     if (!n->drs)
         return vm->status == VM_RUNNING || vm->status == VM_PAUSED;

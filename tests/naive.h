@@ -28,6 +28,8 @@
 /* What a host carries. */
 struct naive_sum {
     int64_t mem_mb, vcpus, reserved_mhz, cpu_mhz;
+    int64_t touched_mb, mem_reserved_mb; /* of memory that is overcommitted */
+    int64_t net_kbps;
 };
 
 typedef struct Naive {
@@ -64,6 +66,9 @@ void naive_check_times(Naive *naive, const Plan *plan);
 /* The cluster in numbers, as things will be when all that is on its way has arrived. */
 struct naive_figures {
     int64_t must, should, overload_mhz, shortage_mb;
+    int64_t crowd; /* vCPUs and traffic beyond bounds, 100,000ths of them */
+    bool short_of; /* CPU or overcommitted memory do not suffice for all: then the scheduler counts
+                    * what VMs are entitled to, and this judge has no say */
 };
 struct naive_figures naive_figures(const Naive *naive);
 /* VMs in wrong places by rule r of the snapshot. */
@@ -75,6 +80,7 @@ bool naive_is_must(const Rule *rule);
 const char *naive_why_not(const Naive *naive, size_t v, size_t h);
 
 bool naive_usable(const Naive *naive, size_t h);
+int64_t naive_mem_cap(const Naive *naive, size_t h);
 int64_t naive_mem_limit(const Naive *naive, size_t h);
 int64_t naive_cpu_cap(const Naive *naive, size_t h);
 int64_t naive_vcpu_limit(const Naive *naive, size_t h);

@@ -37,6 +37,8 @@ struct proof {
     struct rng rng;
 };
 
+static gboolean verbose;
+
 static struct {
     uint64_t seeds, failed, hosts, vms, plans, moves, undecided, placed, refused, pairs, drains,
         stays, carried, hot, dpm_sleeps, dpm_wakes, losses, admitted;
@@ -110,19 +112,21 @@ static void check_end(Naive *n, const Naive *before, bool drs)
 {
     struct naive_figures a = naive_figures(before), b = naive_figures(n);
     const int64_t change[] = { b.must - a.must, b.shortage_mb - a.shortage_mb,
-                               b.overload_mhz - a.overload_mhz, b.should - a.should };
+                               b.overload_mhz - a.overload_mhz, b.crowd - a.crowd,
+                               b.should - a.should };
+    size_t n_known = a.short_of ? 1 : G_N_ELEMENTS(change);
 
     check_rules(n, before);
-    for (size_t i = 0; drs && i < G_N_ELEMENTS(change) && change[i] >= 0; i++) {
+    for (size_t i = 0; drs && i < n_known; i++) {
         if (change[i] > 0) {
             naive_blame(n,
-                        "must-rules %" PRId64 " -> %" PRId64 ", shortage %" PRId64 " -> %" PRId64
-                        ", overload %" PRId64 " -> %" PRId64 ", should-rules %" PRId64
-                        " -> %" PRId64,
-                        a.must, b.must, a.shortage_mb, b.shortage_mb, a.overload_mhz,
-                        b.overload_mhz, a.should, b.should);
+                        "must-rules %+" PRId64 ", shortage %+" PRId64 " MB, overload %+" PRId64
+                        " MHz, crowds %+" PRId64 ", should-rules %+" PRId64,
+                        change[0], change[1], change[2], change[3], change[4]);
             return;
         }
+        if (change[i] < 0)
+            return;
     }
 }
 
@@ -130,6 +134,10 @@ static void check_end(Naive *n, const Naive *before, bool drs)
 static void run_plan(struct proof *p, const Plan *plan, int64_t closed_id, bool drs)
 {
     g_autoptr(Naive) before = judge(p, closed_id);
+    g_autofree char *text = verbose ? plan_format(plan) : NULL;
+
+    if (text)
+        g_print("%s", text);
 
     for (int run = 0; run < RUNS_PER_PLAN && plan->moves.len > 0; run++) {
         g_autoptr(Naive) n = judge(p, closed_id);
@@ -541,6 +549,7 @@ int main(int argc, char **argv)
         { "first", 0, 0, G_OPTION_ARG_INT64, &first, "first seed", "N" },
         { "seeds", 0, 0, G_OPTION_ARG_INT64, &seeds, "how many", "N" },
         { "part", 0, 0, G_OPTION_ARG_STRING, &only, "balance, start, target ...", "NAME" },
+        { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "print the plans", NULL },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
     GOptionContext *context = g_option_context_new(NULL);

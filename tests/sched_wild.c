@@ -32,6 +32,8 @@ struct wild {
     bool hot;   /* CPU is */
     bool mixed; /* hosts of two makes */
     bool calm;  /* nothing odd about hosts */
+    bool wired; /* traffic and its bounds are known */
+    bool racks;
     int64_t *used;
 };
 
@@ -93,6 +95,7 @@ static void add_cluster(struct wild *w)
     cluster->drs.threshold_cpu = once_in(w, 8) ? 60 : 0;
     memset(cluster->drs.limen, level, sizeof(cluster->drs.limen));
     cluster->mem_overcommit = once_in(w, 4);
+    cluster->vcpus_per_thread = once_in(w, 6) ? 3 : 0;
     cluster->imc_enabled = w->mixed && once_in(w, 2);
     set_text(&cluster->imc_setting, cluster->imc_enabled ? "Nehalem" : "");
     set_text(&cluster->res_strategy, once_in(w, 5) ? "random" : "loadBalance");
@@ -163,6 +166,12 @@ static Host *make_host(struct wild *w, int64_t id, int64_t cluster_id)
     set_text(&host->bmc_ip, once_in(w, 8) ? "" : "10.0.0.1");
     host->wake_proven_ms = once_in(w, 6) ? 0 : NOW_WALL_MS - MS_PER_HOUR * below(w, 96);
     set_cpu(w, host);
+    set_text(&host->devices, once_in(w, 3) ? "gpu:3" : once_in(w, 2) ? "gpu:1" : "");
+    host->net_mbps = w->wired ? INT64_C(1000) << below(w, 4) : 0;
+    if (w->racks) {
+        g_free(host->rack);
+        host->rack = once_in(w, 6) ? g_strdup("") : g_strdup_printf("rack%u", below(w, 5));
+    }
     return host;
 }
 
@@ -252,6 +261,15 @@ static void odd_vm(struct wild *w, Vm *vm)
     case 7:
         vm->cpu.limit_mhz = 500;
         break;
+    case 8:
+        vm->memory.reservation_mb = vm->memory.size_mb / (1 + below(w, 2));
+        break;
+    case 10:
+        set_text(&vm->devices, once_in(w, 2) ? "gpu:1" : "gpu:2");
+        break;
+    case 9:
+        vm->memory.limit_mb = vm->memory.size_mb / 2;
+        break;
     default:
         break;
     }
@@ -277,6 +295,7 @@ static void set_load(struct wild *w, Vm *vm)
     vm->load.mem_mb = once_in(w, 20) ? 0 : vm->memory.size_mb * (20 + below(w, 80)) / 100;
     vm->load.n_samples = 60;
     vm->load.sampled_mono_ms = NOW_MONO_MS - below(w, 5000);
+    vm->load.net_kbps = w->wired ? below(w, once_in(w, 5) ? 900000 : 90000) : 0;
     vm->dirty_mbps = below(w, 200);
 }
 
@@ -385,6 +404,8 @@ static void add_rule(struct wild *w)
         rule->strength = (enum rule_strength)below(w, N_RULE_STRENGTHS);
         rule->host_group_id = add_group(w, GROUP_HOST);
     }
+    if (rule->type == RULE_APART && w->racks && once_in(w, 2))
+        rule->domain = FAULT_DOMAIN_RACK;
     if (rule->type == RULE_VM_HOST || once_in(w, 3))
         rule->vm_group_id = add_group(w, GROUP_VM);
     if (rule->vm_group_id == 0 || once_in(w, 3))
@@ -445,6 +466,8 @@ SnapshotBuilder *wild_cluster(uint64_t seed, struct dpm_params *ret_params)
     w.hot = once_in(&w, 3);
     w.mixed = once_in(&w, 3);
     w.calm = once_in(&w, 3);
+    w.wired = once_in(&w, 3);
+    w.racks = once_in(&w, 3);
     n_hosts = pick_n_hosts(&w);
     n_vms = 1 + below(&w, n_hosts * (w.tight ? 14 : 9));
     n_rules = once_in(&w, 10) ? 20 : below(&w, 7);

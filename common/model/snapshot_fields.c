@@ -234,6 +234,7 @@ static const struct snapshot_field vm_fields[] = {
     ENUM(Vm, "status", status, vm_status_words),
     INT(Vm, "runGen", run_gen),
     INT(Vm, "movedMs", moved_ms),
+    INT(Vm, "flaps", flaps),
     STR(Vm, "placedWhy", placed_why),
     INT(Vm, "placedMs", placed_ms),
     INT(Vm, "placedTaskId", placed_task_id),

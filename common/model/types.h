@@ -256,6 +256,7 @@ typedef struct Vm {
     char *devices;          /* of its host that it holds while it runs: model/devices.h; "": none */
     /* runtime */
     int64_t task_id;          /* task that holds the VM; 0: none */
+    int64_t flaps;            /* moves by DRS that each came soon after the last: scheduler/rest.h */
     int64_t target_host_id;   /* while migrating: memory is held there too */
     bool host_reported;       /* its host is connected and reported it since */
     enum domain_state domain; /* as reported */

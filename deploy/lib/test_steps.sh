@@ -115,6 +115,7 @@ step_proof()
     wait -n || status=$?
     wait -n || status=$?
     cat "$TEST_DIR"/proof.{1,$((half + 1))}
+    tests/sim_day --hosts 32 --vms 2000 || status=$?
     return "$status"
 }
 
