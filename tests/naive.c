@@ -135,13 +135,22 @@ void naive_free(Naive *n)
 
 /* ---- capacity ------------------------------------------------------------------------------- */
 
+/* By HA's policy of dedicated hosts. */
+static bool is_kept_free(const Naive *n, const Host *host)
+{
+    const struct ha_policy *ha = &n->cluster->ha;
+
+    return ha->enabled && ha->control_policy_on && ha->control_policy == 2 &&
+           has_id(ha->failover_hosts, ha->n_failover_hosts, host->id);
+}
+
 bool naive_usable(const Naive *n, size_t h)
 {
     const Host *host = n->snap->hosts[h];
 
-    return host->cluster_id == n->cluster->id && host->id != n->closed_id && host->connected &&
-           host->status == HOST_NORMAL && !host->maintaining && host->cpu_threads > 0 &&
-           host->cpu_mhz > 0 && host->mem_mb > 0;
+    return (n->open || !is_kept_free(n, host)) && host->cluster_id == n->cluster->id &&
+           host->id != n->closed_id && host->connected && host->status == HOST_NORMAL &&
+           !host->maintaining && host->cpu_threads > 0 && host->cpu_mhz > 0 && host->mem_mb > 0;
 }
 
 int64_t naive_mem_limit(const Naive *n, size_t h)

@@ -43,6 +43,7 @@ typedef struct Naive {
     struct naive_sum *first; /* per host, before the plan */
     int *first_at, *first_to;
     GString *blame;         /* everything that was found wrong, a line each */
+    bool open;              /* a failure is thought of: fail-over hosts take VMs */
     bool drs;               /* the plan is DRS's: overload counts */
     struct naive_sum *last; /* per host, after the plan */
     bool hot;               /* a host has too much demand now */

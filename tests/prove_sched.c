@@ -400,6 +400,7 @@ static void check_loss(struct proof *p, const struct host_loss *loss)
     int dead = naive_host(p->snap, loss->host_id);
     int64_t room_mb = 0, need_mb = 0;
 
+    n->open = true;
     naive_sums(n, sums);
     for (size_t h = 0; h < p->snap->n_hosts; h++)
         room_mb += naive_usable(n, h) ? MAX(naive_mem_limit(n, h) - sums[h].mem_mb, 0) : 0;
