@@ -42,6 +42,7 @@ void inventory_publish(Inventory *inv)
 
     if (!snapshot_builder_dirty(inv->builder))
         return;
+    snapshot_builder_set_wall(inv->builder, clock_wall_ms());
     fresh = snapshot_builder_build(inv->builder, clock_now_ms());
     pthread_mutex_lock(&inv->lock);
     old = inv->published;

@@ -405,6 +405,61 @@ static void ask_starts(struct app *app)
         starts_answered(NULL, orders->starts->len, app);
 }
 
+static void refusal_noted(const GError *error, void *user)
+{
+    (void)user;
+    if (error)
+        log_warning("refused starts could not be recorded", "REASON", error->message, NULL);
+}
+
+/* A refusal is a decision too, and whoever asks later should find its reason. */
+static void note_refusals(struct app *app, const GPtrArray *starts,
+                          const struct start_answer *answers)
+{
+    g_autoptr(Commit) commit = NULL;
+
+    for (guint i = 0; i < starts->len; i++) {
+        const struct placing *placing = starts->pdata[i];
+        const Vm *vm = placing && answers[i].error ? find_vm(app, placing->vm_id) : NULL;
+
+        if (!vm || !placing->order.user) /* who is no person tries again and tells in the end */
+            continue;
+        if (!commit)
+            commit = commit_new(&app->committer);
+        commit_event(commit,
+                     &(struct commit_event){ .severity = EVENT_WARNING,
+                                             .name = "VmStartRefused",
+                                             .kind = OBJECT_VM,
+                                             .object_id = vm->id,
+                                             .object_name = vm->name },
+                     "the start of VM %s was refused: %s", vm->name, answers[i].error->message);
+    }
+    if (commit)
+        commit_submit(g_steal_pointer(&commit), NULL, refusal_noted, NULL);
+}
+
+/* Takes its part of the answer. */
+static void go_on(struct placing *placing, struct start_answer *answer)
+{
+    if (answer->error) {
+        finish_order(placing, answer->error);
+        return;
+    }
+    placing->start_host_id = answer->host_id;
+    placing->chosen_why = g_steal_pointer(&answer->why);
+    open_order(placing);
+}
+
+static void drop_starts(const GPtrArray *starts)
+{
+    g_autoptr(GError) error = NULL;
+
+    err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                   "the controller is stopping");
+    for (guint i = 0; i < starts->len; i++)
+        finish_order(starts->pdata[i], error);
+}
+
 static void starts_answered(struct start_answer *answers, size_t n, void *user)
 {
     struct app *app = user;
@@ -413,30 +468,21 @@ static void starts_answered(struct start_answer *answers, size_t n, void *user)
 
     orders->starts = g_ptr_array_new();
     orders->asked = NULL;
+    if (!answers) {
+        drop_starts(starts);
+        return;
+    }
     pump_soon(app);
-    for (size_t i = n; answers && i-- > 0;) { /* from the last: each goes to the queue's head */
+    for (size_t i = n; i-- > 0;) { /* from the last: each goes to the queue's head */
         if (!answers[i].error || !hosts_may_come(app, answers[i].error))
             continue;
         wait_for_hosts(starts->pdata[i]);
         starts->pdata[i] = NULL;
     }
+    note_refusals(app, starts, answers);
     for (size_t i = 0; i < n; i++) {
-        struct placing *placing = starts->pdata[i];
-
-        if (!placing)
-            continue;
-        if (!answers || answers[i].error) {
-            g_autoptr(GError) error = answers ? g_error_copy(answers[i].error) : NULL;
-
-            if (!error)
-                err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
-                               "the controller is stopping");
-            finish_order(placing, error);
-            continue;
-        }
-        placing->start_host_id = answers[i].host_id;
-        placing->chosen_why = g_steal_pointer(&answers[i].why);
-        open_order(placing);
+        if (starts->pdata[i])
+            go_on(starts->pdata[i], &answers[i]);
     }
 }
 

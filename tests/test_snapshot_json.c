@@ -257,6 +257,7 @@ static Snapshot *full_snapshot(void)
     snapshot_builder_put_host(builder, full_host());
     snapshot_builder_put_vm(builder, full_vm());
     put_small(builder);
+    snapshot_builder_set_wall(builder, 1700000000123);
     return snapshot_builder_build(builder, 123456789);
 }
 
@@ -278,6 +279,7 @@ START_TEST(every_field_comes_back)
 
     ck_assert_str_eq(again, text);
     ck_assert_int_eq(back->taken_mono_ms, 123456789);
+    ck_assert_int_eq(back->taken_wall_ms, 1700000000123);
     ck_assert_str_eq(back->site->name, snap->site->name);
     ck_assert_int_eq(back->clusters[0]->drs.limen[23], 9);
     ck_assert_int_eq(back->clusters[0]->ha.failover_hosts[1], 9);

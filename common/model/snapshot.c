@@ -58,6 +58,7 @@ struct root {
 struct SnapshotBuilder {
     Site *site;
     uint64_t version;
+    int64_t wall_ms;
     bool dirty;
     struct draft drafts[N_KINDS];
 };
@@ -393,6 +394,11 @@ static void builder_touch(SnapshotBuilder *builder, enum kind kind)
 SNAPSHOT_LISTS(X)
 #undef X
 
+void snapshot_builder_set_wall(SnapshotBuilder *builder, int64_t now_wall_ms)
+{
+    builder->wall_ms = now_wall_ms;
+}
+
 bool snapshot_builder_dirty(const SnapshotBuilder *builder)
 {
     return builder->dirty;
@@ -406,6 +412,7 @@ Snapshot *snapshot_builder_build(SnapshotBuilder *builder, int64_t now_mono_ms)
     ref_init(&snap->ref);
     snap->version = ++builder->version;
     snap->taken_mono_ms = now_mono_ms;
+    snap->taken_wall_ms = builder->wall_ms;
     snap->site = root->site = site_ref(builder->site);
     for (unsigned kind = 0; kind < N_KINDS; kind++) {
         struct draft *draft = &builder->drafts[kind];

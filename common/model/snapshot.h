@@ -31,6 +31,7 @@ typedef struct Snapshot {
     struct ref ref;
     uint64_t version;      /* grows with each publication */
     int64_t taken_mono_ms; /* when it was published */
+    int64_t taken_wall_ms; /* the same in Unix ms, the clock of moved_ms; 0: not known */
     const Site *site;
 #define X(Type, field, prefix)                                                                     \
     const Type *const *field;                                                                      \
@@ -59,6 +60,9 @@ void snapshot_builder_free(SnapshotBuilder *builder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SnapshotBuilder, snapshot_builder_free)
 
 void snapshot_builder_set_site(SnapshotBuilder *builder, Site *site); /* takes the reference */
+
+/* The Unix time of the snapshots that are built from now on. */
+void snapshot_builder_set_wall(SnapshotBuilder *builder, int64_t now_wall_ms);
 
 /* snapshot_builder_put_vm(b, vm) inserts or replaces by id and takes the reference;
  * snapshot_builder_remove_vm(b, id); snapshot_builder_get_vm(b, id): current version, borrowed. */

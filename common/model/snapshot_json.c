@@ -294,6 +294,8 @@ char *snapshot_json_write(const Snapshot *snap, int64_t cluster_id)
     g_string_printf(out,
                     "{\"format\":\"" FORMAT "\",\"version\":%d,\"takenMonoMs\":%" G_GINT64_FORMAT,
                     FORMAT_VERSION, snap->taken_mono_ms);
+    if (snap->taken_wall_ms)
+        g_string_append_printf(out, ",\"takenWallMs\":%" G_GINT64_FORMAT, snap->taken_wall_ms);
     if (snap->site) {
         g_autoptr(Site) fresh = site_new();
 
@@ -563,7 +565,7 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
     g_autoptr(json_t) json = json_parse(text, len, error);
     g_autoptr(SnapshotBuilder) builder = NULL;
     struct json_reader root;
-    int64_t taken_mono_ms = 0;
+    int64_t taken_mono_ms = 0, taken_wall_ms = 0;
 
     if (!json)
         return NULL;
@@ -571,6 +573,7 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
     builder = snapshot_builder_new();
     if (!check_head(&root, error) ||
         !json_read_int(&root, "takenMonoMs", 0, SNAPSHOT_JSON_NUMBER, &taken_mono_ms, error) ||
+        !json_read_int(&root, "takenWallMs", 0, SNAPSHOT_JSON_NUMBER, &taken_wall_ms, error) ||
         !read_site(builder, &root, error))
         return NULL;
 #define X(Type, field, prefix)                                                                     \
@@ -578,5 +581,6 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
         return NULL;
     SNAPSHOT_JSON_LISTS(X)
 #undef X
+    snapshot_builder_set_wall(builder, taken_wall_ms);
     return snapshot_builder_build(builder, taken_mono_ms);
 }

@@ -163,6 +163,18 @@ static bool find_cluster(const struct options *o, struct input *input, GError **
     return true;
 }
 
+/* When it was taken; a file that does not say so is no older than its last move. */
+static int64_t newest_wall_ms(const Snapshot *snap)
+{
+    int64_t newest = 0;
+
+    if (snap->taken_wall_ms)
+        return snap->taken_wall_ms;
+    for (size_t i = 0; i < snap->n_vms; i++)
+        newest = MAX(newest, snap->vms[i]->moved_ms);
+    return newest;
+}
+
 static bool read_snapshot(const struct options *o, struct input *input, GError **error)
 {
     g_autofree char *text = NULL;
@@ -176,6 +188,7 @@ static bool read_snapshot(const struct options *o, struct input *input, GError *
         return false;
     }
     input->params.now_mono_ms = input->snap->taken_mono_ms;
+    input->params.now_wall_ms = newest_wall_ms(input->snap);
     return find_cluster(o, input, error);
 }
 
