@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/body.h"
+#include "api/handlers.h"
 #include "api/read.h"
 #include "base/err.h"
 #include "model/id.h"
@@ -44,11 +45,10 @@ static void put_group(struct request *req, const char *key, int64_t cluster_id, 
     jw_str(&req->out, key, urn);
 }
 
-static void put_rule(struct request *req, const Rule *rule)
+static void put_fields(struct request *req, const Rule *rule)
 {
     struct jw *out = &req->out;
 
-    jw_object(out, NULL);
     jw_int(out, "ruleIndex", rule->id);
     jw_str(out, "ruleName", rule->name);
     jw_int(out, "ruleType", WIRE_TYPE(rule->type));
@@ -66,7 +66,15 @@ static void put_rule(struct request *req, const Rule *rule)
     put_group(req, "hostGroupUrn", rule->cluster_id, rule->host_group_id);
     read_put_time(req, "createTime", rule->create_ms);
     read_put_time(req, "updateTime", rule->update_ms);
-    jw_object_end(out);
+    jw_str(out, "ruleState", rule_state_name(rule->state));
+    jw_str(out, "stateReason", rule->state_text);
+}
+
+static void put_rule(struct request *req, const Rule *rule)
+{
+    jw_object(&req->out, NULL);
+    put_fields(req, rule);
+    jw_object_end(&req->out);
 }
 
 void h_cluster_rules_put(struct request *req, int64_t cluster_id)
@@ -102,6 +110,7 @@ static bool read_type(const struct json_reader *reader, Rule *rule, GError **err
         rule->strength = (enum rule_strength)(strength - 1);
         return true;
     }
+    rule->host_group_id = 0; /* it may have been of ruleType 3 */
     if (!body_string(reader, "strength", BODY_NAME_MAX, REASON_RULE_TYPE, &word, error))
         return false;
     if (!word) {
@@ -158,8 +167,11 @@ static bool read_group(const struct request *req, const struct json_reader *read
 
     if (!body_urn(reader, URN_FIELD(key, req->site, OBJECT_GROUP, 0), &id, error))
         return false;
-    if (!id)
+    if (!id) {
+        if (json_has(reader, key)) /* "" or null: none any more */
+            *ret_id = 0;
         return true;
+    }
     group = snapshot_group(req->snap, id);
     if (!group || group->cluster_id != rule->cluster_id || group->type != type)
         return body_fail(reader, key, REASON_OBJECT_MISSING,
@@ -182,7 +194,8 @@ static bool read_rule_name(const struct json_reader *reader, Rule *rule, GError 
 static bool check_binds(const struct json_reader *reader, const Rule *rule, GError **error)
 {
     if (rule->type != RULE_VM_HOST)
-        return true;
+        return !rule->host_group_id || body_fail(reader, "hostGroupUrn", REASON_RULE_TYPE,
+                                                 "none: it goes with ruleType 3", error);
     if (!rule->host_group_id)
         return body_fail(reader, "hostGroupUrn", REASON_RULE_TYPE,
                          "a host group of this cluster, with ruleType 3", error);
@@ -298,5 +311,122 @@ bool h_cluster_overrides_read(const struct request *req, struct op *op, GError *
             return false;
         op->n_overrides++;
     }
+    return true;
+}
+
+/* ---- {cluster}/drsrules: the same rules one by one ----------------------------------------------
+ */
+
+static bool read_states(const struct request *req, const char **ret_state, GError **error)
+{
+    enum rule_state state;
+
+    *ret_state = target_param(&req->target, "state");
+    if (!*ret_state || rule_state_parse(*ret_state, &state))
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, REASON_MALFORMED, "state",
+                   "state = %.64s: want met, broken, unsatisfiable or unknown", *ret_state);
+    return false;
+}
+
+bool h_rule_list(struct request *req, GError **error)
+{
+    const char *name = target_param(&req->target, "name");
+    const char *state;
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    struct read_page page;
+    size_t from, to;
+
+    if (!read_page(req, &page, error) || !read_states(req, &state, error))
+        return false;
+    for (size_t i = 0; i < req->snap->n_rules; i++) {
+        const Rule *rule = req->snap->rules[i];
+
+        if (rule->cluster_id == req->ids[OBJECT_CLUSTER] && read_like(rule->name, name) &&
+            (!state || strcmp(state, rule_state_name(rule->state)) == 0))
+            g_ptr_array_add(found, (void *)(uintptr_t)rule);
+    }
+    read_page_bounds(&page, found->len, &from, &to);
+    jw_object(&req->out, NULL);
+    jw_int(&req->out, "total", found->len);
+    jw_array(&req->out, "drsRules");
+    for (size_t i = from; i < to; i++) {
+        const Rule *rule = g_ptr_array_index(found, i);
+
+        jw_object(&req->out, NULL);
+        read_put_child(req, rule->cluster_id, OBJECT_RULE, rule->id);
+        put_fields(req, rule);
+        jw_object_end(&req->out);
+    }
+    jw_array_end(&req->out);
+    jw_object_end(&req->out);
+    return true;
+}
+
+bool h_rule_get(struct request *req, GError **error)
+{
+    const Rule *rule = snapshot_rule(req->snap, req->ids[OBJECT_RULE]);
+
+    (void)error;
+    jw_object(&req->out, NULL);
+    read_put_child(req, rule->cluster_id, OBJECT_RULE, rule->id);
+    put_fields(req, rule);
+    jw_object_end(&req->out);
+    return true;
+}
+
+/* One change of the cluster's rules, and nothing else of the cluster. */
+static struct op *change_op(const struct request *req, enum rule_operation operation, Rule *rule)
+{
+    struct op *op = op_new(OP_CLUSTER_UPDATE);
+
+    op->id = req->ids[OBJECT_CLUSTER];
+    op->cluster = cluster_dup(snapshot_cluster(req->snap, op->id));
+    op->rules = g_new0(struct rule_change, 1);
+    op->rules[0] = (struct rule_change){ operation, rule };
+    op->n_rules = 1;
+    return op;
+}
+
+struct op *h_rule_create(struct request *req, GError **error)
+{
+    g_autoptr(Rule) rule = rule_new();
+
+    rule->cluster_id = req->ids[OBJECT_CLUSTER];
+    if (!json_has(&req->json, "ruleName")) {
+        body_fail(&req->json, "ruleName", REASON_RULE_NAME, "a name", error);
+        return NULL;
+    }
+    if (!json_has(&req->json, "ruleType")) {
+        body_fail(&req->json, "ruleType", REASON_RULE_TYPE, "1, 2 or 3", error);
+        return NULL;
+    }
+    if (!read_rule(req, &req->json, rule, error))
+        return NULL;
+    return change_op(req, RULE_CREATE, g_steal_pointer(&rule));
+}
+
+struct op *h_rule_update(struct request *req, GError **error)
+{
+    g_autoptr(Rule) rule = rule_dup(snapshot_rule(req->snap, req->ids[OBJECT_RULE]));
+
+    if (!read_rule(req, &req->json, rule, error))
+        return NULL;
+    return change_op(req, RULE_MODIFY, g_steal_pointer(&rule));
+}
+
+struct op *h_rule_delete(struct request *req, GError **error)
+{
+    (void)error;
+    return change_op(req, RULE_DELETE, rule_dup(snapshot_rule(req->snap, req->ids[OBJECT_RULE])));
+}
+
+bool h_rule_created(struct request *req, struct op_result *result, GError **error)
+{
+    (void)error;
+    jw_object(&req->out, NULL);
+    read_put_child(req, req->ids[OBJECT_CLUSTER], OBJECT_RULE, result->rule_id);
+    jw_int(&req->out, "ruleIndex", result->rule_id);
+    jw_object_end(&req->out);
     return true;
 }

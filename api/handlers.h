@@ -14,7 +14,7 @@
     X(h_site_list) X(h_site_get)                                                           \
     X(h_cluster_list) X(h_cluster_get) X(h_cluster_resource) X(h_cluster_all_resource)     \
     X(h_cluster_statistics)                                                                \
-    X(h_group_list) X(h_group_get)                                                         \
+    X(h_group_list) X(h_group_get) X(h_rule_list) X(h_rule_get)                            \
     X(h_host_list) X(h_host_get) X(h_host_statistics) X(h_host_resource)                   \
     X(h_vm_list) X(h_vm_get) X(h_vm_statistics) X(h_vm_osversions)                         \
     X(h_snapshot) X(h_drs_balance) X(h_drs_list) X(h_drs_overrides)                                      \
@@ -25,6 +25,7 @@
     X(h_session_open)                                                                      \
     X(h_cluster_create) X(h_cluster_update) X(h_cluster_delete)                            \
     X(h_group_create) X(h_group_update) X(h_group_delete)                                  \
+    X(h_rule_create) X(h_rule_update) X(h_rule_delete)                                     \
     X(h_host_add) X(h_host_update) X(h_host_delete) X(h_host_enter_maintenance)            \
     X(h_host_exit_maintenance) X(h_host_evacuate) X(h_host_power_on) X(h_host_power_off)                                          \
     X(h_vm_create) X(h_vm_update) X(h_vm_delete) X(h_vm_start) X(h_vm_stop) X(h_vm_reboot) \
@@ -42,7 +43,7 @@
     X(h_task_list_answer) X(h_task_get_answer)                                             \
     X(h_drs_refreshed) X(h_drs_history_answer) X(h_imc_answer)                             \
     X(h_vm_explain_answer) X(h_failover_answer) X(h_capacity_answer)                       \
-    X(h_alarm_answer) X(h_event_answer) X(h_audit_answer)                                  \
+    X(h_alarm_answer) X(h_rule_created) X(h_event_answer) X(h_audit_answer)                \
     X(h_user_list_answer) X(h_user_password_answer)
 // clang-format on
 

@@ -194,6 +194,7 @@ struct op_result {
     int64_t retry_ms;    /* login lock-out: how long; else 0 */
     int64_t task_id;     /* 0: the operation was done at once */
     int64_t object_id;   /* of what was created */
+    int64_t rule_id;     /* CLUSTER_UPDATE: of its first rule */
     struct op_user user; /* LOGIN */
     int64_t total;       /* of a list, before limit and offset */
     Task **tasks;        /* TASK_GET, TASK_WAIT (one), TASK_LIST */

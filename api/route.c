@@ -14,6 +14,7 @@
 #define SITE      "/service/sites/{site}"
 #define CLUSTER   SITE "/clusters/{cluster}"
 #define GROUP     CLUSTER "/resourcegroups/{group}"
+#define RULE      CLUSTER "/drsrules/{rule}"
 #define HOST      SITE "/hosts/{host}"
 #define VM        SITE "/vms/{vm}"
 #define TASK      SITE "/tasks/{task}"
@@ -58,6 +59,11 @@ READ(GET,    CLUSTER "/resourcegroups",      READ, 0, h_group_list, "VM and host
 DO  (POST,   CLUSTER "/resourcegroups",      CLUSTER_POLICY, 0, h_group_create, NULL, "create a group"),
 READ(GET,    GROUP,                          READ, 0, h_group_get, "one group"),
 DO  (PUT,    GROUP,                          CLUSTER_POLICY, 0, h_group_update, NULL, "change a group"),
+READ(GET,    CLUSTER "/drsrules",            READ, 0, h_rule_list, "placement rules and how they stand (state=broken, unsatisfiable, met)"),
+DO  (POST,   CLUSTER "/drsrules",            CLUSTER_POLICY, 0, h_rule_create, h_rule_created, "create a rule"),
+READ(GET,    RULE,                           READ, 0, h_rule_get, "one rule"),
+DO  (PUT,    RULE,                           CLUSTER_POLICY, 0, h_rule_update, answer_done, "change a rule"),
+DO  (DELETE, RULE,                           CLUSTER_POLICY, 0, h_rule_delete, answer_done, "delete a rule"),
 DO  (DELETE, GROUP,                          CLUSTER_POLICY, 0, h_group_delete, NULL, "delete a group"),
 
 DO  (GET,    CLUSTER "/imc/check",           READ, 0, h_imc_check, h_imc_answer, "what a CPU baseline (imcSetting=...) would mean"),
@@ -218,6 +224,13 @@ static bool has_group(const struct request *req, int64_t id)
     return group && group->cluster_id == req->ids[OBJECT_CLUSTER];
 }
 
+static bool has_rule(const struct request *req, int64_t id)
+{
+    const Rule *rule = snapshot_rule(req->snap, id);
+
+    return rule && rule->cluster_id == req->ids[OBJECT_CLUSTER];
+}
+
 /* has NULL: the snapshot does not hold all of them; the controller decides. */
 static const struct placeholder {
     const char *text;
@@ -229,6 +242,7 @@ static const struct placeholder {
     { "{host}", OBJECT_HOST, REASON_HOST_MISSING, has_host },
     { "{vm}", OBJECT_VM, REASON_VM_MISSING, has_vm },
     { "{group}", OBJECT_GROUP, REASON_OBJECT_MISSING, has_group },
+    { "{rule}", OBJECT_RULE, REASON_RULE_MISSING, has_rule },
     { "{datastore}", OBJECT_DATASTORE, REASON_DATASTORE_MISSING, has_datastore },
     { "{task}", OBJECT_TASK, REASON_TASK_MISSING, NULL },
     { "{rec}", OBJECT_RECOMMENDATION, REASON_OBJECT_MISSING, NULL },

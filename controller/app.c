@@ -10,6 +10,7 @@
 #include "controller/metrics_view.h"
 #include "controller/observe.h"
 #include "controller/role.h"
+#include "controller/rule_watch.h"
 #include "controller/task.h"
 #include "controller/task_host.h"
 #include "controller/task_power.h"
@@ -114,6 +115,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     app->tasks = make_tasks(app);
     app->drs = drs_new(app);
     app->alarms = alarms_new(app);
+    app->rules = rule_watch_new(app);
     app->users = users_new(app);
     app->role = role_new(app, etcd_http, events);
     app->view = metrics_view_new(app);
@@ -134,6 +136,7 @@ void app_clear(struct app *app)
     g_clear_pointer(&app->view, metrics_view_free);
     g_clear_pointer(&app->role, role_free);
     g_clear_pointer(&app->users, users_free);
+    g_clear_pointer(&app->rules, rule_watch_free);
     g_clear_pointer(&app->alarms, alarms_free);
     g_clear_pointer(&app->drs, drs_free);
     g_clear_pointer(&app->tasks, tasks_free);

@@ -25,6 +25,7 @@ typedef struct Owed Owed;
 typedef struct Tasks Tasks;
 typedef struct Drs Drs;
 typedef struct Alarms Alarms;
+typedef struct RuleWatch RuleWatch;
 typedef struct Users Users;
 typedef struct Role Role;
 typedef struct MetricsView MetricsView;
@@ -46,6 +47,7 @@ struct app {
     Owed *owed;
     Drs *drs;
     Alarms *alarms;
+    RuleWatch *rules; /* how they stand */
     Users *users;
     Role *role; /* standby, active; epoch; reload */
     Metrics *metrics;

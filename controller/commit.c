@@ -114,7 +114,7 @@ OBJECT_ENTRY(Cluster, cluster, NO_RUNTIME)
 OBJECT_ENTRY(Host, host, runtime_keep_host)
 OBJECT_ENTRY(Vm, vm, runtime_keep_vm)
 OBJECT_ENTRY(Group, group, NO_RUNTIME)
-OBJECT_ENTRY(Rule, rule, NO_RUNTIME)
+OBJECT_ENTRY(Rule, rule, runtime_keep_rule)
 OBJECT_ENTRY(Datastore, datastore, NO_RUNTIME)
 
 static bool write_rule_of(Db *db, struct entry *entry, GError **error)

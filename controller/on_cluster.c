@@ -11,11 +11,15 @@
 static void finish(const GError *error, void *user)
 {
     struct call *call = user;
+    const struct op *op = call->op;
+    struct op_result result = { .object_id = op->cluster->id };
 
-    if (error)
+    if (error) {
         call_fail(call, error);
-    else
-        call_task(call, 0, call->op->cluster->id);
+        return;
+    }
+    result.rule_id = op->n_rules > 0 ? op->rules[0].rule->id : 0;
+    call_result(call, &result);
 }
 
 /* The commit has its own reference to the cluster, so the call may read its id afterwards.  Its

@@ -13,6 +13,7 @@
 #include "controller/drs.h"
 #include "controller/load_all.h"
 #include "controller/observe.h"
+#include "controller/rule_watch.h"
 #include "controller/task.h"
 #include "controller/users.h"
 #include "controller/vm_order.h"
@@ -271,6 +272,7 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     agents_reset(app->agents);
     observe_reset(app->observe);
     drs_reset(app->drs);
+    rule_watch_reset(app->rules);
     alarms_reset(app->alarms, loaded->alarms);
     inventory_reset(app->inv);
     builder = inventory_edit(app->inv);

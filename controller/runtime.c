@@ -25,6 +25,14 @@ void runtime_keep_vm(Vm *vm, const Vm *current)
     replace(&vm->cpu_seen, current->cpu_seen);
 }
 
+void runtime_keep_rule(Rule *rule, const Rule *current)
+{
+    if (!current || current == rule)
+        return;
+    rule->state = current->state;
+    replace(&rule->state_text, current->state_text);
+}
+
 void runtime_keep_host(Host *host, const Host *current)
 {
     if (!current || current == host)

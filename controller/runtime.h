@@ -9,6 +9,7 @@
 #include "model/types.h"
 
 void runtime_keep_vm(Vm *vm, const Vm *current);
+void runtime_keep_rule(Rule *rule, const Rule *current);
 void runtime_keep_host(Host *host, const Host *current);
 
 #endif /* VRM_CONTROLLER_RUNTIME_H */

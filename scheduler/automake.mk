@@ -34,6 +34,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/rulefit.c scheduler/rulefit.h \
 	scheduler/rules.c scheduler/rules.h scheduler/rules_breach.c \
 	scheduler/rest.c scheduler/rest.h \
+	scheduler/rules_judge.c \
 	scheduler/ruleset.c scheduler/ruleset.h \
 	scheduler/starts.c scheduler/starts.h \
 	scheduler/sched_params.c scheduler/sched_params.h \

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "model/snapshot.h"
+#include "scheduler/sched_params.h"
 
 /* May candidate be added to its cluster, or replace the rule with the same id?  VRM_ERR_INVALID: it
  * is malformed or names VMs or groups that do not exist or are of another cluster.
@@ -53,5 +54,31 @@ RuleBreaches *rules_breaches(const Snapshot *snap, int64_t cluster_id);
 /* The same in an assignment that is only thought of. */
 struct Layout;
 RuleBreaches *rules_breaches_at(const struct Layout *layout);
+
+/* How each rule of a cluster stands: met, broken (moves can mend it), unsatisfiable (no moves can,
+ * as things are). */
+struct rule_verdict {
+    int64_t rule_id;
+    bool must;
+    enum rule_state state;
+    char *text; /* "" if it is met; else the breach, and for what cannot be mended what is in the
+                 * way of each VM, host by host */
+};
+typedef struct RuleVerdicts {
+    struct rule_verdict *items; /* ascending by rule id */
+    size_t n_items;
+} RuleVerdicts;
+void rule_verdicts_free(RuleVerdicts *verdicts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleVerdicts, rule_verdicts_free)
+
+/* Tries in a copy whether moves would mend what is broken; the level of DRS does not matter.  Fails
+ * with VRM_ERR_NOT_FOUND for an unknown cluster. */
+bool rules_judge(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
+                 RuleVerdicts **ret_verdicts, GError **error);
+
+/* ---- for the scheduler itself --------------------------------------------------------------- */
+
+/* Does the VM stand wrong by the rule with this index? */
+bool rules_is_misplaced(const struct Layout *layout, uint32_t rule, uint32_t vm);
 
 #endif /* VRM_SCHEDULER_RULES_H */

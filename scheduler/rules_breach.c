@@ -19,20 +19,20 @@ void rule_breaches_free(RuleBreaches *breaches)
     g_free(breaches);
 }
 
-static bool is_misplaced(const Layout *l, uint32_t r, uint32_t vm)
+bool rules_is_misplaced(const Layout *layout, uint32_t rule, uint32_t vm)
 {
-    const Ruleset *set = l->problem->rules;
-    uint32_t host = l->at[vm];
+    const Ruleset *set = layout->problem->rules;
+    uint32_t host = layout->at[vm];
 
     if (host == NO_INDEX)
         return false;
-    switch (set->rules[r].rule->type) {
+    switch (set->rules[rule].rule->type) {
     case RULE_APART:
-        return layout_others(l, r, vm, host) > 0;
+        return layout_others(layout, rule, vm, host) > 0;
     case RULE_TOGETHER:
-        return layout_others(l, r, vm, host) + 1 < set->rules[r].n;
+        return layout_others(layout, rule, vm, host) + 1 < set->rules[rule].n;
     case RULE_VM_HOST:
-        return !ruleset_host_ok(set, &set->rules[r], host);
+        return !ruleset_host_ok(set, &set->rules[rule], host);
     }
     return false;
 }
@@ -73,7 +73,7 @@ static char *misplaced_text(const Layout *l, uint32_t r)
     for (uint32_t i = 0; i < rule->n; i++) {
         uint32_t vm = p->rules->members[rule->first + i];
 
-        if (!is_misplaced(l, r, vm) || ++n > MAX_NAMED)
+        if (!rules_is_misplaced(l, r, vm) || ++n > MAX_NAMED)
             continue;
         g_string_append_printf(text, "%s%s is ", n > 1 ? ", " : "", p->vm[vm]->name);
         append_place(text, p, rule, l->at[vm]);

@@ -132,6 +132,7 @@ SCHED_GOLDEN = \
 	tests/golden/sched-network.scn tests/golden/sched-network.plan \
 	tests/golden/sched-racks.scn tests/golden/sched-racks.plan \
 	tests/golden/sched-policy.scn tests/golden/sched-policy.plan \
+	tests/golden/sched-rulegroups.scn tests/golden/sched-rulegroups.plan \
 	tests/golden/sched-rules.scn tests/golden/sched-rules.plan
 
 SCHED_TEST_LIBS = $(SCHED_LIBS) $(TEST_LIBS)

@@ -1,11 +1,13 @@
 /* it_alarm.c - alarms over a real PostgreSQL: raised and cleared once, kept over a take-over. */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/alarm.h"
 #include "controller/call.h"
-#include "controller/load_all.h"
+#include "controller/rule_watch.h"
 #include "db/store_alarm.h"
 #include "model/reason.h"
 #include "tests/ctl_app.h"
@@ -365,6 +367,77 @@ START_TEST(filters_and_pages_choose_the_same_of_the_active_and_the_cleared)
 }
 END_TEST
 
+/* ---- rules ------------------------------------------------------------------------------------
+ */
+
+static void put_vm_on(int64_t id, int64_t host_id)
+{
+    Vm *vm = ctl_vm(id, 101);
+
+    vm->host_id = host_id;
+    vm->status = VM_RUNNING;
+    vm->domain = DOMAIN_RUNNING;
+    ctl_put_vm(&lab.ctl, vm);
+}
+
+static const Rule *look_at_rule(void)
+{
+    struct app *app = &lab.ctl.app;
+
+    rule_watch_look(app->rules);
+    for (int i = 0; i < 100 && !rule_watch_idle(app->rules); i++)
+        g_main_context_iteration(NULL, TRUE);
+    settle();
+    return snapshot_builder_get_rule(inventory_edit(app->inv), 301);
+}
+
+static void put_apart(void)
+{
+    Rule *rule = rule_new();
+
+    rule->id = 301;
+    rule->cluster_id = 101;
+    g_free(rule->name);
+    rule->name = g_strdup("apart");
+    rule->type = RULE_APART;
+    rule->vms = g_memdup2((int64_t[]){ 1, 2, 3 }, 3 * sizeof(int64_t));
+    rule->n_vms = 3;
+    snapshot_builder_put_rule(inventory_edit(lab.ctl.app.inv), rule);
+    inventory_publish(lab.ctl.app.inv);
+}
+
+START_TEST(a_rule_that_no_move_can_mend_has_an_alarm_until_it_can)
+{
+    struct op_result result;
+
+    setup();
+    put_vm_on(1, 112);
+    put_vm_on(2, 113);
+    put_apart();
+    ck_assert_int_eq(look_at_rule()->state, RULE_MET);
+    put_vm_on(3, 113); /* three VMs, two hosts */
+    ck_assert_int_eq(look_at_rule()->state, RULE_UNSATISFIABLE);
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 0); /* one look is not enough */
+    ck_assert_int_eq(look_at_rule()->state, RULE_UNSATISFIABLE);
+    result = list(OP_ALARM_ACTIVE, (struct alarm_filter){ 0 });
+    ck_assert_int_eq(result.total, 1);
+    ck_assert_str_eq(result.alarms[0]->number, "15.7000001");
+    ck_assert_int_eq(result.alarms[0]->cluster_id, 101);
+    ck_assert_ptr_nonnull(strstr(result.alarms[0]->text, "it needs 3 hosts, 2 can be used"));
+    op_result_clear(&result);
+    (void)look_at_rule();
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
+    ctl_put_host(&lab.ctl, ctl_host(114, 101)); /* now a move would do */
+    ck_assert_int_eq(look_at_rule()->state, RULE_BROKEN);
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 0);
+    ck_assert_int_eq(count(OP_ALARM_HISTORY), 1);
+    put_vm_on(3, 114);
+    ck_assert_int_eq(look_at_rule()->state, RULE_MET);
+    ck_assert_str_eq(look_at_rule()->state_text, "");
+    teardown();
+}
+END_TEST
+
 SUITE_MAIN("it_alarm", SUITE_TEST(raising_twice_is_one_alarm_and_one_event),
            SUITE_TEST(clearing_moves_it_to_history_once),
            SUITE_TEST(what_is_cleared_while_it_is_being_raised_ends_clear),
@@ -372,4 +445,5 @@ SUITE_MAIN("it_alarm", SUITE_TEST(raising_twice_is_one_alarm_and_one_event),
            SUITE_TEST(without_leadership_it_waits_and_is_written_later),
            SUITE_TEST(the_alarms_of_a_removed_object_end), SUITE_TEST(the_tick_judges_hosts),
            SUITE_TEST(each_trouble_with_power_has_its_own_alarm),
+           SUITE_TEST(a_rule_that_no_move_can_mend_has_an_alarm_until_it_can),
            SUITE_LOOP(filters_and_pages_choose_the_same_of_the_active_and_the_cleared, asked))

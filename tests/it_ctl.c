@@ -482,6 +482,122 @@ START_TEST(without_data_a_stored_verdict_says_what_is_missing_and_says_it_once)
 }
 END_TEST
 
+/* ---- rules ------------------------------------------------------------------------------------
+ */
+
+static Rule *rule_about(const char *name, enum rule_type type, int64_t a, int64_t b)
+{
+    Rule *rule = rule_new();
+
+    g_free(rule->name);
+    rule->name = g_strdup(name);
+    rule->type = type;
+    rule->vms = g_new(int64_t, 2);
+    rule->vms[0] = a;
+    rule->vms[1] = b;
+    rule->n_vms = 2;
+    return rule;
+}
+
+/* second may be NULL. */
+static struct op *making_rules(int64_t cluster_id, Rule *first, Rule *second)
+{
+    struct op *op = about(OP_CLUSTER_UPDATE, cluster_id);
+
+    op->cluster = cluster_dup(snapshot_cluster(now(), cluster_id));
+    op->rules = g_new0(struct rule_change, 2);
+    op->rules[op->n_rules++] = (struct rule_change){ RULE_CREATE, first };
+    if (second)
+        op->rules[op->n_rules++] = (struct rule_change){ RULE_CREATE, second };
+    return op;
+}
+
+START_TEST(rules_of_one_request_are_judged_together)
+{
+    int64_t cluster_id, a, b;
+    struct op *op;
+
+    setup();
+    cluster_id = create_cluster("main");
+    (void)add_host(11, cluster_id);
+    a = create_vm("a", cluster_id);
+    b = create_vm("b", cluster_id);
+    check_refused(making_rules(cluster_id, rule_about("t", RULE_TOGETHER, a, b),
+                               rule_about("u", RULE_APART, a, b)),
+                  VRM_ERR_CONFLICT, REASON_RULES_CONFLICT, "'u' and keep-together 't'");
+    ck_assert_uint_eq(now()->n_rules, 0);
+    (void)must(making_rules(cluster_id, rule_about("t", RULE_TOGETHER, a, b), NULL));
+    check_refused(making_rules(cluster_id, rule_about("u", RULE_APART, a, b), NULL),
+                  VRM_ERR_CONFLICT, REASON_RULES_CONFLICT, "a and b");
+    op = making_rules(cluster_id, rule_about("u", RULE_APART, a, b),
+                      rule_dup(now()->rules[0])); /* out goes the one, in comes the other */
+    op->rules[1].operation = RULE_DELETE;
+    (void)must(op);
+    ck_assert_uint_eq(now()->n_rules, 1);
+    ck_assert_str_eq(now()->rules[0]->name, "u");
+    check_stored();
+    teardown();
+}
+END_TEST
+
+struct answer {
+    GError *error;
+    bool came;
+};
+
+static void answered(struct op_result *result, void *user)
+{
+    struct answer *answer = user;
+
+    answer->came = true;
+    answer->error = g_steal_pointer(&result->error);
+}
+
+static void submit(struct op *op, struct answer *answer)
+{
+    struct call *call = g_new(struct call, 1);
+
+    *call = (struct call){ .app = &lab.ctl.app, .op = op, .done = answered, .user = answer };
+    call_handler(op->kind)(call);
+}
+
+/* Either alone is fine; together they keep apart and together the same two VMs. */
+START_TEST(a_rule_and_a_group_written_at_once_do_not_slip_past_each_other)
+{
+    struct answer first = { 0 }, second = { 0 };
+    int64_t cluster_id, group_id, a, b;
+    Rule *grouped;
+    struct op *op;
+
+    setup();
+    cluster_id = create_cluster("main");
+    (void)add_host(11, cluster_id);
+    a = create_vm("a", cluster_id);
+    b = create_vm("b", cluster_id);
+    group_id = must(making_group("g", cluster_id, a)).object_id;
+    grouped = rule_about("apart", RULE_APART, a, a);
+    grouped->n_vms = 0;
+    grouped->vm_group_id = group_id;
+    (void)must(making_rules(cluster_id, grouped, NULL));
+    op = about(OP_GROUP_UPDATE, group_id);
+    op->group = group_dup(snapshot_group(now(), group_id));
+    g_free(op->group->members);
+    op->group->members = g_memdup2((int64_t[]){ a, b }, 2 * sizeof(int64_t));
+    op->group->n_members = 2;
+    submit(op, &first);
+    submit(making_rules(cluster_id, rule_about("near", RULE_TOGETHER, a, b), NULL), &second);
+    while (!first.came || !second.came)
+        g_main_context_iteration(NULL, TRUE);
+    suite_no_error(first.error);
+    ck_assert_int_eq(err_reason(second.error), REASON_OBJECT_CONFLICT); /* the API tries again */
+    g_clear_error(&second.error);
+    check_refused(making_rules(cluster_id, rule_about("near", RULE_TOGETHER, a, b), NULL),
+                  VRM_ERR_CONFLICT, REASON_RULES_CONFLICT, "'apart' and keep-together 'near'");
+    check_stored();
+    teardown();
+}
+END_TEST
+
 SUITE_MAIN("it_ctl", SUITE_TEST(objects_are_shown_as_a_next_controller_would_load_them),
            SUITE_TEST(a_taken_name_changes_nothing),
            SUITE_TEST(a_row_that_is_newer_than_what_is_shown_is_not_overwritten),
@@ -489,4 +605,6 @@ SUITE_MAIN("it_ctl", SUITE_TEST(objects_are_shown_as_a_next_controller_would_loa
            SUITE_TEST(what_was_written_in_another_reign_is_in_doubt_and_not_shown),
            SUITE_TEST(without_a_database_every_write_and_look_back_says_so),
            SUITE_TEST(tasks_events_and_audit_are_read_back),
-           SUITE_TEST(without_data_a_stored_verdict_says_what_is_missing_and_says_it_once))
+           SUITE_TEST(without_data_a_stored_verdict_says_what_is_missing_and_says_it_once),
+           SUITE_TEST(rules_of_one_request_are_judged_together),
+           SUITE_TEST(a_rule_and_a_group_written_at_once_do_not_slip_past_each_other))

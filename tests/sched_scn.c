@@ -543,7 +543,8 @@ static void read_group(Scn *scn, char **words)
     snapshot_builder_put_group(scn->builder, group);
 }
 
-/* rule NAME together|apart|apart-racks|host must|should|must-not|should-not MEMBERS */
+/* rule NAME together|apart|apart-racks|host must|should|must-not|should-not [VM GROUP]
+ * MEMBERS */
 static Rule *make_rule(Scn *scn, char **words)
 {
     Rule *rule = rule_new();
@@ -565,7 +566,8 @@ static Rule *make_rule(Scn *scn, char **words)
         rule->host_group_id =
             words[4] && words[5] ? need_name(scn->groups, words[5], FIRST_GROUP) : 0;
     } else {
-        rule->vms = read_ids(scn->vms, 1, words + 4, &rule->n_vms);
+        rule->vm_group_id = words[4] ? find_name(scn->groups, words[4], FIRST_GROUP) : 0;
+        rule->vms = read_ids(scn->vms, 1, words + (rule->vm_group_id ? 5 : 4), &rule->n_vms);
     }
     return rule;
 }
@@ -663,6 +665,24 @@ static void do_breaches(Scn *scn, const Snapshot *snap, GString *out)
         g_string_append_printf(out, "%s\n", breaches->items[i].text);
     if (breaches->n_items == 0)
         g_string_append(out, "no rule is broken\n");
+}
+
+static void do_judge(Scn *scn, const Snapshot *snap, GString *out)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RuleVerdicts) verdicts = NULL;
+
+    if (!rules_judge(snap, scn_cluster(scn), &scn->params, &verdicts, &error)) {
+        print_error(out, &error);
+        return;
+    }
+    for (size_t i = 0; i < verdicts->n_items; i++) {
+        const struct rule_verdict *it = &verdicts->items[i];
+        const Rule *rule = snapshot_rule(snap, it->rule_id);
+
+        g_string_append_printf(out, "%s: %s%s%s\n", rule->name, rule_state_name(it->state),
+                               it->text[0] ? ": " : "", it->text);
+    }
 }
 
 static void do_check(Scn *scn, const Snapshot *snap, char **words, GString *out)
@@ -779,6 +799,8 @@ static void act(Scn *scn, char **words, GString *out)
         do_target(scn, snap, words, out);
     else if (strcmp(words[1], "why") == 0)
         do_why(scn, snap, words, out);
+    else if (strcmp(words[1], "judge") == 0)
+        do_judge(scn, snap, out);
     else if (strcmp(words[1], "breaches") == 0)
         do_breaches(scn, snap, out);
     else if (strcmp(words[1], "check") == 0) /* check rule NAME ... */

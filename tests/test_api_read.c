@@ -28,12 +28,16 @@ static const struct {
       "haResSetting.failoverHosts:a drsSetting.drsLevel:i drsSetting.drsFragmentLimen.23.limen:i "
       "drsSetting.drsCycle.cycleType:i drsSetting.drsCycle.cycleSpec:a "
       "drsSetting.drsRules.0.ruleIndex:i drsSetting.drsRules.0.ruleName:s "
-      "drsSetting.drsRules.0.ruleType:i drsSetting.drsRules.0.vms.0.urn:s "
+      "drsSetting.drsRules.0.ruleState:s drsSetting.drsRules.0.ruleType:i "
+      "drsSetting.drsRules.0.vms.0.urn:s "
       "drsSetting.drsRules.0.vms.1.name:s drsSetting.drsRules.0.createTime:s "
       "drsSetting.powerLevel:i drsSetting.powerFragmentLimen:a drsSetting.dpmCycle.cycleSpec:a "
       "drsSetting.factor:i drsSetting.electricStrategy:i drsExtensionConfig:a drsVmConfig:a "
       "enableVmDrs:b dsFaultStrategy:i statistics:s maxCpuQuantity:i params:o" },
     { FAKE_S "/clusters/118", "drsSetting.drsRules:a drsVmConfig:a" },
+    { FAKE_S "/clusters/117/drsrules", "total:i drsRules.0.urn:s drsRules.0.ruleIndex:i "
+                                       "drsRules.0.ruleState:s drsRules.0.stateReason:s" },
+    { FAKE_S "/clusters/117/drsrules/3", "urn:s uri:s ruleIndex:i ruleName:s ruleState:s" },
     { FAKE_S "/clusters/117/computeresource", "cpuResource.totalSizeMHz:i "
                                               "cpuResource.allocatedVcpus:i "
                                               "memResource.totalSizeMB:i" },

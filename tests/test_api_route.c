@@ -15,7 +15,7 @@ static char *example(const char *pattern)
     } values[] = {
         { "{site}", FAKE_SITE },  { "{cluster}", "117" }, { "{host}", "112" },
         { "{vm}", "i-00000035" }, { "{task}", "1207" },   { "{group}", "3" },
-        { "{datastore}", "1" },   { "{rec}", "501" },
+        { "{rule}", "3" },        { "{datastore}", "1" }, { "{rec}", "501" },
     };
     g_autoptr(GString) text = g_string_new(pattern);
 

@@ -26,7 +26,7 @@ enum alarm_level {
 #define ALARM_KINDS(X)                                                                              \
     X(ALARM_RULE_UNSATISFIABLE, "15.7000001", ALARM_MAJOR, OBJECT_RULE, "processing error",         \
       "Rule cannot be met",                                                                         \
-      "A rule is broken and no move of VMs can mend it. See unsatisfiedReason of the rule: make "   \
+      "A must-rule is broken and no move of VMs can mend it. See stateReason of the rule: make "    \
       "room on the hosts it wants, bring hosts back, or change the rule.")                          \
     X(ALARM_HOST_SILENT, "15.7000002", ALARM_CRITICAL, OBJECT_HOST, "communications",               \
       "Host does not answer",                                                                       \

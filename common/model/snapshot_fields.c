@@ -275,6 +275,8 @@ static const struct snapshot_field rule_fields[] = {
     INT(Rule, "hostGroupId", host_group_id),
     INT(Rule, "createMs", create_ms),
     INT(Rule, "updateMs", update_ms),
+    ENUM(Rule, "state", state, rule_state_words),
+    STR(Rule, "stateText", state_text),
 };
 const struct snapshot_table snapshot_rule_fields = TABLE("a rule", rule_fields);
 

@@ -95,6 +95,13 @@
     X(RULE_MUST_NOT,    "must-not")          \
     X(RULE_SHOULD_NOT,  "should-not")
 
+/* How a rule stands now. */
+#define RULE_STATES(X)                       \
+    X(RULE_UNJUDGED,    "unknown")           \
+    X(RULE_MET,         "met")               \
+    X(RULE_BROKEN,      "broken")            \
+    X(RULE_UNSATISFIABLE, "unsatisfiable")
+
 #define GROUP_TYPES(X)                       \
     X(GROUP_VM,         "vm")                \
     X(GROUP_HOST,       "host")
@@ -180,6 +187,7 @@ STATE_DECLARE(task_type, TASK_TYPES, N_TASK_TYPES)
 STATE_DECLARE(task_origin, TASK_ORIGINS, N_TASK_ORIGINS)
 STATE_DECLARE(rule_type, RULE_TYPES, N_RULE_TYPES)
 STATE_DECLARE(rule_strength, RULE_STRENGTHS, N_RULE_STRENGTHS)
+STATE_DECLARE(rule_state, RULE_STATES, N_RULE_STATES)
 STATE_DECLARE(group_type, GROUP_TYPES, N_GROUP_TYPES)
 STATE_DECLARE(move_reason, MOVE_REASONS, N_MOVE_REASONS)
 STATE_DECLARE(recommendation_state, RECOMMENDATION_STATES, N_RECOMMENDATION_STATES)

@@ -338,7 +338,7 @@ static const struct shape group_shape = {
 };
 OBJECT_DEFINE(Group, group);
 
-static const size_t rule_strings[] = { offsetof(Rule, name) };
+static const size_t rule_strings[] = { offsetof(Rule, name), offsetof(Rule, state_text) };
 
 static void rule_copy_parts(void *object)
 {

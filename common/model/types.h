@@ -320,6 +320,9 @@ typedef struct Rule {
     size_t n_vms;
     int64_t vm_group_id, host_group_id; /* 0: none; members of the group count too */
     int64_t create_ms, update_ms;
+    /* runtime: what was seen last (scheduler/rules.h) */
+    enum rule_state state;
+    char *state_text; /* which VMs break it, and what is in the way; "": met */
 } Rule;
 
 Rule *rule_new(void);
