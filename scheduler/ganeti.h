@@ -95,6 +95,8 @@ typedef struct Ganeti {
     double vcpu_ratio;                       /* of the cluster's own policy */
     GPtrArray *warnings;                     /* char *: what was read but has no effect */
     bool loaded;                             /* a load file was read */
+    int64_t uplink_mbps; /* of each node: what a network load of 1.0 means; 0: not known, network
+                          * loads then say nothing */
 } Ganeti;
 
 /* Reads a data file.  Errors: VRM_ERR_INVALID, "FILE:LINE: node h1: free memory = x: want ...". */

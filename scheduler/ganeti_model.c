@@ -6,8 +6,8 @@
 
 #include "scheduler/ganeti.h"
 
-#define KBPS_PER_NET_LOAD 1000 /* a network load of 1.0: 1 Mbit/s */
-#define MHZ_PER_THREAD    1000
+#define KBPS_PER_MBPS  1000
+#define MHZ_PER_THREAD 1000
 
 /* Of its vCPUs that an instance without figures is taken to need. */
 #define ESTIMATE_PERMILLE 250
@@ -77,6 +77,7 @@ static void put_host(const struct model *m, size_t i, int64_t mem_mb)
     host->mem_mb = MAX(mem_mb, 0);
     host->cpu_threads = node->threads;
     host->cpu_mhz = (int64_t)(node->speed * MHZ_PER_THREAD);
+    host->net_mbps = m->g->uplink_mbps;
     host->status = HOST_NORMAL;
     host->connected = true;
     host->seen_mono_ms = GANETI_NOW_MONO_MS;
@@ -100,8 +101,9 @@ static void set_load(const struct model *m, const struct ganeti_instance *it, st
     if (is_measured(m, it, GANETI_MEM))
         load->mem_mb = (int64_t)MIN(it->load[GANETI_MEM] * m->units[GANETI_MEM].size + 0.5,
                                     (double)it->mem_mb);
-    if (it->has_load)
-        load->net_kbps = (int64_t)(MIN(it->net_load, 1e6) * KBPS_PER_NET_LOAD + 0.5);
+    if (it->has_load) /* 1.0: all that a node's uplinks carry */
+        load->net_kbps =
+            (int64_t)(MIN(it->net_load, 1e3) * (double)(m->g->uplink_mbps * KBPS_PER_MBPS) + 0.5);
     load->last_cpu_mhz = load->cpu_mhz;
     load->last_mem_mb = load->mem_mb;
     load->sampled_mono_ms = GANETI_NOW_MONO_MS;

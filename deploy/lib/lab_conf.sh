@@ -101,8 +101,19 @@ conf_cpu_limit()
     done
 }
 
+# conf_pair LIST - this host's value in "cna1=X cna2=Y", with blanks for its commas; nothing: none.
+conf_pair()
+{
+    local pair
+    for pair in $1; do
+        [[ ${pair%%=*} != "$H" ]] || printf '%s' "${pair#*=}" | tr , ' '
+    done
+}
+
 conf_write_agent()
 {
+    local uplink
+    uplink=$(conf_pair "${VRM_LAB_UPLINK:-}")
     cat <<END
 [agent]
 name=$H
@@ -123,6 +134,10 @@ migrate_host=$H_MGMT_IP
 migrate_tls=true
 shared_storage_unchecked=true
 cpu_limit=$(conf_cpu_limit)
+
+[devices]
+simulated=$(conf_pair "${VRM_LAB_DEVICES:-}")
+network_mbps=${uplink:-0}
 END
 }
 

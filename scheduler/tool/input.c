@@ -74,6 +74,7 @@ static void add_warnings(struct input *input, const Ganeti *g)
 
 static bool apply_ganeti_options(const struct options *o, Ganeti *g, GError **error)
 {
+    g->uplink_mbps = MAX(o->uplink_mbps, 0);
     for (char **node = o->offline; node && *node; node++) {
         if (!ganeti_set_offline(g, *node, error))
             return false;
