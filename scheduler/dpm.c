@@ -127,7 +127,7 @@ static void apply_moves(SnapshotBuilder *world, const Plan *plan)
 struct picture {
     uint32_t n_hosts; /* that are on */
     int64_t used[N_RESOURCES], cap[N_RESOURCES];
-    int64_t overload, shortage, must, should;
+    int64_t overload, shortage, crowd, must, should;
     int64_t hottest; /* per mille */
 };
 
@@ -144,6 +144,7 @@ static bool read_picture(const Snapshot *snap, int64_t cluster_id,
     *ret = (struct picture){ .n_hosts = p->n_usable,
                              .overload = layout->score.overload,
                              .shortage = layout->score.shortage,
+                             .crowd = layout->score.crowd,
                              .must = layout->score.must,
                              .should = layout->score.should };
     for (uint32_t h = 0; h < p->n_hosts; h++) {
@@ -407,6 +408,8 @@ static char *absence_trouble(const struct judge *j, const Snapshot *calm, const 
     if (after.hottest > j->level->wake_above)
         return g_strdup_printf("without it the hottest host would have %" PRId64 " %%",
                                after.hottest / 10);
+    if (after.crowd > before.crowd)
+        return g_strdup("without it the network would be overloaded, or hosts have too many vCPUs");
     if (after.must > before.must || after.should > before.should)
         return g_strdup("without it more rules would be broken");
     why = need(j, calm_after);

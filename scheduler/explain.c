@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "model/reason.h"
+#include "scheduler/entitle.h"
 #include "scheduler/layout.h"
 
 static int64_t percent(int64_t permille)
@@ -131,9 +132,15 @@ static bool append_crowd(GString *text, const Layout *l, const struct explain_mo
 
 static void append_use(GString *text, const Problem *p, uint32_t vm)
 {
-    g_string_append_printf(text, " (%s: %" PRId64 " MHz%s, %" PRId64 " MB)", p->vm[vm]->name,
-                           p->vm_use[RES_CPU][vm], p->vm_estimated[vm] ? " estimated" : "",
-                           p->vm_use[RES_MEM][vm]);
+    g_string_append_printf(text, " (%s: %" PRId64 " MHz%s", p->vm[vm]->name, p->vm_use[RES_CPU][vm],
+                           p->vm_estimated[vm] ? " estimated" : "");
+    if (p->vm_use[RES_CPU][vm] < p->vm_demand[RES_CPU][vm]) {
+        g_autofree char *terms = entitle_cpu_terms(p->vm[vm]);
+
+        g_string_append_printf(text, " of the %" PRId64 " MHz that it wants, by %s",
+                               p->vm_demand[RES_CPU][vm], terms);
+    }
+    g_string_append_printf(text, ", %" PRId64 " MB)", p->vm_use[RES_MEM][vm]);
 }
 
 static void append_loads(GString *text, const Layout *l, const struct explain_move *m,

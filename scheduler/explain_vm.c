@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "model/reason.h"
 #include "scheduler/balance.h"
+#include "scheduler/entitle.h"
 #include "scheduler/explain.h"
 #include "scheduler/search.h"
 #include "scheduler/starts.h"
@@ -88,6 +89,47 @@ static char *trouble_here(Layout *l, uint32_t vm, uint32_t host)
     return text;
 }
 
+/* What the VM gets of a CPU that is too small for all on it, and by what right. */
+static void append_grant(GString *text, const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Problem *p = l->problem;
+    const struct layout_vms *list = &l->host_vms[host];
+    g_autofree struct entitle_claim *claims = g_new0(struct entitle_claim, list->len + 1);
+    g_autofree int64_t *grants = g_new0(int64_t, list->len + 1);
+    g_autofree char *terms = entitle_cpu_terms(p->vm[vm]);
+
+    for (size_t i = 0; i < list->len; i++) {
+        const uint32_t v = list->items[i];
+
+        claims[i] = (struct entitle_claim){
+            .demand = MIN(p->vm_demand[RES_CPU][v], ENTITLE_MAX_DEMAND),
+            .reserved = p->vm_reserved[v],
+            .shares = p->vm[v]->cpu.weight,
+        };
+    }
+    entitle_share(claims, list->len, p->host_cap[RES_CPU][host], grants);
+    if (grants[l->slot[vm]] < p->vm_demand[RES_CPU][vm])
+        g_string_append_printf(
+            text, "; of the %" PRId64 " MHz that it wants it gets %" PRId64 " there (%s)",
+            p->vm_demand[RES_CPU][vm], grants[l->slot[vm]], terms);
+}
+
+static void append_crowd(GString *text, const Layout *l, uint32_t host)
+{
+    static const char *const words[N_BOUNDED] = {
+        [BOUNDED_VCPUS] = "vCPUs",
+        [BOUNDED_NET] = "kbit/s of traffic",
+    };
+
+    for (int b = 0; b < N_BOUNDED; b++) {
+        int64_t bound = l->problem->host_bound[b][host];
+
+        if (l->part[b][host] > bound)
+            g_string_append_printf(text, "; it has %" PRId64 " %s, at most %" PRId64 " are right",
+                                   l->part[b][host], words[b], bound);
+    }
+}
+
 static char *here_text(Layout *l, uint32_t vm, uint32_t host)
 {
     g_autofree char *trouble = trouble_here(l, vm, host);
@@ -104,6 +146,8 @@ static char *here_text(Layout *l, uint32_t vm, uint32_t host)
                     (m.cpu_max + 5) / 10, m.imbalance);
     if (over > 0)
         g_string_append_printf(text, "; its CPU is overloaded by %" PRId64 " MHz", over);
+    append_grant(text, l, vm, host);
+    append_crowd(text, l, host);
     if (trouble)
         g_string_append_printf(text, "; it would not be put there today: %s", trouble);
     else
@@ -126,6 +170,7 @@ static const char *pin_word(enum problem_pin pin)
         [PIN_TEMPLATE] = "template",
         [PIN_BOUND] = "bound",
         [PIN_LOCAL_DISK] = "local-disk",
+        [PIN_DEVICES] = "devices",
     };
 
     return words[pin];

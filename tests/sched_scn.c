@@ -14,6 +14,7 @@
 #include "scheduler/dpm.h"
 #include "scheduler/evacuate.h"
 #include "scheduler/explain.h"
+#include "scheduler/explain_vm.h"
 #include "scheduler/filter.h"
 #include "scheduler/imc.h"
 #include "scheduler/place.h"
@@ -657,6 +658,17 @@ static void do_why(Scn *scn, const Snapshot *snap, char **words, GString *out)
         print_error(out, &error);
 }
 
+static void do_explain(Scn *scn, const Snapshot *snap, const char *vm, GString *out)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VmExplanation) x = NULL;
+
+    if (explain_vm(snap, scn_vm(scn, vm), 0, &scn->params, &x, &error))
+        g_string_append_printf(out, "%s\n%s: %s\n", x->here, x->why, x->stays);
+    else
+        print_error(out, &error);
+}
+
 static void do_breaches(Scn *scn, const Snapshot *snap, GString *out)
 {
     g_autoptr(RuleBreaches) breaches = rules_breaches(snap, scn_cluster(scn));
@@ -799,6 +811,8 @@ static void act(Scn *scn, char **words, GString *out)
         do_target(scn, snap, words, out);
     else if (strcmp(words[1], "why") == 0)
         do_why(scn, snap, words, out);
+    else if (strcmp(words[1], "explain") == 0)
+        do_explain(scn, snap, words[2], out);
     else if (strcmp(words[1], "judge") == 0)
         do_judge(scn, snap, out);
     else if (strcmp(words[1], "breaches") == 0)
