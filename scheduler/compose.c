@@ -225,7 +225,7 @@ void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum 
     const struct layout_price free_moves = { 0 };
     g_autoptr(Layout) layout = layout_new(problem, &free_moves);
     g_autoptr(Layout) goal = layout_new(problem, &free_moves);
-    g_autofree uint32_t *helps = g_new(uint32_t, order->steps.len + 1);
+    g_autofree uint32_t *helps = g_new0(uint32_t, order->steps.len + 1);
     struct replay replay = {
         .plan = plan, .order = order, .use = use, .layout = layout, .goal = goal, .helps = helps
     };

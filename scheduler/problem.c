@@ -374,10 +374,13 @@ static void take_own_use(Problem *p)
     g_autofree int64_t *guests = g_new0(int64_t, p->n_hosts + 1);
 
     for (uint32_t v = 0; v < p->n_vms; v++) {
-        uint32_t here = problem_find_host(p, p->vm[v]->host_id);
+        const Vm *vm = p->vm[v];
+        uint32_t here;
 
+        g_assert(vm);
+        here = problem_find_host(p, vm->host_id);
         if (here != NO_INDEX)
-            guests[here] += clamp(p->vm[v]->load.last_cpu_mhz, 0, MAX_MHZ);
+            guests[here] += clamp(vm->load.last_cpu_mhz, 0, MAX_MHZ);
     }
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         const Host *host = p->host[h];
@@ -400,6 +403,7 @@ static struct entitle_claim claim_of(const Problem *p, enum resource res, uint32
 {
     const Vm *vm = p->vm[v];
 
+    g_assert(vm);
     return (struct entitle_claim){
         .demand = MIN(p->vm_demand[res][v], ENTITLE_MAX_DEMAND),
         .reserved = res == RES_CPU ? vm->cpu.reservation_mhz : vm->memory.reservation_mb,
