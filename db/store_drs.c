@@ -23,13 +23,13 @@ enum {
 // clang-format off
 #define PLAN_COLUMNS \
     "cluster_id, at_ms, decided, imbalance_now, imbalance_planned, overload_now, " \
-    "overload_planned, verdict"
+    "overload_planned, verdict, kind"
 #define REC_COLUMNS \
     "vm_id, source_host_id, target_host_id, vm_name, source_name, target_name, reason, state, " \
     "rating, gain_overload, gain_balance, cost_ms, cost_mb, text, rejected, create_ms, " \
-    "finish_ms, task_id, depends_on"
+    "finish_ms, task_id, depends_on, type"
 #define REC_VALUES \
-    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19"
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20"
 #define REC_MATCHES \
     " FROM recommendation rec JOIN drs_plan plan ON plan.id = plan_id" \
     " WHERE " QUERY_TEXT("$1", "reason") " AND " QUERY_NO_TEXT("$2") \
@@ -42,20 +42,20 @@ enum {
 static const struct stmt drs_stmts[N_DRS_STMTS] = {
     [PLAN_LIST_LATEST] = { "plan_list_latest",
         "SELECT DISTINCT ON (cluster_id) id, " PLAN_COLUMNS " FROM drs_plan"
-        " ORDER BY cluster_id, id DESC", 0 },
+        " WHERE kind = 'drs' ORDER BY cluster_id, id DESC", 0 },
     [PLAN_INSERT] = { "plan_insert",
-        "INSERT INTO drs_plan (" PLAN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-        " RETURNING id", 8 },
+        "INSERT INTO drs_plan (" PLAN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " RETURNING id", 9 },
     [REC_LIST_LATEST] = { "rec_list_latest",
         "SELECT rec.id, cluster_id, " REC_COLUMNS " FROM recommendation rec JOIN"
-        " (SELECT cluster_id, max(id) AS newest FROM drs_plan GROUP BY cluster_id) latest"
+        " (SELECT cluster_id, max(id) AS newest FROM drs_plan WHERE kind = 'drs' GROUP BY cluster_id) latest"
         " ON plan_id = newest ORDER BY cluster_id, place", 0 },
     [REC_EXPIRE] = { "rec_expire",
         "UPDATE recommendation SET state = 'expired', finish_ms = $2 WHERE state = 'open'"
-        " AND plan_id IN (SELECT id FROM drs_plan WHERE cluster_id = $1)", 2 },
+        " AND plan_id IN (SELECT id FROM drs_plan WHERE cluster_id = $1 AND kind = $3)", 3 },
     [REC_INSERT] = { "rec_insert",
         "INSERT INTO recommendation (" REC_COLUMNS ", plan_id, place)"
-        " VALUES (" REC_VALUES ", $20, $21) RETURNING id", 21 },
+        " VALUES (" REC_VALUES ", $21, $22) RETURNING id", 22 },
     [REC_UPDATE] = { "rec_update",
         "UPDATE recommendation SET state = $1, finish_ms = $2, task_id = $3 WHERE id = $4", 4 },
     [REC_COUNT] = { "rec_count", "SELECT count(*)" REC_MATCHES, QUERY_N_PARAMS },
@@ -74,6 +74,7 @@ static const struct col plan_cols[] = {
     COL(DrsReport, "overload_now", overload_now),
     COL(DrsReport, "overload_planned", overload_planned),
     COL(DrsReport, "verdict", verdict),
+    COL_ENUM(DrsReport, "kind", kind, plan_kind),
 };
 
 static const struct col rec_cols[] = {
@@ -98,6 +99,7 @@ static const struct col rec_cols[] = {
     COL(Recommendation, "finish_ms", finish_ms),
     COL_REF(Recommendation, "task_id", task_id),
     COL_REF(Recommendation, "depends_on", depends_on),
+    COL_ENUM(Recommendation, "type", type, recommendation_type),
 };
 #define PLAN_GIVEN 1
 #define REC_GIVEN 2
@@ -149,6 +151,7 @@ static bool expire_open(Db *db, const DrsReport *report, GError **error)
 
     stmt_add_int(&params, report->cluster_id);
     stmt_add_int(&params, report->at_ms);
+    stmt_add_text(&params, plan_kind_name(report->kind));
     return stmt_do(db, &drs_stmts[REC_EXPIRE], &params, NULL, error);
 }
 

@@ -21,20 +21,20 @@ enum {
     "maintaining, create_ms, real_name, uuid, vendor, model, cpu_model, hypervisor, " \
     "mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count, " \
     "cpu_vendor, cpu_features, cpu_generations, off_since_ms, wake_proven_ms, slept_ms, " \
-    "net_mbps, devices, rack"
+    "net_mbps, devices, rack, off_by_dpm"
 #define HOST_VALUES \
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, " \
-    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32"
 
 static const struct stmt host_stmts[N_HOST_STMTS] = {
     [HOST_LIST] = { "host_list",
         "SELECT id, generation, " HOST_COLUMNS " FROM host ORDER BY id", 0 },
     [HOST_INSERT] = { "host_insert",
         "INSERT INTO host (" HOST_COLUMNS ") VALUES (" HOST_VALUES ") RETURNING id, generation",
-        31 },
+        32 },
     [HOST_UPDATE] = { "host_update",
         "UPDATE host SET (" HOST_COLUMNS ", generation) = ROW (" HOST_VALUES ", generation + 1)"
-        " WHERE id = $32 AND generation = $33", 33 },
+        " WHERE id = $33 AND generation = $34", 34 },
     [HOST_FORGET] = { "host_forget",
         "UPDATE vm SET host_id = NULL"
         " WHERE host_id = $1 AND status = 'stopped' AND NOT binding_host", 1 },
@@ -74,6 +74,7 @@ static const struct col host_cols[] = {
     COL(Host, "net_mbps", net_mbps),
     COL(Host, "devices", devices),
     COL(Host, "rack", rack),
+    COL(Host, "off_by_dpm", off_by_dpm),
 };
 // clang-format on
 

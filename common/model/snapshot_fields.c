@@ -131,6 +131,7 @@ static const struct snapshot_field host_fields[] = {
     INT(Host, "offSinceMs", off_since_ms),
     INT(Host, "wakeProvenMs", wake_proven_ms),
     INT(Host, "sleptMs", slept_ms),
+    BOOL(Host, "offByDpm", off_by_dpm),
     STR(Host, "realName", real_name),
     STR(Host, "uuid", uuid),
     STR(Host, "vendor", vendor),
@@ -156,6 +157,7 @@ static const struct snapshot_field host_fields[] = {
     STR(Host, "bootId", boot_id),
     STR(Host, "migrateAddress", migrate_address),
     STR(Host, "trouble", trouble),
+    BOOL(Host, "draining", draining),
     OBJECT(Host, "load", load, load_table),
 };
 const struct snapshot_table snapshot_host_fields = TABLE("a host", host_fields);

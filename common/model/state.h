@@ -75,14 +75,18 @@
     X(TASK_POWER_ON_HOST, "PowerOnHostTask")       \
     X(TASK_POWER_OFF_HOST,"PowerOffHostTask")      \
     X(TASK_CREATE_CLUSTER,"CreateClusterTask")     \
-    X(TASK_APPLY_DRS,     "ApplyDrsRecommendationTask")
+    X(TASK_APPLY_DRS,     "ApplyDrsRecommendationTask") \
+    X(TASK_SLEEP_HOST,    "SleepHostTask")         \
+    X(TASK_WAKE_HOST,     "WakeHostTask")          \
+    X(TASK_PROVE_HOST,    "ProveHostWakeTask")
 
 /* Why a task was begun; decides its user name in the API ("-_system" for the controller's own). */
 #define TASK_ORIGINS(X)                      \
     X(ORIGIN_USER,      "user")              \
     X(ORIGIN_DRS,       "drs")               \
     X(ORIGIN_MAINTENANCE, "maintenance")     \
-    X(ORIGIN_HA,        "ha")
+    X(ORIGIN_HA,        "ha")                \
+    X(ORIGIN_DPM,       "dpm")
 
 #define RULE_TYPES(X)                        \
     X(RULE_TOGETHER,    "keep-together")     \
@@ -106,13 +110,25 @@
     X(GROUP_VM,         "vm")                \
     X(GROUP_HOST,       "host")
 
-/* Why DRS (or a drain) moves a VM. */
+/* Why DRS (or a drain) moves a VM, or DPM switches a host. */
 #define MOVE_REASONS(X)                      \
     X(MOVE_OVERLOAD,    "overload")          \
     X(MOVE_BALANCE_CPU, "balance-cpu")       \
     X(MOVE_BALANCE_MEM, "balance-memory")    \
     X(MOVE_RULE,        "rule")              \
-    X(MOVE_EVACUATION,  "evacuation")
+    X(MOVE_EVACUATION,  "evacuation")        \
+    X(MOVE_UNDERLOAD,   "underload")
+
+/* What a recommendation is about. */
+#define RECOMMENDATION_TYPES(X)              \
+    X(REC_MIGRATE,      "migrate")           \
+    X(REC_POWER_ON,     "power-on")          \
+    X(REC_POWER_OFF,    "power-off")
+
+/* Whose plan it is. */
+#define PLAN_KINDS(X)                        \
+    X(PLAN_DRS,         "drs")               \
+    X(PLAN_DPM,         "dpm")
 
 /* Life of a recommendation. */
 #define RECOMMENDATION_STATES(X)             \
@@ -190,6 +206,8 @@ STATE_DECLARE(rule_strength, RULE_STRENGTHS, N_RULE_STRENGTHS)
 STATE_DECLARE(rule_state, RULE_STATES, N_RULE_STATES)
 STATE_DECLARE(group_type, GROUP_TYPES, N_GROUP_TYPES)
 STATE_DECLARE(move_reason, MOVE_REASONS, N_MOVE_REASONS)
+STATE_DECLARE(recommendation_type, RECOMMENDATION_TYPES, N_RECOMMENDATION_TYPES)
+STATE_DECLARE(plan_kind, PLAN_KINDS, N_PLAN_KINDS)
 STATE_DECLARE(recommendation_state, RECOMMENDATION_STATES, N_RECOMMENDATION_STATES)
 STATE_DECLARE(event_severity, EVENT_SEVERITIES, N_EVENT_SEVERITIES)
 STATE_DECLARE(agent_verb, AGENT_VERBS, N_AGENT_VERBS)

@@ -147,7 +147,8 @@ typedef struct Host {
     /* power, through its BMC */
     int64_t off_since_ms;   /* we switched it off then; 0: it should be on */
     int64_t wake_proven_ms; /* a power-on of ours last brought it back; 0: never */
-    int64_t slept_ms;       /* sum of the times it was switched off, without the present one */
+    int64_t slept_ms;       /* sum of the times DPM had it asleep, without the present one */
+    bool off_by_dpm;        /* DPM switched it off, and may wake it; true until it is back */
     /* facts, stored as last reported */
     char *real_name, *uuid, *vendor, *model, *cpu_model, *hypervisor;
     /* model/cpu.h's words: what a guest's CPU can have here, and the generations it can present;
@@ -165,6 +166,7 @@ typedef struct Host {
     char *boot_id;
     char *migrate_address; /* where other hosts send VMs to; "": ip */
     char *trouble;         /* "" or why it is not normal, for people */
+    bool draining;         /* DPM empties it: it takes no VMs */
     struct load load;      /* the host itself: guests plus the system */
 } Host;
 
@@ -387,11 +389,13 @@ bool task_is_final(const Task *task);
 
 /* ---- DRS ----------------------------------------------------------------------------------- */
 
-/* One proposed move with everything a person needs to judge it. */
+/* One proposed move, or switching a host off or on, with everything a person needs to judge it.
+ * Power: target is the host; there is neither VM nor source. */
 typedef struct Recommendation {
     struct ref ref;
     int64_t id;
     int64_t cluster_id;
+    enum recommendation_type type;
     int64_t vm_id, source_host_id, target_host_id;
     char *vm_name, *source_name, *target_name;
     enum move_reason reason;
@@ -414,10 +418,11 @@ Recommendation *recommendation_ref(const Recommendation *rec);
 void recommendation_unref(Recommendation *rec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recommendation, recommendation_unref)
 
-/* The latest DRS verdict of a cluster. */
+/* The latest verdict of a cluster, of DRS or of DPM (controller/dpm.h). */
 typedef struct DrsReport {
     struct ref ref;
     int64_t cluster_id;
+    enum plan_kind kind;
     int64_t plan_id;
     int64_t at_ms;
     bool decided; /* false: no decision, verdict says why (data too old ...) */
