@@ -117,30 +117,54 @@ static int64_t percentile_of(int64_t *values, uint32_t n, int64_t percentile)
     return values[MAX(rank, 1) - 1];
 }
 
+/* Of the samples since then, and the newest in any case. */
+static struct load load_since(const struct series *series, int64_t since_ms, int64_t percentile)
+{
+    int64_t cpu[MAX_SAMPLES], mem[MAX_SAMPLES], net[MAX_SAMPLES];
+    const struct timed_sample *newest = at(series, series->len - 1), *oldest = newest;
+    uint32_t n = 0;
+
+    for (uint32_t i = series->len; i > 0; i--) {
+        const struct timed_sample *it = at(series, i - 1);
+
+        if (n > 0 && it->at_ms < since_ms)
+            break;
+        oldest = it;
+        cpu[n] = it->sample.cpu_mhz;
+        mem[n] = it->sample.mem_mb;
+        net[n++] = it->sample.net_kbps;
+    }
+    return (struct load){
+        .cpu_mhz = percentile_of(cpu, n, percentile),
+        .mem_mb = percentile_of(mem, n, percentile),
+        .net_kbps = percentile_of(net, n, percentile),
+        .last_cpu_mhz = newest->sample.cpu_mhz,
+        .last_mem_mb = newest->sample.mem_mb,
+        .sampled_mono_ms = newest->at_ms,
+        .window_ms = newest->at_ms - oldest->at_ms,
+        .n_samples = n,
+    };
+}
+
 struct load load_book_add(LoadBook *book, enum object_kind kind, int64_t id,
                           const struct load_sample *sample, int64_t now_ms)
 {
     struct series *series = find_or_make(book, kind, id);
-    int64_t cpu[MAX_SAMPLES], mem[MAX_SAMPLES], net[MAX_SAMPLES];
-    int64_t percentile = book->options.percentile;
 
     push(series, &(struct timed_sample){ .at_ms = now_ms, .sample = *sample },
          book->options.window_ms);
-    for (uint32_t i = 0; i < series->len; i++) {
-        cpu[i] = at(series, i)->sample.cpu_mhz;
-        mem[i] = at(series, i)->sample.mem_mb;
-        net[i] = at(series, i)->sample.net_kbps;
-    }
-    return (struct load){
-        .cpu_mhz = percentile_of(cpu, series->len, percentile),
-        .mem_mb = percentile_of(mem, series->len, percentile),
-        .net_kbps = percentile_of(net, series->len, percentile),
-        .last_cpu_mhz = sample->cpu_mhz,
-        .last_mem_mb = sample->mem_mb,
-        .sampled_mono_ms = now_ms,
-        .window_ms = now_ms - at(series, 0)->at_ms,
-        .n_samples = series->len,
-    };
+    return load_since(series, INT64_MIN, book->options.percentile);
+}
+
+struct load load_book_over(const LoadBook *book, enum object_kind kind, int64_t id,
+                           int64_t window_ms, int64_t now_ms)
+{
+    int64_t key = series_key(kind, id);
+    const struct series *series = g_hash_table_lookup(book->series, &key);
+
+    return series && series->len > 0
+               ? load_since(series, now_ms - window_ms, book->options.percentile)
+               : (struct load){ 0 };
 }
 
 void load_book_forget(LoadBook *book, enum object_kind kind, int64_t id)

@@ -27,6 +27,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LoadBook, load_book_free)
 /* Records a sample of object (kind, id) and returns its load now. */
 struct load load_book_add(LoadBook *book, enum object_kind kind, int64_t id,
                           const struct load_sample *sample, int64_t now_ms);
+/* The load over a shorter window: of the samples not older than window_ms, but for the newest,
+ * which always counts.  No samples: all 0. */
+struct load load_book_over(const LoadBook *book, enum object_kind kind, int64_t id,
+                           int64_t window_ms, int64_t now_ms);
 /* Forgets an object that is gone, or a VM that was started anew. */
 void load_book_forget(LoadBook *book, enum object_kind kind, int64_t id);
 

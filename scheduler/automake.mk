@@ -11,6 +11,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/devfit.c scheduler/devfit.h \
 	scheduler/dpm.c scheduler/dpm.h \
 	scheduler/entitle.c scheduler/entitle.h \
+	scheduler/dpm_need.c scheduler/dpm_need.h \
 	scheduler/evacuate.c scheduler/evacuate.h \
 	scheduler/explain.c scheduler/explain.h \
 	scheduler/explain_vm.c scheduler/explain_vm.h \

@@ -8,9 +8,10 @@
 
 #include "base/err.h"
 #include "model/reason.h"
-#include "scheduler/admission.h"
+#include "scheduler/dpm_need.h"
 #include "scheduler/evacuate.h"
-#include "scheduler/layout.h"
+#include "scheduler/place.h"
+#include "scheduler/whatif.h"
 
 #define N_LEVELS     9
 #define LEVEL_MEDIUM 5
@@ -89,187 +90,40 @@ static void set_verdict(DpmPlan *plan, char *text)
     plan->verdict = text;
 }
 
-/* ---- scratch worlds ------------------------------------------------------------------------- */
+/* ---- who may be woken ----------------------------------------------------------------------- */
 
-static SnapshotBuilder *copy_world(const Snapshot *snap)
+static const struct dpm_bar *find_bar(const struct dpm_params *params, int64_t host_id)
 {
-    SnapshotBuilder *world = snapshot_builder_new();
-
-#define X(Type, field, prefix)                                                                     \
-    for (size_t i = 0; i < snap->n_##field; i++)                                                   \
-        snapshot_builder_put_##prefix(world, prefix##_ref(snap->field[i]));
-    SNAPSHOT_LISTS(X)
-#undef X
-    return world;
-}
-
-static void set_power(SnapshotBuilder *world, int64_t host_id, bool on)
-{
-    Host *host = host_dup(snapshot_builder_get_host(world, host_id));
-
-    host->connected = on;
-    host->status = on ? HOST_NORMAL : HOST_POWEROFF;
-    snapshot_builder_put_host(world, host);
-}
-
-static void apply_moves(SnapshotBuilder *world, const Plan *plan)
-{
-    for (size_t i = 0; i < plan->moves.len; i++) {
-        Vm *vm = vm_dup(snapshot_builder_get_vm(world, plan->moves.items[i].vm_id));
-
-        vm->host_id = plan->moves.items[i].to_id;
-        snapshot_builder_put_vm(world, vm);
-    }
-}
-
-/* ---- how full it is ------------------------------------------------------------------------- */
-
-struct picture {
-    uint32_t n_hosts; /* that are on */
-    int64_t used[N_RESOURCES], cap[N_RESOURCES];
-    int64_t overload, shortage, crowd, must, should;
-    int64_t hottest; /* per mille */
-};
-
-static bool read_picture(const Snapshot *snap, int64_t cluster_id,
-                         const struct sched_params *params, struct picture *ret, GError **error)
-{
-    const struct layout_price free_moves = { 0 };
-    g_autoptr(Problem) p = problem_new(snap, cluster_id, params, 0, error);
-    g_autoptr(Layout) layout = NULL;
-
-    if (!p)
-        return false;
-    layout = layout_new(p, &free_moves);
-    *ret = (struct picture){ .n_hosts = p->n_usable,
-                             .overload = layout->score.overload,
-                             .shortage = layout->score.shortage,
-                             .crowd = layout->score.crowd,
-                             .must = layout->score.must,
-                             .should = layout->score.should };
-    for (uint32_t h = 0; h < p->n_hosts; h++) {
-        if (!problem_usable(p, h))
-            continue;
-        for (int r = 0; r < N_RESOURCES; r++) {
-            ret->used[r] += layout->used[r][h];
-            ret->cap[r] += p->host_cap[r][h];
-            ret->hottest = MAX(ret->hottest, layout_permille(layout, r, h));
-        }
-    }
-    return true;
-}
-
-/* Per mille of the fuller resource, with so much more demand. */
-static int64_t fullness(const struct picture *picture, const int64_t *growth)
-{
-    int64_t most = 0;
-
-    for (int r = 0; r < N_RESOURCES; r++) {
-        int64_t more = growth ? growth[r] : 0;
-
-        if (picture->cap[r] > 0)
-            most = MAX(most, (picture->used[r] + more) * 1000 / picture->cap[r]);
-    }
-    return most;
-}
-
-/* ---- what must hold with hosts failing ------------------------------------------------------ */
-
-struct judge {
-    const struct dpm_params *params;
-    const Cluster *cluster;
-    const struct dpm_level *level;
-    uint32_t n_fail;             /* hosts may fail, beside HA's own policy */
-    int64_t growth[N_RESOURCES]; /* expected while a host boots */
-};
-
-/* With HA one host may fail at any time, whatever policy is set beside; spare hosts are the same
- * promise made by DPM. */
-static uint32_t hosts_to_fail(const Cluster *cluster, const struct dpm_params *params)
-{
-    return MAX(cluster->ha.enabled ? 1 : 0, params->spare_hosts);
-}
-
-static bool is_failover_host(const Cluster *cluster, int64_t host_id)
-{
-    for (size_t i = 0; i < cluster->ha.n_failover_hosts; i++) {
-        if (cluster->ha.failover_hosts[i] == host_id)
-            return true;
-    }
-    return false;
-}
-
-static bool is_up(const Host *host, int64_t cluster_id)
-{
-    return host->cluster_id == cluster_id && host->connected && host->status == HOST_NORMAL &&
-           !host->maintaining;
-}
-
-/* What the policy of HA or the spare hosts lack; NULL if nothing. */
-static char *failure_trouble(const struct judge *j, const Snapshot *snap)
-{
-    const int asked[] = { -1, (int)MIN(j->n_fail, PROBLEM_MAX_HOSTS) };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
-        struct admission_verdict verdict = { 0 };
-
-        if (!admission_check(snap, j->cluster->id, asked[i], &j->params->sched, &verdict, NULL))
-            return g_strdup("it cannot be judged");
-        if (verdict.wanted && !verdict.holds)
-            return verdict.text;
-        g_free(verdict.text);
+    for (size_t i = 0; i < params->n_bars; i++) {
+        if (params->bars[i].host_id == host_id)
+            return &params->bars[i];
     }
     return NULL;
 }
 
-/* ---- must something wake? ------------------------------------------------------------------- */
-
-static char *load_trouble(const struct judge *j, const struct picture *picture)
+bool dpm_is_asleep(const Host *host)
 {
-    int64_t now = fullness(picture, NULL), expected = fullness(picture, j->growth);
-
-    if (picture->n_hosts < j->n_fail + 1)
-        return g_strdup_printf("at least %u hosts must be on", j->n_fail + 1);
-    if (picture->shortage > 0)
-        return g_strdup_printf("%" PRId64 " MiB more memory is configured than there is",
-                               picture->shortage);
-    if (expected > j->level->wake_above)
-        return g_strdup_printf("the load is %" PRId64 " %%, soon %" PRId64 " %%; the limit is "
-                               "%" PRId64 " %%",
-                               now / 10, expected / 10, j->level->wake_above / 10);
-    if (picture->overload > 0 && now > j->level->sleep_below)
-        return g_strdup_printf("%" PRId64 " MHz are wanted that overloaded hosts do not have",
-                               picture->overload);
-    return NULL;
+    return host->off_by_dpm && !host->connected && !host->maintaining &&
+           (host->status == HOST_POWEROFF || host->status == HOST_UNKNOWN);
 }
 
-/* Why this world needs one host more; NULL if it does not. */
-static char *need(const struct judge *j, const Snapshot *snap)
+/* It is not off yet. */
+static bool is_leaving(const Host *host)
 {
-    struct picture picture;
-    char *why;
-
-    if (!read_picture(snap, j->cluster->id, &j->params->sched, &picture, NULL))
-        return g_strdup("it cannot be judged");
-    why = load_trouble(j, &picture);
-    return why ? why : failure_trouble(j, snap);
+    return host->draining && host->status == HOST_NORMAL && !host->maintaining;
 }
 
-static bool is_unwakeable(const struct dpm_params *params, int64_t host_id)
+/* Is a the better one to wake?  One that is not even off, else the largest; ties to the one proven
+ * last, then the smaller id. */
+static bool is_better_sleeper(const Host *a, const Host *b)
 {
-    for (size_t i = 0; i < params->n_unwakeable; i++) {
-        if (params->unwakeable[i] == host_id)
-            return true;
-    }
-    return false;
+    if (is_leaving(a) != is_leaving(b))
+        return is_leaving(a);
+    if (a->mem_mb != b->mem_mb)
+        return a->mem_mb > b->mem_mb;
+    return a->wake_proven_ms > b->wake_proven_ms;
 }
 
-static bool is_asleep(const Host *host)
-{
-    return host->status == HOST_POWEROFF && host->off_since_ms > 0 && !host->maintaining;
-}
-
-/* The best host to wake: the largest; ties to the one proven last, then the smaller id. */
 static struct dpm_verdict *best_sleeper(const Snapshot *snap, const struct dpm_params *params,
                                         DpmPlan *plan)
 {
@@ -280,11 +134,10 @@ static struct dpm_verdict *best_sleeper(const Snapshot *snap, const struct dpm_p
         struct dpm_verdict *verdict = &plan->hosts.items[i];
         const Host *host = snapshot_host(snap, verdict->host_id);
 
-        if (verdict->action == DPM_WAKE || !is_asleep(host) || is_unwakeable(params, host->id))
+        if (verdict->action == DPM_WAKE || !(dpm_is_asleep(host) || is_leaving(host)) ||
+            find_bar(params, host->id))
             continue;
-        if (!best || host->mem_mb > best_host->mem_mb ||
-            (host->mem_mb == best_host->mem_mb &&
-             host->wake_proven_ms > best_host->wake_proven_ms)) {
+        if (!best || is_better_sleeper(host, best_host)) {
             best = verdict;
             best_host = host;
         }
@@ -307,28 +160,28 @@ static size_t wake_all(const Snapshot *snap, const struct dpm_params *params, co
 }
 
 /* Hosts on their way up count as there. */
-static void count_booting(SnapshotBuilder *world, const Snapshot *now, const struct judge *j)
+static void count_booting(SnapshotBuilder *world, const Snapshot *now, const struct dpm_judge *j)
 {
     for (size_t i = 0; i < now->n_hosts; i++) {
         const Host *host = now->hosts[i];
 
         if (host->cluster_id == j->cluster->id && host->status == HOST_BOOTING &&
             !host->maintaining)
-            set_power(world, host->id, true);
+            dpm_set_power(world, host->id, true);
     }
 }
 
 /* Wakes as many as are needed; true if the cluster is not at rest. */
-static bool plan_wakes(const struct judge *j, const Snapshot *now, DpmPlan *plan)
+static bool plan_wakes(const struct dpm_judge *j, const Snapshot *now, DpmPlan *plan)
 {
-    g_autoptr(SnapshotBuilder) world = copy_world(now);
+    g_autoptr(SnapshotBuilder) world = whatif_builder(now);
     g_autofree char *first = NULL;
     size_t n = 0;
 
     count_booting(world, now, j);
     for (;;) {
         g_autoptr(Snapshot) snap = snapshot_builder_build(world, 0);
-        char *why = need(j, snap);
+        char *why = dpm_need(j, snap);
         struct dpm_verdict *verdict = why ? best_sleeper(now, j->params, plan) : NULL;
 
         if (why && !first)
@@ -339,7 +192,7 @@ static bool plan_wakes(const struct judge *j, const Snapshot *now, DpmPlan *plan
         }
         verdict->action = DPM_WAKE;
         say_text(verdict, why);
-        set_power(world, verdict->host_id, true);
+        dpm_set_power(world, verdict->host_id, true);
         n++;
     }
     if (!first)
@@ -352,25 +205,65 @@ static bool plan_wakes(const struct judge *j, const Snapshot *now, DpmPlan *plan
     return true;
 }
 
+static bool is_failover_host(const Cluster *cluster, int64_t host_id)
+{
+    for (size_t i = 0; i < cluster->ha.n_failover_hosts; i++) {
+        if (cluster->ha.failover_hosts[i] == host_id)
+            return true;
+    }
+    return false;
+}
+
+static bool is_up(const Host *host, int64_t cluster_id)
+{
+    return host->cluster_id == cluster_id && host->connected && host->status == HOST_NORMAL &&
+           !host->maintaining && !host->draining;
+}
+
 /* ---- may one sleep? ------------------------------------------------------------------------- */
 
-/* What needs no plan to see; NULL if nothing speaks against it. */
-static char *plain_trouble(const struct judge *j, const Host *host)
+/* Why a host that is not simply on is as it is; NULL if it is on. */
+static char *off_text(const struct dpm_judge *j, const Host *host)
 {
-    const struct dpm_params *params = j->params;
-    int64_t age_ms = params->sched.now_wall_ms - host->wake_proven_ms;
+    const struct dpm_bar *bar = find_bar(j->params, host->id);
 
-    if (is_asleep(host))
-        return g_strdup("sleeps");
+    if (dpm_is_asleep(host))
+        return g_strdup_printf("%s%s%s",
+                               host->off_since_ms > 0 ? "sleeps" : "did not come back when woken",
+                               bar ? "; it is not woken now: " : "", bar ? bar->why : "");
+    if (is_leaving(host))
+        return g_strdup_printf("is being emptied%s%s", bar ? ": " : "", bar ? bar->why : "");
+    if (host->status == HOST_POWEROFF && !host->maintaining)
+        return g_strdup("was switched off by hand: DPM leaves it off");
     if (!is_up(host, j->cluster->id))
         return g_strdup_printf("is %s", host->maintaining ? "in maintenance"
                                                           : host_status_name(host->status));
+    return bar ? g_strdup(bar->why) : NULL;
+}
+
+/* Why its absence cannot even be thought of. */
+static char *fixed_text(const struct dpm_judge *j, const Host *host)
+{
+    char *why = off_text(j, host);
+
+    if (why)
+        return why;
     if (!*host->bmc_ip)
         return g_strdup("has no BMC");
     if (is_failover_host(j->cluster, host->id))
         return g_strdup("is a fail-over host of HA");
-    if (is_unwakeable(params, host->id))
-        return g_strdup("its power failed lately");
+    return NULL;
+}
+
+/* What needs no plan to see; NULL if nothing speaks against it. */
+static char *plain_trouble(const struct dpm_judge *j, const Host *host)
+{
+    const struct dpm_params *params = j->params;
+    int64_t age_ms = params->sched.now_wall_ms - host->wake_proven_ms;
+    char *why = fixed_text(j, host);
+
+    if (why)
+        return why;
     if (host->wake_proven_ms == 0)
         return g_strdup("its wake-up was never proven");
     if (age_ms > params->proof_ms)
@@ -383,37 +276,36 @@ static char *plain_trouble(const struct judge *j, const Host *host)
     return NULL;
 }
 
-/* Both worlds without the host, its VMs where the plan puts them. */
-static char *absence_trouble(const struct judge *j, const Snapshot *calm, const Snapshot *now,
-                             const Plan *moves, int64_t host_id)
+/* The world without the host, its VMs where the plan puts them. */
+static Snapshot *without(const Snapshot *snap, const Plan *moves, int64_t host_id)
 {
-    g_autoptr(SnapshotBuilder) calm_world = copy_world(calm), now_world = copy_world(now);
-    g_autoptr(Snapshot) calm_after = NULL, now_after = NULL;
-    struct picture before, after;
-    char *why;
+    g_autoptr(Snapshot) moved = whatif_moved(snap, moves);
+    g_autoptr(SnapshotBuilder) world = whatif_builder(moved);
 
-    apply_moves(calm_world, moves);
-    apply_moves(now_world, moves);
-    set_power(calm_world, host_id, false);
-    set_power(now_world, host_id, false);
-    calm_after = snapshot_builder_build(calm_world, 0);
-    now_after = snapshot_builder_build(now_world, 0);
-    if (!read_picture(calm, j->cluster->id, &j->params->sched, &before, NULL) ||
-        !read_picture(calm_after, j->cluster->id, &j->params->sched, &after, NULL))
+    dpm_set_power(world, host_id, false);
+    return snapshot_builder_build(world, 0);
+}
+
+/* What is worse in the world after. */
+static char *worse_text(const struct dpm_judge *j, const Snapshot *before, const Snapshot *after)
+{
+    struct dpm_picture was, is;
+
+    if (!dpm_read_picture(before, j->cluster->id, &j->params->sched, &was, NULL) ||
+        !dpm_read_picture(after, j->cluster->id, &j->params->sched, &is, NULL))
         return g_strdup("its absence cannot be judged");
-    if (fullness(&after, NULL) > j->level->sleep_below)
+    if (dpm_fullness(&is, NULL) > j->level->sleep_below)
         return g_strdup_printf("without it the load would be %" PRId64 " %%, the limit is "
                                "%" PRId64 " %%",
-                               fullness(&after, NULL) / 10, j->level->sleep_below / 10);
-    if (after.hottest > j->level->wake_above)
+                               dpm_fullness(&is, NULL) / 10, j->level->sleep_below / 10);
+    if (is.hottest > MAX(j->level->wake_above, was.hottest))
         return g_strdup_printf("without it the hottest host would have %" PRId64 " %%",
-                               after.hottest / 10);
-    if (after.crowd > before.crowd)
+                               is.hottest / 10);
+    if (is.crowd > was.crowd)
         return g_strdup("without it the network would be overloaded, or hosts have too many vCPUs");
-    if (after.must > before.must || after.should > before.should)
+    if (is.must > was.must || is.should > was.should)
         return g_strdup("without it more rules would be broken");
-    why = need(j, calm_after);
-    return why ? why : need(j, now_after);
+    return NULL;
 }
 
 /* A VM whose move away from the host is not over runs there still; NULL: none. */
@@ -428,24 +320,48 @@ static const Vm *find_leaving(const Snapshot *snap, int64_t host_id)
     return NULL;
 }
 
-/* Sets the verdict's moves when it may sleep. */
-static char *sleep_trouble(const struct judge *j, const Snapshot *calm, const Snapshot *now,
-                           struct dpm_verdict *verdict)
+/* Sets *ret_moves that empty the host; or says why that cannot be. */
+static char *leave_text(const struct dpm_judge *j, const Snapshot *now, int64_t host_id,
+                        Plan **ret_moves)
 {
-    const Vm *leaving = find_leaving(now, verdict->host_id);
+    const Vm *leaving = find_leaving(now, host_id);
     g_autoptr(Plan) plan = NULL;
-    char *why;
 
     if (leaving)
         return g_strdup_printf("VM %s is still on its way from it", leaving->name);
-    if (!evacuate_plan(now, verdict->host_id, &j->params->sched, &plan, NULL))
+    if (!evacuate_plan(now, host_id, &j->params->sched, &plan, NULL))
         return g_strdup("its absence cannot be judged");
     if (plan->stays.len > 0)
         return g_strdup_printf("VM %s cannot leave: %s", plan->stays.items[0].vm_name,
                                plan->stays.items[0].text);
     if (plan->n_unordered > 0)
         return g_strdup("its VMs have no safe order to leave in");
-    why = absence_trouble(j, calm, now, plan, verdict->host_id);
+    *ret_moves = g_steal_pointer(&plan);
+    return NULL;
+}
+
+/* Both worlds without the host. */
+static char *absence_trouble(const struct dpm_judge *j, const Snapshot *calm, const Snapshot *now,
+                             const Plan *moves, int64_t host_id)
+{
+    g_autoptr(Snapshot) now_after = without(now, moves, host_id);
+    g_autoptr(Snapshot) calm_after = calm == now ? NULL : without(calm, moves, host_id);
+    char *why = worse_text(j, calm, calm_after ? calm_after : now_after);
+
+    if (!why && calm_after)
+        why = dpm_need(j, calm_after);
+    return why ? why : dpm_need(j, now_after);
+}
+
+/* Sets the verdict's moves when it may sleep. */
+static char *sleep_trouble(const struct dpm_judge *j, const Snapshot *calm, const Snapshot *now,
+                           struct dpm_verdict *verdict)
+{
+    g_autoptr(Plan) plan = NULL;
+    char *why = leave_text(j, now, verdict->host_id, &plan);
+
+    if (!why)
+        why = absence_trouble(j, calm, now, plan, verdict->host_id);
     if (why)
         return why;
     verdict->n_moves = plan->moves.len;
@@ -480,7 +396,7 @@ static int64_t configured_on(const Snapshot *snap, int64_t host_id)
     return sum;
 }
 
-static void plan_sleep(const struct judge *j, const Snapshot *calm, const Snapshot *now,
+static void plan_sleep(const struct dpm_judge *j, const Snapshot *calm, const Snapshot *now,
                        DpmPlan *plan)
 {
     g_autofree struct candidate_host *list = g_new0(struct candidate_host, plan->hosts.len + 1);
@@ -565,13 +481,14 @@ static const Host *find_restless(const Snapshot *snap, int64_t cluster_id)
         const Host *host = snap->hosts[i];
 
         if (host->cluster_id == cluster_id &&
-            (host->status == HOST_BOOTING || host->status == HOST_SHUTTING_DOWN))
+            (host->status == HOST_BOOTING || host->status == HOST_SHUTTING_DOWN || host->draining))
             return host;
     }
     return NULL;
 }
 
-static void fill_texts(const struct judge *j, const Snapshot *now, DpmPlan *plan, const char *why)
+static void fill_texts(const struct dpm_judge *j, const Snapshot *now, DpmPlan *plan,
+                       const char *why)
 {
     for (size_t i = 0; i < plan->hosts.len; i++) {
         struct dpm_verdict *verdict = &plan->hosts.items[i];
@@ -600,7 +517,41 @@ static char *data_trouble(const Snapshot *calm, const Snapshot *now, int64_t clu
     return NULL;
 }
 
-static void decide(struct judge *j, const Snapshot *calm, const Snapshot *now, DpmPlan *plan)
+/* Those of the waiting VMs for which there would be room with every host awake: for the others
+ * waking is in vain. */
+static void find_waiting(struct dpm_judge *j, const Snapshot *now)
+{
+    g_autoptr(SnapshotBuilder) world = NULL;
+
+    j->waiting = g_new0(int64_t, j->params->n_waiting + 1);
+    if (j->params->n_waiting == 0)
+        return;
+    world = whatif_builder(now);
+    for (size_t i = 0; i < now->n_hosts; i++) {
+        if (now->hosts[i]->cluster_id == j->cluster->id &&
+            !find_bar(j->params, now->hosts[i]->id) &&
+            (dpm_is_asleep(now->hosts[i]) || is_leaving(now->hosts[i])))
+            dpm_set_power(world, now->hosts[i]->id, true);
+    }
+    count_booting(world, now, j);
+    for (size_t i = 0; i < j->params->n_waiting; i++) {
+        g_autoptr(Snapshot) snap = snapshot_builder_build(world, 0);
+        const Vm *vm = snapshot_vm(snap, j->params->waiting[i]);
+        g_autoptr(Placement) placement = NULL;
+        Vm *started;
+
+        if (!vm || vm_is_placed(vm) || vm->cluster_id != j->cluster->id ||
+            !place_vm(snap, vm->id, &j->params->sched, &placement, NULL))
+            continue;
+        started = vm_dup(vm);
+        started->host_id = placement->host_id;
+        started->status = VM_RUNNING;
+        snapshot_builder_put_vm(world, started);
+        j->waiting[j->n_waiting++] = vm->id;
+    }
+}
+
+static void decide(struct dpm_judge *j, const Snapshot *calm, const Snapshot *now, DpmPlan *plan)
 {
     const Host *restless = find_restless(now, plan->cluster_id);
     g_autofree char *busy = NULL;
@@ -609,11 +560,21 @@ static void decide(struct judge *j, const Snapshot *calm, const Snapshot *now, D
         fill_texts(j, now, plan, "is needed");
         return;
     }
+    if (j->params->watched_ms < j->params->watch_ms) {
+        set_verdict(plan,
+                    g_strdup_printf("no host goes to sleep yet: the load was watched for "
+                                    "%" PRId64 " of %" PRId64 " s",
+                                    j->params->watched_ms / 1000, j->params->watch_ms / 1000));
+        fill_texts(j, now, plan, plan->verdict);
+        return;
+    }
     if (!restless) {
         plan_sleep(j, calm, now, plan);
         return;
     }
-    busy = g_strdup_printf("%s is %s", restless->name, host_status_name(restless->status));
+    busy = g_strdup_printf("%s is %s", restless->name,
+                           is_leaving(restless) ? "being emptied"
+                                                : host_status_name(restless->status));
     set_verdict(plan, g_strdup_printf("no host goes to sleep while %s", busy));
     fill_texts(j, now, plan, plan->verdict);
 }
@@ -622,15 +583,16 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
               const struct dpm_params *params, DpmPlan **ret_plan, GError **error)
 {
     g_autoptr(DpmPlan) plan = g_new0(DpmPlan, 1);
-    struct judge j = { .params = params, .cluster = snapshot_cluster(now, cluster_id) };
+    struct dpm_judge j = { .params = params, .cluster = snapshot_cluster(now, cluster_id) };
     g_autofree char *trouble = NULL;
     g_autoptr(GError) cause = NULL;
-    struct picture calm_picture, now_picture;
+    struct dpm_picture calm_picture, now_picture;
     const char *rest = NULL;
+    g_autofree int64_t *waiting = NULL;
 
     trouble = data_trouble(calm, now, cluster_id, &params->sched, &cause);
-    if (cause || !read_picture(calm, cluster_id, &params->sched, &calm_picture, &cause) ||
-        !read_picture(now, cluster_id, &params->sched, &now_picture, &cause)) {
+    if (cause || !dpm_read_picture(calm, cluster_id, &params->sched, &calm_picture, &cause) ||
+        !dpm_read_picture(now, cluster_id, &params->sched, &now_picture, &cause)) {
         g_propagate_error(error, g_steal_pointer(&cause));
         return false;
     }
@@ -638,9 +600,11 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     list_hosts(now, plan);
     for (int r = 0; r < N_RESOURCES; r++)
         j.growth[r] = MAX(now_picture.used[r] - calm_picture.used[r], 0);
-    plan->load_permille = fullness(&calm_picture, NULL);
-    plan->expected_permille = fullness(&now_picture, j.growth);
-    j.n_fail = hosts_to_fail(j.cluster, params);
+    plan->load_permille = dpm_fullness(&calm_picture, NULL);
+    plan->expected_permille = dpm_fullness(&now_picture, j.growth);
+    j.n_fail = dpm_hosts_to_fail(j.cluster, params);
+    find_waiting(&j, now);
+    waiting = j.waiting;
     j.level = level_now(j.cluster, &params->sched, &rest);
     plan->decided = !j.level || !trouble;
     if (!j.level) {
@@ -658,4 +622,41 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     }
     *ret_plan = g_steal_pointer(&plan);
     return true;
+}
+
+bool dpm_check_absence(const Snapshot *now, int64_t host_id, const struct dpm_params *params,
+                       GError **error)
+{
+    static const struct dpm_level limits = { .sleep_below = 1000, .wake_above = 900 };
+    const Host *host = snapshot_host(now, host_id);
+    struct dpm_judge j = { .params = params, .level = &limits };
+    g_autoptr(Plan) moves = NULL;
+    g_autofree char *why = NULL;
+
+    if (!host) {
+        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_HOST_MISSING, NULL,
+                       "there is no host %" PRId64, host_id);
+        return false;
+    }
+    j.cluster = snapshot_cluster(now, host->cluster_id);
+    if (!j.cluster) {
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_NO_CLUSTER, NULL,
+                       "host %s is in no cluster: its VMs have nowhere to go", host->name);
+        return false;
+    }
+    j.n_fail = dpm_hosts_to_fail(j.cluster, params);
+    why = fixed_text(&j, host);
+    if (why) {
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_STATE, NULL,
+                       "host %s cannot be spared: it %s", host->name, why);
+        return false;
+    }
+    why = leave_text(&j, now, host_id, &moves);
+    if (!why)
+        why = absence_trouble(&j, now, now, moves, host_id);
+    if (!why)
+        return true;
+    err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, NULL,
+                   "host %s cannot be spared: %s", host->name, why);
+    return false;
 }

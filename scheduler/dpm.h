@@ -10,6 +10,8 @@
  * the long one is taken to be gained once more while a host boots.  Waking starts well above the
  * load that is allowed to be left by sleeping: that is the hysteresis.
  *
+ * Only hosts that DPM itself put to sleep are woken: one that a person switched off stays off.
+ *
  * Pure: same input, same plan.  Any thread. */
 #ifndef VRM_SCHEDULER_DPM_H
 #define VRM_SCHEDULER_DPM_H
@@ -22,16 +24,26 @@
 #include "model/snapshot.h"
 #include "scheduler/sched_params.h"
 
+/* A host that neither sleeps nor wakes now. */
+struct dpm_bar {
+    int64_t host_id;
+    const char *why; /* "its last wake-up failed 3 min ago: ..." */
+};
+
 struct dpm_params {
     struct sched_params sched;
     int64_t proof_ms;     /* a wake-up proven longer ago proves nothing */
     int64_t settle_ms;    /* a host that came back less long ago stays on */
     uint32_t spare_hosts; /* so many of the largest hosts are kept free of what the load needs */
-    const int64_t *unwakeable; /* ids of hosts not to be tried now: they failed lately */
-    size_t n_unwakeable;
+    int64_t watch_ms;     /* no host sleeps before the load was watched so long ... */
+    int64_t watched_ms;   /* ... and it was so long */
+    const struct dpm_bar *bars;
+    size_t n_bars;
+    const int64_t *waiting; /* ids of VMs whose start found no room */
+    size_t n_waiting;
 };
 
-/* Three days, ten minutes, none. */
+/* Three days, ten minutes, none; the load was watched long enough. */
 void dpm_params_init(struct dpm_params *params);
 
 /* What a threshold level means, in per mille of the capacity that counts. */
@@ -46,7 +58,7 @@ const struct dpm_level *dpm_level(int level);
 enum dpm_action {
     DPM_STAY,
     DPM_SLEEP,
-    DPM_WAKE,
+    DPM_WAKE, /* one that is being emptied: it is to stay after all */
 };
 
 /* One for each host of the cluster. */
@@ -75,6 +87,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DpmPlan, dpm_plan_free)
  * VRM_ERR_NOT_FOUND for an unknown cluster, VRM_ERR_INVALID for one that is too big. */
 bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
               const struct dpm_params *params, DpmPlan **ret_plan, GError **error);
+
+/* May the host be away for a while, though its wake-up was not proven?  Its VMs must have places by
+ * all rules, the others must bear the load and HA's promises hold.  VRM_ERR_CONFLICT or
+ * VRM_ERR_NO_CAPACITY with the reason if not; VRM_ERR_NOT_FOUND: no such host. */
+bool dpm_check_absence(const Snapshot *now, int64_t host_id, const struct dpm_params *params,
+                       GError **error);
+
+/* Switched off by DPM, or did not come back when it was woken; and no person has taken it over. */
+bool dpm_is_asleep(const Host *host);
 
 /* The whole plan as text, the same bytes for the same plan; caller frees. */
 char *dpm_plan_format(const DpmPlan *plan);

@@ -208,6 +208,8 @@ static void append_reason(GString *text, const Layout *l, const struct explain_m
     case MOVE_RULE:
         append_mended(text, l, m);
         break;
+    case MOVE_UNDERLOAD: /* of a host, not of a VM */
+        break;
     case MOVE_EVACUATION:
         if (problem_usable(p, m->from))
             g_string_append(text, "makes room for a VM that must leave its host: ");

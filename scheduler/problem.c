@@ -46,7 +46,7 @@ static bool is_kept_free(const struct ha_policy *ha, int64_t host_id)
 
 static enum filter_id host_verdict(const Cluster *cluster, const Host *host)
 {
-    if (host->maintaining)
+    if (host->maintaining || host->draining)
         return FILTER_HOST_MAINTENANCE;
     if (!host->connected || host->status != HOST_NORMAL)
         return FILTER_HOST_STATE;

@@ -287,7 +287,14 @@ static void host_state(Host *host, const char *state)
         host->connected = false;
         host->status = HOST_POWEROFF;
         host->off_since_ms = SCN_NOW_WALL_MS - 3600000;
-    } else if (strcmp(state, "maintaining") == 0)
+        host->off_by_dpm = true;
+    } else if (strcmp(state, "switched-off") == 0) { /* by hand */
+        host->connected = false;
+        host->status = HOST_POWEROFF;
+        host->off_since_ms = SCN_NOW_WALL_MS - 3600000;
+    } else if (strcmp(state, "draining") == 0)
+        host->draining = true;
+    else if (strcmp(state, "maintaining") == 0)
         host->maintaining = true;
     else if (!host_status_parse(state, &host->status))
         bad_line("unknown host state", state);
