@@ -23,7 +23,7 @@ enum balance {
 static const char *const reasons[N_MOVE_REASONS] = {
     [MOVE_OVERLOAD] = "OVERLOAD",     [MOVE_BALANCE_CPU] = "LB_CPU",
     [MOVE_BALANCE_MEM] = "LB_MEMORY", [MOVE_RULE] = "RULES",
-    [MOVE_EVACUATION] = "EVACUATION",
+    [MOVE_EVACUATION] = "EVACUATION", [MOVE_UNDERLOAD] = "UNDERLOAD",
 };
 
 /* ---- balance ------------------------------------------------------------------------------------
@@ -124,18 +124,10 @@ static void put_dependences(struct request *req, const Recommendation *rec)
     jw_array_end(&req->out);
 }
 
-static void put_recommendation(struct request *req, const Recommendation *rec)
+static void put_vm(struct request *req, const Recommendation *rec)
 {
     struct jw *out = &req->out;
 
-    jw_object(out, NULL);
-    read_put_child(req, rec->cluster_id, OBJECT_RECOMMENDATION, rec->id);
-    read_put_time(req, "createTime", rec->create_ms);
-    jw_str(out, "type", "migrateVm");
-    jw_str(out, "status", recommendation_state_name(rec->state));
-    jw_int(out, "rating", rec->rating);
-    put_dependences(req, rec);
-    put_why(req, rec);
     jw_object(out, "vmRecommendation");
     read_put_urn(req, "vmUrn", OBJECT_VM, rec->vm_id);
     read_put_uri(req, "vmUri", OBJECT_VM, rec->vm_id);
@@ -143,6 +135,49 @@ static void put_recommendation(struct request *req, const Recommendation *rec)
     put_place(req, "source", rec->source_host_id, rec->source_name);
     put_place(req, "destination", rec->target_host_id, rec->target_name);
     jw_object_end(out);
+}
+
+static void put_host(struct request *req, const Recommendation *rec)
+{
+    struct jw *out = &req->out;
+
+    jw_object(out, "hostRecommendation");
+    read_put_urn(req, "hostUrn", OBJECT_HOST, rec->target_host_id);
+    read_put_uri(req, "hostUri", OBJECT_HOST, rec->target_host_id);
+    jw_str(out, "hostName", rec->target_name);
+    jw_object_end(out);
+}
+
+static const char *type_word(const Recommendation *rec, bool past)
+{
+    switch (rec->type) {
+    case REC_POWER_ON:
+        return past ? "powerOnHost" : "powerOn";
+    case REC_POWER_OFF:
+        return past ? "powerOffHost" : "powerOff";
+    case REC_MIGRATE:
+        break;
+    }
+    return "migrateVm";
+}
+
+/* past: in the history, where clients know other words for hosts. */
+static void put_recommendation(struct request *req, const Recommendation *rec, bool past)
+{
+    struct jw *out = &req->out;
+
+    jw_object(out, NULL);
+    read_put_child(req, rec->cluster_id, OBJECT_RECOMMENDATION, rec->id);
+    read_put_time(req, "createTime", rec->create_ms);
+    jw_str(out, "type", type_word(rec, past));
+    jw_str(out, "status", recommendation_state_name(rec->state));
+    jw_int(out, "rating", rec->rating);
+    put_dependences(req, rec);
+    put_why(req, rec);
+    if (rec->type == REC_MIGRATE)
+        put_vm(req, rec);
+    else
+        put_host(req, rec);
     if (rec->task_id)
         read_put_urn(req, "taskUrn", OBJECT_TASK, rec->task_id);
     if (rec->finish_ms)
@@ -150,23 +185,39 @@ static void put_recommendation(struct request *req, const Recommendation *rec)
     jw_object_end(out);
 }
 
-bool h_drs_list(struct request *req, GError **error)
+static void put_list(struct request *req, const struct op_result *result, int64_t total,
+                     size_t from, size_t to, bool past)
 {
-    const DrsReport *report = snapshot_drs_report(req->snap, req->ids[OBJECT_CLUSTER]);
+    jw_object(&req->out, NULL);
+    jw_int(&req->out, "total", total);
+    jw_array(&req->out, "recommendations");
+    for (size_t i = from; i < to; i++)
+        put_recommendation(req, result->recommendations[i], past);
+    jw_array_end(&req->out);
+    jw_object_end(&req->out);
+}
+
+struct op *h_drs_list(struct request *req, GError **error)
+{
+    struct read_page page;
+    struct op *op;
+
+    if (!read_page(req, &page, error))
+        return NULL;
+    op = op_new(OP_DRS_LIST);
+    op->id = req->ids[OBJECT_CLUSTER];
+    return op;
+}
+
+bool h_drs_list_answer(struct request *req, struct op_result *result, GError **error)
+{
     struct read_page page;
     size_t from = 0, to = 0;
 
     if (!read_page(req, &page, error))
         return false;
-    if (report)
-        read_page_bounds(&page, report->n_recommendations, &from, &to);
-    jw_object(&req->out, NULL);
-    jw_int(&req->out, "total", report ? (int64_t)report->n_recommendations : 0);
-    jw_array(&req->out, "recommendations");
-    for (size_t i = from; report && i < to; i++)
-        put_recommendation(req, report->recommendations[i]);
-    jw_array_end(&req->out);
-    jw_object_end(&req->out);
+    read_page_bounds(&page, result->n_recommendations, &from, &to);
+    put_list(req, result, (int64_t)result->n_recommendations, from, to, false);
     return true;
 }
 
@@ -186,13 +237,7 @@ struct op *h_drs_history(struct request *req, GError **error)
 bool h_drs_history_answer(struct request *req, struct op_result *result, GError **error)
 {
     (void)error;
-    jw_object(&req->out, NULL);
-    jw_int(&req->out, "total", result->total);
-    jw_array(&req->out, "recommendations");
-    for (size_t i = 0; i < result->n_recommendations; i++)
-        put_recommendation(req, result->recommendations[i]);
-    jw_array_end(&req->out);
-    jw_object_end(&req->out);
+    put_list(req, result, result->total, 0, result->n_recommendations, true);
     return true;
 }
 

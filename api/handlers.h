@@ -17,7 +17,7 @@
     X(h_group_list) X(h_group_get) X(h_rule_list) X(h_rule_get)                            \
     X(h_host_list) X(h_host_get) X(h_host_statistics) X(h_host_resource)                   \
     X(h_vm_list) X(h_vm_get) X(h_vm_statistics) X(h_vm_osversions)                         \
-    X(h_snapshot) X(h_drs_balance) X(h_drs_list) X(h_drs_overrides)                                      \
+    X(h_snapshot) X(h_drs_balance) X(h_drs_overrides)                                      \
     X(h_datastore_list) X(h_datastore_get)                                                 \
     X(h_user_roles) X(h_user_rights) X(h_alarm_kinds)                                      \
     X(h_monitor_time)
@@ -31,7 +31,8 @@
     X(h_vm_create) X(h_vm_update) X(h_vm_delete) X(h_vm_start) X(h_vm_stop) X(h_vm_reboot) \
     X(h_vm_pause) X(h_vm_resume) X(h_vm_migrate)                                           \
     X(h_task_list) X(h_task_get) X(h_task_cancel)                                          \
-    X(h_drs_refresh) X(h_drs_apply) X(h_drs_apply_one) X(h_drs_history)                    \
+    X(h_drs_refresh) X(h_drs_list) X(h_drs_apply) X(h_drs_apply_one) X(h_drs_history)      \
+    X(h_dpm_status) X(h_dpm_refresh) X(h_host_prove_wake)                                  \
     X(h_imc_check) X(h_imc_check_mode)                                                     \
     X(h_vm_explain) X(h_failover) X(h_capacity)                                            \
     X(h_alarm_active) X(h_alarm_history) X(h_event_query) X(h_event_list) X(h_audit_list)  \
@@ -41,9 +42,9 @@
     X(h_session_opened)                                                                    \
     X(h_host_entered_maintenance)                                                          \
     X(h_task_list_answer) X(h_task_get_answer)                                             \
-    X(h_drs_refreshed) X(h_drs_history_answer) X(h_imc_answer)                             \
+    X(h_drs_refreshed) X(h_drs_list_answer) X(h_drs_history_answer) X(h_imc_answer)        \
     X(h_vm_explain_answer) X(h_failover_answer) X(h_capacity_answer)                       \
-    X(h_alarm_answer) X(h_rule_created) X(h_event_answer) X(h_audit_answer)                \
+    X(h_dpm_answer) X(h_alarm_answer) X(h_rule_created) X(h_event_answer) X(h_audit_answer) \
     X(h_user_list_answer) X(h_user_password_answer)
 // clang-format on
 

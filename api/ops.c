@@ -128,6 +128,18 @@ static void imc_free(struct op_imc *imc)
     g_free(imc);
 }
 
+static void op_dpm_free(struct op_dpm *dpm)
+{
+    for (size_t i = 0; i < dpm->n_hosts; i++) {
+        g_free(dpm->hosts[i].name);
+        g_free(dpm->hosts[i].text);
+        g_free(dpm->hosts[i].trouble);
+    }
+    g_free(dpm->hosts);
+    g_free(dpm->verdict);
+    g_free(dpm);
+}
+
 void op_result_clear(struct op_result *result)
 {
     g_clear_error(&result->error);
@@ -145,6 +157,7 @@ void op_result_clear(struct op_result *result)
     g_clear_pointer(&result->explain, op_explain_free);
     g_clear_pointer(&result->failover, op_failover_free);
     g_clear_pointer(&result->capacity, op_capacity_free);
+    g_clear_pointer(&result->dpm, op_dpm_free);
     for (size_t i = 0; i < result->n_events; i++)
         event_clear(&result->events[i]);
     g_free(result->events);

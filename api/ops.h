@@ -50,7 +50,11 @@
     X(OP_TASK_LIST,          "task-list",         0) \
     X(OP_DRS_REFRESH,        "drs-refresh",       1) \
     X(OP_DRS_APPLY,          "drs-apply",         1) \
+    X(OP_DRS_LIST,           "drs-list",          0) \
     X(OP_DRS_HISTORY,        "drs-history",       0) \
+    X(OP_DPM_STATUS,         "dpm-status",        0) \
+    X(OP_DPM_REFRESH,        "dpm-refresh",       1) \
+    X(OP_HOST_PROVE_WAKE,    "host-prove-wake",   1) \
     X(OP_IMC_CHECK,          "imc-check",         0) \
     X(OP_ALARM_ACTIVE,      "alarm-active",      0) \
     X(OP_ALARM_HISTORY,     "alarm-history",     0) \
@@ -189,6 +193,28 @@ struct op_imc {
     size_t n_vms;
 };
 
+/* DPM_STATUS. */
+struct op_dpm_host {
+    int64_t id, task_id;
+    const char *state;  /* static: "on", "asleep", "waking", "draining" ... */
+    const char *action; /* static, of the latest verdict: "stay", "sleep", "wake" */
+    bool proven;        /* lately enough */
+    char *name, *text;  /* text: why it stays, sleeps or wakes */
+    char *trouble;      /* the last failure; "": none */
+    int64_t proven_ms, off_since_ms, slept_ms, saved_wh, retry_ms, move_mb;
+    size_t n_moves;
+};
+
+struct op_dpm {
+    int64_t power_level, at_ms; /* at_ms 0: no verdict yet */
+    bool decided;
+    char *verdict;
+    int64_t load_permille, expected_permille, sleep_below, wake_above; /* 0: DPM rests */
+    int64_t proof_days, spare_hosts, watts, slept_ms, saved_wh;
+    struct op_dpm_host *hosts;
+    size_t n_hosts;
+};
+
 struct op_result {
     GError *error;       /* NULL: success */
     int64_t retry_ms;    /* login lock-out: how long; else 0 */
@@ -199,7 +225,7 @@ struct op_result {
     int64_t total;       /* of a list, before limit and offset */
     Task **tasks;        /* TASK_GET, TASK_WAIT (one), TASK_LIST */
     size_t n_tasks;
-    Recommendation **recommendations; /* DRS_HISTORY */
+    Recommendation **recommendations; /* DRS_LIST (all), DRS_HISTORY */
     size_t n_recommendations;
     struct op_imc *imc; /* IMC_CHECK */
     Alarm **alarms;     /* ALARM_ACTIVE, ALARM_HISTORY */
@@ -207,6 +233,7 @@ struct op_result {
     struct op_explain *explain;
     struct op_failover *failover;
     struct op_capacity *capacity;
+    struct op_dpm *dpm; /* DPM_STATUS */
     struct op_event *events;
     size_t n_events;
     struct op_audit *audits;

@@ -73,10 +73,12 @@ DO  (GET,    CLUSTER "/capacity",            READ, 0, h_capacity, h_capacity_ans
 READ(GET,    CLUSTER "/snapshot",            READ, 0, h_snapshot, "the cluster as vrm-plan reads it"),
 READ(GET,    CLUSTER "/drsBalance",          READ, 0, h_drs_balance, "how even the load is"),
 DO  (POST,   CLUSTER "/drsBalance/action/refresh", DRS_APPLY, 0, h_drs_refresh, h_drs_refreshed, "plan again now"),
-READ(GET,    CLUSTER "/drsrecommendations",  READ, 0, h_drs_list, "the current plan"),
+DO  (GET,    CLUSTER "/drsrecommendations",  READ, 0, h_drs_list, h_drs_list_answer, "the current plans of DRS and DPM"),
 DO  (GET,    CLUSTER "/drsrecommendations/history", READ, 0, h_drs_history, h_drs_history_answer, "earlier recommendations"),
 DO  (POST,   CLUSTER "/drsrecommendations/action/apply", DRS_APPLY, 0, h_drs_apply, NULL, "apply some or all"),
 DO  (POST,   CLUSTER "/drsrecommendations/{rec}/action/apply", DRS_APPLY, 0, h_drs_apply_one, NULL, "apply one"),
+DO  (GET,    CLUSTER "/dpm/status",          READ, 0, h_dpm_status, h_dpm_answer, "power management: every host, why it is on or asleep, kWh saved"),
+DO  (POST,   CLUSTER "/dpm/action/refresh",  DRS_APPLY, 0, h_dpm_refresh, h_dpm_answer, "look again now"),
 READ(GET,    CLUSTER "/action/getVmDRS",     READ, 0, h_drs_overrides, "DRS setting per VM"),
 READ(POST,   CLUSTER "/action/getVmDRS",     READ, 0, h_drs_overrides, "DRS setting per VM"),
 
@@ -91,6 +93,7 @@ DO  (POST,   HOST "/action/enterMaintenanceMode", HOST_OPERATE, 0, h_host_enter_
 DO  (POST,   HOST "/action/exitMaintenanceMode", HOST_OPERATE, 0, h_host_exit_maintenance, answer_empty, "leave maintenance"),
 DO  (POST,   HOST "/action/poweron",         HOST_OPERATE, 0, h_host_power_on, NULL, "switch on by its BMC, wait until it is back"),
 DO  (POST,   HOST "/action/poweroff",        HOST_OPERATE, 0, h_host_power_off, NULL, "switch off by its BMC; it must be empty"),
+DO  (POST,   HOST "/action/provewake",       HOST_OPERATE, 0, h_host_prove_wake, NULL, "empty it, switch it off and on again: proves that DPM can wake it"),
 DO  (POST,   HOST "/action/MigrateAllVms",   HOST_OPERATE, 0, h_host_evacuate, NULL, "move all VMs away"),
 
 READ(GET,    SITE "/vms",                    READ, 0, h_vm_list, "VMs"),

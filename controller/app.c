@@ -6,12 +6,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/alarm.h"
+#include "controller/dpm.h"
 #include "controller/drs.h"
 #include "controller/metrics_view.h"
 #include "controller/observe.h"
 #include "controller/role.h"
 #include "controller/rule_watch.h"
 #include "controller/task.h"
+#include "controller/task_dpm.h"
 #include "controller/task_host.h"
 #include "controller/task_power.h"
 #include "controller/task_vm.h"
@@ -69,6 +71,8 @@ static Tasks *make_tasks(struct app *app)
         g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_host_kinds[i]);
     for (size_t i = 0; i < task_power_n_kinds; i++)
         g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_power_kinds[i]);
+    for (size_t i = 0; i < task_dpm_n_kinds; i++)
+        g_ptr_array_add(kinds, (gpointer)(uintptr_t)task_dpm_kinds[i]);
     g_ptr_array_add(kinds, (gpointer)(uintptr_t)&drs_apply_kind);
     return tasks_new(app, (const struct task_kind *const *)kinds->pdata, kinds->len);
 }
@@ -116,6 +120,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     app->drs = drs_new(app);
     app->alarms = alarms_new(app);
     app->rules = rule_watch_new(app);
+    app->dpm = dpm_new(app);
     app->users = users_new(app);
     app->role = role_new(app, etcd_http, events);
     app->view = metrics_view_new(app);
@@ -138,6 +143,7 @@ void app_clear(struct app *app)
     g_clear_pointer(&app->users, users_free);
     g_clear_pointer(&app->rules, rule_watch_free);
     g_clear_pointer(&app->alarms, alarms_free);
+    g_clear_pointer(&app->dpm, dpm_free);
     g_clear_pointer(&app->drs, drs_free);
     g_clear_pointer(&app->tasks, tasks_free);
     g_clear_pointer(&app->orders, orders_free);

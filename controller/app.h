@@ -26,6 +26,7 @@ typedef struct Tasks Tasks;
 typedef struct Drs Drs;
 typedef struct Alarms Alarms;
 typedef struct RuleWatch RuleWatch;
+typedef struct Dpm Dpm;
 typedef struct Users Users;
 typedef struct Role Role;
 typedef struct MetricsView MetricsView;
@@ -48,6 +49,7 @@ struct app {
     Drs *drs;
     Alarms *alarms;
     RuleWatch *rules; /* how they stand */
+    Dpm *dpm;
     Users *users;
     Role *role; /* standby, active; epoch; reload */
     Metrics *metrics;

@@ -18,6 +18,9 @@ controller_libcontroller_a_SOURCES = \
 	controller/call.c controller/call.h \
 	controller/commit.c controller/commit.h \
 	controller/dbq.c controller/dbq.h \
+	controller/dpm.c controller/dpm.h controller/dpm_private.h \
+	controller/dpm_gauge.c controller/dpm_order.c \
+	controller/dpm_trouble.c controller/dpm_trouble.h \
 	controller/drs.c controller/drs.h controller/drs_private.h \
 	controller/drs_apply.c controller/drs_order.c \
 	controller/forget.c controller/forget.h \
@@ -30,7 +33,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/observe.c controller/observe.h \
 	controller/on_alarm.c \
 	controller/on_cluster.c \
-	controller/on_drs.c \
+	controller/on_dpm.c controller/on_drs.c \
 	controller/on_explain.c \
 	controller/on_group.c \
 	controller/on_history.c \
@@ -45,6 +48,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/settings.c controller/settings.h \
 	controller/settings_check.c controller/settings_check.h \
 	controller/task.c controller/task.h \
+	controller/task_dpm.c controller/task_dpm.h \
 	controller/task_host.c controller/task_host.h \
 	controller/task_power.c controller/task_power.h \
 	controller/task_vm.c controller/task_vm.h \

@@ -71,7 +71,12 @@ void on_vm_order(struct call *call); /* delete, start, stop, reboot, pause, resu
 /* on_drs.c */
 void on_drs_refresh(struct call *call);
 void on_drs_apply(struct call *call);
+void on_drs_list(struct call *call);
 void on_drs_history(struct call *call);
+/* on_dpm.c */
+void on_dpm_status(struct call *call);
+void on_dpm_refresh(struct call *call);
+void on_host_prove_wake(struct call *call);
 /* on_imc.c */
 void on_imc_check(struct call *call);
 void on_vm_explain(struct call *call);

@@ -224,7 +224,10 @@ static bool write_report(Db *db, struct entry *entry, GError **error)
 
 static void apply_report(SnapshotBuilder *builder, struct entry *entry)
 {
-    snapshot_builder_put_drs_report(builder, drs_report_ref(entry->object));
+    DrsReport *report = entry->object;
+
+    if (report->kind == PLAN_DRS) /* DPM keeps its own */
+        snapshot_builder_put_drs_report(builder, drs_report_ref(report));
 }
 
 static void clear_report(struct entry *entry)

@@ -58,7 +58,8 @@ void commit_put_user(Commit *commit, User *user);
 /* New (id 0) or changed.  Borrowed until done has returned, when a new one has its id; the active
  * ones are kept by alarm.c. */
 void commit_put_alarm(Commit *commit, Alarm *alarm);
-/* A new plan with its recommendations; older open ones of the cluster expire. */
+/* A new plan with its recommendations; older open ones of the cluster and kind expire.  DPM's are
+ * not shown in the inventory. */
 void commit_put_report(Commit *commit, DrsReport *report);
 /* Writes rec's state, task and finish time, and replaces it in the cluster's report. */
 void commit_put_recommendation(Commit *commit, Recommendation *rec);

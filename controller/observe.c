@@ -538,26 +538,31 @@ static void take_change(Observe *observe, struct view *view, const struct domain
     observe_vm(observe, vm_id);
 }
 
-/* Somebody has pressed its button. */
+/* Somebody has pressed its button, or it was woken and took too long. */
 static void note_woken_by_hand(Observe *observe, int64_t host_id)
 {
+    bool late;
     struct app *app = observe->app;
     const Host *current = snapshot_builder_get_host(inventory_edit(app->inv), host_id);
     Host *host;
     Commit *commit;
 
-    if (!current || current->off_since_ms == 0 || current->status == HOST_SHUTTING_DOWN ||
-        current->status == HOST_BOOTING)
+    if (!current || (current->off_since_ms == 0 && !current->off_by_dpm) ||
+        current->status == HOST_SHUTTING_DOWN || current->status == HOST_BOOTING)
         return;
+    late = current->off_since_ms == 0;
     host = host_dup(current);
     task_power_end_sleep(host);
+    host->off_by_dpm = false;
     commit = commit_new(&app->committer);
     commit_event(commit,
                  &(struct commit_event){ .name = "HostPoweredOn",
                                          .kind = OBJECT_HOST,
                                          .object_id = host->id,
                                          .object_name = host->name },
-                 "host %s is back, though nobody here has switched it on", host->name);
+                 late ? "host %s is back, later than it should have been"
+                      : "host %s is back, though nobody here has switched it on",
+                 host->name);
     commit_put_host(commit, host);
     commit_submit(commit, NULL, note_failure, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/call.h"
+#include "controller/dpm.h"
 #include "controller/observe.h"
 #include "controller/power.h"
 #include "controller/task.h"
@@ -297,6 +298,16 @@ static bool check_on(const Host *host, GError **error)
 
 static bool check_power(const struct call *call, const Host *host, bool on, GError **error)
 {
+    const Task *task;
+
+    inventory_publish(call->app->inv);
+    task = dpm_host_task(call->app, host->id);
+    if (task && dpm_is_task(task->type)) {
+        err_set_reason(error, VRM_ERR_BUSY, REASON_HOST_SAME_OPERATION, NULL,
+                       "host %s is held by %s %" G_GINT64_FORMAT ": wait for it or cancel it",
+                       host->name, task_type_name(task->type), task->id);
+        return false;
+    }
     return power_check_host(host, error) &&
            check_no_task(call, host, TASK_POWER_ON_HOST, "switched on", error) &&
            check_no_task(call, host, TASK_POWER_OFF_HOST, "switched off", error) &&

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "controller/alarm.h"
+#include "controller/dpm.h"
 #include "controller/drs.h"
 #include "controller/load_all.h"
 #include "controller/observe.h"
@@ -274,6 +275,7 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     drs_reset(app->drs);
     rule_watch_reset(app->rules);
     alarms_reset(app->alarms, loaded->alarms);
+    dpm_reset(app->dpm);
     inventory_reset(app->inv);
     builder = inventory_edit(app->inv);
     snapshot_builder_set_site(builder, site_ref(loaded->site));
@@ -300,6 +302,7 @@ static void become_active(Role *role)
     tasks_resume(app->tasks);
     vm_order_resume(app);
     owed_resume(app->owed);
+    dpm_resume(app->dpm);
     users_ensure_admin(app->users, admin_ready, role);
 }
 

@@ -8,6 +8,9 @@
 #include "base/err.h"
 #include "db/db.h"
 
+/* The load is remembered once an interval, see controller/load.c. */
+#define DPM_MAX_INTERVALS 200
+
 #define AT(field) offsetof(struct settings, field)
 
 static char *wrong_prefix(const char *text)
@@ -137,6 +140,30 @@ static const struct conf_setting table[] = {
       .default_text = "600", .min = 10, .max = 7200,
       .doc = "a host must have come back so long after its power" },
 
+    { .section = "dpm", .name = "interval_s", .type = CONF_INT, .offset = AT(dpm_interval_s), .default_text = "60",
+      .min = 2, .max = 3600, .doc = "DPM looks at each cluster so often" },
+    { .section = "dpm", .name = "sleep_window_s", .type = CONF_INT, .offset = AT(dpm_sleep_window_s),
+      .default_text = "1200", .min = 10, .max = 14400,
+      .doc = "a host may sleep by the load over this window; at most 200 intervals" },
+    { .section = "dpm", .name = "wake_window_s", .type = CONF_INT, .offset = AT(dpm_wake_window_s),
+      .default_text = "60", .min = 5, .max = 3600,
+      .doc = "hosts wake by the load over this window, or over window_s of [drs] if that is shorter" },
+    { .section = "dpm", .name = "settle_s", .type = CONF_INT, .offset = AT(dpm_settle_s), .default_text = "600",
+      .min = 0, .max = 86400, .doc = "a host that came back stays on at least so long" },
+    { .section = "dpm", .name = "proof_days", .type = CONF_INT, .offset = AT(dpm_proof_days), .default_text = "14",
+      .min = 1, .max = 3650, .doc = "a host sleeps only if its wake-up was proven within so many days" },
+    { .section = "dpm", .name = "spare_hosts", .type = CONF_INT, .offset = AT(dpm_spare_hosts), .default_text = "0",
+      .min = 0, .max = 64, .doc = "so many of the largest hosts that are on are not needed, beside what HA keeps" },
+    { .section = "dpm", .name = "retry_s", .type = CONF_INT, .offset = AT(dpm_retry_s), .default_text = "300",
+      .min = 5, .max = 86400, .doc = "after a failure a host rests so long, then twice as long, up to 16 times" },
+    { .section = "dpm", .name = "drain_timeout_s", .type = CONF_INT, .offset = AT(dpm_drain_limit_s),
+      .default_text = "1800", .min = 10, .max = 86400, .doc = "a drain that takes longer is given up; the host stays on" },
+    { .section = "dpm", .name = "start_wait_s", .type = CONF_INT, .offset = AT(dpm_start_wait_s),
+      .default_text = "900", .min = 10, .max = 86400,
+      .doc = "a VM whose start found no room counts so long as one that wants to start" },
+    { .section = "dpm", .name = "watts", .type = CONF_INT, .offset = AT(dpm_watts), .default_text = "200",
+      .min = 1, .max = 20000, .doc = "what a host that sleeps does not draw, for the kWh saved" },
+
     { .section = "history", .name = "days", .type = CONF_INT, .offset = AT(history_days), .default_text = "90",
       .min = 1, .max = 3650, .doc = "finished tasks, events and audit are kept so long" },
     { .section = "history", .name = "recent_tasks", .type = CONF_INT, .offset = AT(recent_tasks), .default_text = "1000",
@@ -185,6 +212,18 @@ static bool check_etcd_tls(const struct settings *settings, GError **error)
     return true;
 }
 
+static bool check_dpm(const struct settings *settings, GError **error)
+{
+    if (settings->dpm_sleep_window_s > settings->dpm_interval_s * DPM_MAX_INTERVALS) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, "dpm.sleep_window_s",
+                       "[dpm] sleep_window_s = %" G_GINT64_FORMAT
+                       ": want at most %d times interval_s (%" G_GINT64_FORMAT ")",
+                       settings->dpm_sleep_window_s, DPM_MAX_INTERVALS, settings->dpm_interval_s);
+        return false;
+    }
+    return true;
+}
+
 static bool settings_cross_check(const struct settings *settings, GError **error)
 {
     if (!both_or_neither("api", settings->api_cert_file, settings->api_key_file, error) ||
@@ -198,7 +237,7 @@ static bool settings_cross_check(const struct settings *settings, GError **error
                        settings->drs_max_age_s, settings->drs_window_s);
         return false;
     }
-    return true;
+    return check_dpm(settings, error);
 }
 
 static void fill_in(struct settings *settings)

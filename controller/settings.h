@@ -34,6 +34,9 @@ struct settings {
     /* [power] */
     char *power_agent;
     int64_t power_cipher, power_limit_s, power_boot_limit_s;
+    /* [dpm] */
+    int64_t dpm_interval_s, dpm_sleep_window_s, dpm_wake_window_s, dpm_settle_s, dpm_proof_days;
+    int64_t dpm_spare_hosts, dpm_retry_s, dpm_drain_limit_s, dpm_start_wait_s, dpm_watts;
     /* [history] */
     int64_t history_days, recent_tasks;
 };

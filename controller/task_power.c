@@ -68,7 +68,7 @@ bool task_power_check_empty(const struct app *app, const Host *host, int reason,
 
 void task_power_end_sleep(Host *host)
 {
-    if (host->off_since_ms > 0)
+    if (host->off_since_ms > 0 && host->off_by_dpm)
         host->slept_ms += MAX(clock_wall_ms() - host->off_since_ms, 0);
     host->off_since_ms = 0;
 }
@@ -160,6 +160,7 @@ static void record_off(struct run *run, const Task *task, const GError *error, C
         Host *host = host_dup(current);
 
         host->off_since_ms = clock_wall_ms();
+        host->off_by_dpm = task->origin == ORIGIN_DPM;
         commit_put_host(commit, host);
     }
 }
@@ -249,12 +250,13 @@ static void record_on(struct run *run, const Task *task, const GError *error, Co
                      error->message);
     else
         commit_event(commit, &event, "host %s is back", task->entity_name);
-    if (!has_power || !current || current->off_since_ms == 0)
+    if (!has_power || !current || (current->off_since_ms == 0 && !current->off_by_dpm))
         return;
     host = host_dup(current);
-    task_power_end_sleep(host);
-    if (!error)
+    if (!error && host->off_since_ms > 0)
         host->wake_proven_ms = clock_wall_ms();
+    task_power_end_sleep(host);
+    host->off_by_dpm = host->off_by_dpm && error; /* then it is for DPM to try again */
     commit_put_host(commit, host);
 }
 

@@ -15,7 +15,7 @@ extern const size_t task_power_n_kinds;
 /* CONFLICT with this reason if a VM is, or is about to be, on the host.  Reads the published
  * snapshot. */
 bool task_power_check_empty(const struct app *app, const Host *host, int reason, GError **error);
-/* The host is on again: what it slept is counted. */
+/* The host has power again: what it slept is counted. */
 void task_power_end_sleep(Host *host);
 
 #endif /* VRM_CONTROLLER_TASK_POWER_H */

@@ -1,6 +1,7 @@
 /* task_vm.c - see task_vm.h. */
 #include "config.h"
 
+#include "controller/dpm.h"
 #include "controller/task_vm.h"
 
 #include <inttypes.h>
@@ -352,8 +353,10 @@ static void after(struct run *run, const Task *task, bool ok)
     struct app *app = run->app;
 
     tasks_release_vm(app->tasks, task->entity_id);
-    if (task->type == TASK_STOP_VM || task->type == TASK_DELETE_VM)
+    if (task->type == TASK_STOP_VM || task->type == TASK_DELETE_VM) {
         load_book_forget(app->loads, OBJECT_VM, task->entity_id);
+        dpm_forget_vm(app->dpm, task->entity_id);
+    }
     observe_settle(app->observe, task->entity_id);
     observe_vm(app->observe, task->entity_id);
     if (ok && task->type == TASK_CREATE_VM && task->auto_start)

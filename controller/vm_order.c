@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "controller/dpm.h"
 #include "controller/observe.h"
 #include "controller/task.h"
 #include "controller/vm_starts.h"
@@ -316,6 +317,22 @@ static void wait_for_hosts(struct placing *placing)
     app->orders->pump_source = g_timeout_add(HOSTS_LOOK_MS, pump, app);
 }
 
+/* No room: a host may be woken for it. */
+static void ask_for_host(const struct placing *placing, GError *error)
+{
+    struct app *app = placing->app;
+    const Vm *vm = find_vm(app, placing->vm_id);
+    char *text;
+
+    if (!vm || placing->order.type != TASK_START_VM || placing->order.target_host_id != 0 ||
+        !err_is(error, VRM_ERR_NO_CAPACITY) || !dpm_want_start(app->dpm, vm))
+        return;
+    text = g_strconcat(error->message,
+                       "; DPM is asked for a host that sleeps: try again in some minutes", NULL);
+    g_free(error->message);
+    error->message = text;
+}
+
 static void open_order(struct placing *placing)
 {
     struct app *app = placing->app;
@@ -323,10 +340,12 @@ static void open_order(struct placing *placing)
     g_autoptr(GError) error = NULL;
 
     if (!(placing->vm_id ? open_existing(placing, &error) : open_new(placing, &error))) {
-        if (hosts_may_come(app, error))
+        if (hosts_may_come(app, error)) {
             wait_for_hosts(placing);
-        else
-            finish_order(placing, error);
+            return;
+        }
+        ask_for_host(placing, error);
+        finish_order(placing, error);
         return;
     }
     commit = commit_new(&app->committer);

@@ -10,8 +10,8 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/cpufit.c scheduler/cpufit.h \
 	scheduler/devfit.c scheduler/devfit.h \
 	scheduler/dpm.c scheduler/dpm.h \
-	scheduler/entitle.c scheduler/entitle.h \
 	scheduler/dpm_need.c scheduler/dpm_need.h \
+	scheduler/entitle.c scheduler/entitle.h \
 	scheduler/evacuate.c scheduler/evacuate.h \
 	scheduler/explain.c scheduler/explain.h \
 	scheduler/explain_vm.c scheduler/explain_vm.h \

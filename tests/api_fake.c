@@ -313,6 +313,44 @@ static void usual_answer(const struct op *op, struct op_result *result)
         result->object_id = 900;
 }
 
+static void list_recommendations(const struct fake *fake, const struct op *op,
+                                 struct op_result *result)
+{
+    const DrsReport *report = snapshot_drs_report(fake->snap, op->id);
+
+    result->recommendations = g_new0(Recommendation *, report ? report->n_recommendations : 0);
+    for (size_t i = 0; report && i < report->n_recommendations; i++)
+        result->recommendations[result->n_recommendations++] =
+            recommendation_ref(report->recommendations[i]);
+}
+
+/* One host that sleeps. */
+static struct op_dpm *dpm_status(void)
+{
+    struct op_dpm *dpm = g_new0(struct op_dpm, 1);
+
+    *dpm = (struct op_dpm){ .power_level = 2,
+                            .decided = true,
+                            .verdict = g_strdup("no host can be spared"),
+                            .load_permille = 305,
+                            .watts = 200,
+                            .saved_wh = 1234,
+                            .hosts = g_new0(struct op_dpm_host, 1),
+                            .n_hosts = 1 };
+    dpm->hosts[0] = (struct op_dpm_host){ .id = 112,
+                                          .task_id = 7,
+                                          .state = "asleep",
+                                          .action = "stay",
+                                          .proven = true,
+                                          .name = g_strdup("CNA01"),
+                                          .text = g_strdup("sleeps"),
+                                          .trouble = g_strdup(""),
+                                          .proven_ms = FAKE_NOW_MS,
+                                          .slept_ms = 22212000,
+                                          .saved_wh = 1234 };
+    return dpm;
+}
+
 static void ops_submit(void *ctx, struct op *op, op_done_fn done, void *user)
 {
     struct fake *fake = ctx;
@@ -328,6 +366,10 @@ static void ops_submit(void *ctx, struct op *op, op_done_fn done, void *user)
     }
     if (fake->answer)
         fake->answer(fake, op, &result);
+    else if (op->kind == OP_DRS_LIST)
+        list_recommendations(fake, op, &result);
+    else if (op->kind == OP_DPM_STATUS || op->kind == OP_DPM_REFRESH)
+        result.dpm = dpm_status();
     else
         usual_answer(op, &result);
     done(&result, user);

@@ -56,6 +56,12 @@ static const struct {
       "recommendations.0.vmRecommendation.vmUrn:s "
       "recommendations.0.vmRecommendation.sourceHostUrn:s "
       "recommendations.0.vmRecommendation.destinationHostName:s" },
+    { FAKE_S "/clusters/117/dpm/status",
+      "clusterUrn:s powerLevel:i mode:s decided:b verdict:s updateTime:s load:r expectedLoad:r "
+      "sleepBelow:r wakeAbove:r proofDays:i spareHosts:i watts:i asleepSeconds:i kWhSaved:r "
+      "hosts.0.urn:s hosts.0.name:s hosts.0.state:s hosts.0.action:s hosts.0.reason:s "
+      "hosts.0.wakeProvenTime:s hosts.0.wakeProven:b hosts.0.offSince:s hosts.0.asleepSeconds:i "
+      "hosts.0.kWhSaved:r hosts.0.lastFailure:s hosts.0.retryTime:s hosts.0.taskUrn:s" },
     { FAKE_S "/clusters/117/action/getVmDRS", "total:i vms.0.urn:s vms.0.behavior:i" },
     { FAKE_S "/hosts", "total:i hosts.0.urn:s hosts.0.memQuantityMB:i hosts.0.params:o" },
     { FAKE_S "/hosts/112",

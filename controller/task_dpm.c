@@ -1,0 +1,356 @@
+/* task_dpm.c - see task_dpm.h. */
+#include "config.h"
+
+#include "controller/task_dpm.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "controller/dpm.h"
+#include "controller/vm_order.h"
+#include "model/reason.h"
+
+#define WATCH_MS 1000
+#define MS_PER_S 1000
+
+struct dpm_run {
+    guint timer;
+    int64_t until_ms; /* it must be empty */
+    bool ordering;    /* a child is being committed */
+    char *given_up;   /* why; NULL: it goes on */
+};
+
+static void free_dpm_run(void *data)
+{
+    struct dpm_run *work = data;
+
+    if (work->timer)
+        g_source_remove(work->timer);
+    g_free(work->given_up);
+    g_free(work);
+}
+
+static const Host *find_host(const struct app *app, int64_t id)
+{
+    return snapshot_builder_get_host(inventory_edit(app->inv), id);
+}
+
+static void show_draining(struct app *app, int64_t host_id, bool draining)
+{
+    const Host *current = find_host(app, host_id);
+    Host *host;
+
+    if (!current || current->draining == draining)
+        return;
+    host = host_dup(current);
+    host->draining = draining;
+    snapshot_builder_put_host(inventory_edit(app->inv), host);
+}
+
+/* ---- steps ------------------------------------------------------------------------------------
+ */
+
+/* After a child of this type ended well: the next one; NO_STEP: that was the last. */
+enum {
+    NO_STEP = -1,
+    FIRST = -2,
+};
+static const struct {
+    int task, done, next;
+} steps[] = {
+    { TASK_SLEEP_HOST, FIRST, TASK_EVACUATE_HOST },
+    { TASK_SLEEP_HOST, TASK_EVACUATE_HOST, TASK_POWER_OFF_HOST },
+    { TASK_SLEEP_HOST, TASK_POWER_OFF_HOST, NO_STEP },
+    { TASK_WAKE_HOST, FIRST, TASK_POWER_ON_HOST },
+    { TASK_WAKE_HOST, TASK_POWER_OFF_HOST, TASK_POWER_ON_HOST },
+    { TASK_WAKE_HOST, TASK_POWER_ON_HOST, NO_STEP },
+    { TASK_PROVE_HOST, FIRST, TASK_EVACUATE_HOST },
+    { TASK_PROVE_HOST, TASK_EVACUATE_HOST, TASK_POWER_OFF_HOST },
+    { TASK_PROVE_HOST, TASK_POWER_OFF_HOST, TASK_POWER_ON_HOST },
+    { TASK_PROVE_HOST, TASK_POWER_ON_HOST, NO_STEP },
+};
+
+static int step_after(enum task_type task, int done)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+        if (steps[i].task == (int)task && steps[i].done == done)
+            return steps[i].next;
+    }
+    return NO_STEP;
+}
+
+/* One that has power and did not come back needs a cold start. */
+static int first_step(enum task_type task, const Host *host)
+{
+    if (task == TASK_WAKE_HOST && host->off_by_dpm && host->off_since_ms == 0)
+        return TASK_POWER_OFF_HOST;
+    return step_after(task, FIRST);
+}
+
+static const Task *newest_child(const struct app *app, int64_t task_id)
+{
+    const Snapshot *snap;
+
+    inventory_publish(app->inv);
+    snap = inventory_peek(app->inv);
+    for (size_t i = snap->n_tasks; i > 0; i--) {
+        if (snap->tasks[i - 1]->parent_id == task_id)
+            return snap->tasks[i - 1];
+    }
+    return NULL;
+}
+
+static void fail(struct run *run, int reason, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+
+    err_set_reason(&error, VRM_ERR_CONFLICT, reason, NULL, "%s", text);
+    run_finish(run, error);
+}
+
+struct child_order {
+    struct app *app;
+    int64_t parent_id;
+    Task *task;
+};
+
+static void child_written(const GError *error, void *user)
+{
+    struct child_order *order = user;
+    struct app *app = order->app;
+    struct run *run = tasks_find_run(app->tasks, order->parent_id);
+
+    if (run)
+        ((struct dpm_run *)run->data)->ordering = false;
+    if (!error)
+        tasks_begin(app->tasks, order->task->id);
+    else if (run && !vm_order_may_pass(app, error)) /* else the timer tries again */
+        run_finish(run, error);
+    task_unref(order->task);
+    g_free(order);
+}
+
+static void order_child(struct run *run, enum task_type type)
+{
+    const Task *parent = run_task(run);
+    struct app *app = run->app;
+    struct child_order *order = g_new(struct child_order, 1);
+    Task *task =
+        task_prepare(type, OBJECT_HOST, parent->entity_id, parent->entity_name, parent->user);
+    Commit *commit = commit_new(&app->committer);
+
+    task->origin = ORIGIN_DPM;
+    task->parent_id = parent->id;
+    g_free(task->why);
+    task->why = g_strdup(parent->why);
+    *order = (struct child_order){ app, run->task_id, task_ref(task) };
+    ((struct dpm_run *)run->data)->ordering = true;
+    commit_put_task(commit, task, NULL);
+    commit_submit(commit, NULL, child_written, order);
+}
+
+/* Level-triggered: what the newest child says. */
+static void advance(struct run *run)
+{
+    struct dpm_run *work = run->data;
+    const Task *parent = run_task(run), *child;
+    const Host *host = find_host(run->app, parent->entity_id);
+    int next;
+
+    if (run->finishing || work->ordering)
+        return;
+    child = newest_child(run->app, run->task_id);
+    if (child && !task_is_final(child))
+        return;
+    if (!host) {
+        fail(run, REASON_HOST_MISSING, "the host is gone");
+        return;
+    }
+    if (child && child->status == TASK_FAILED && work->given_up)
+        fail(run, REASON_HOST_STATE, work->given_up);
+    else if (child && child->status == TASK_FAILED)
+        fail(run, (int)child->reason, child->reason_text);
+    if (run->finishing)
+        return;
+    next = child ? step_after(parent->type, (int)child->type) : first_step(parent->type, host);
+    if (next == NO_STEP)
+        run_finish(run, NULL);
+    else if (work->given_up && next != TASK_POWER_ON_HOST)
+        fail(run, REASON_HOST_STATE, work->given_up);
+    else
+        order_child(run, (enum task_type)next);
+}
+
+/* ---- giving up --------------------------------------------------------------------------------
+ */
+
+static void cancel_told(const GError *error, void *user)
+{
+    (void)error, (void)user; /* it ended meanwhile; its end tells */
+}
+
+void task_dpm_give_up(struct run *run, const char *why)
+{
+    static const struct commit_audit audit = { .user = "-_system",
+                                               .operation = "dpm-give-up",
+                                               .result = "done" };
+    struct dpm_run *work = run->data;
+    const Task *child = newest_child(run->app, run->task_id);
+
+    if (run->finishing || work->given_up || (child && child->type != TASK_EVACUATE_HOST))
+        return;
+    work->given_up = g_strdup(why);
+    if (child && !task_is_final(child))
+        tasks_cancel(run->app->tasks, child->id, &audit, cancel_told, NULL);
+    else
+        advance(run);
+}
+
+static gboolean watch(void *data)
+{
+    struct run *run = data;
+    const struct dpm_run *work = run->data;
+    const Task *task = run_task(run);
+    const Host *host = find_host(run->app, task->entity_id);
+
+    if (run->finishing)
+        return G_SOURCE_CONTINUE;
+    if (host && host->maintaining && task->type != TASK_WAKE_HOST)
+        task_dpm_give_up(run, "the host entered maintenance mode");
+    else if (work->until_ms && clock_now_ms() >= work->until_ms)
+        task_dpm_give_up(run, "emptying it took too long: drain_timeout_s is over");
+    if (!run->finishing)
+        advance(run);
+    return G_SOURCE_CONTINUE;
+}
+
+static void cancel_dpm(struct run *run)
+{
+    task_dpm_give_up(run, "cancelled");
+}
+
+/* ---- begin and end ----------------------------------------------------------------------------
+ */
+
+static void begin_dpm(struct run *run)
+{
+    struct dpm_run *work = g_new0(struct dpm_run, 1);
+    const Task *task = run_task(run);
+
+    run->data = work;
+    if (task->type != TASK_WAKE_HOST) {
+        work->until_ms = clock_now_ms() + run->app->settings->dpm_drain_limit_s * MS_PER_S;
+        show_draining(run->app, task->entity_id, true);
+    }
+    work->timer = g_timeout_add(WATCH_MS, watch, run);
+    advance(run);
+}
+
+static void dpm_child_ended(struct run *run, const Task *child, bool ok)
+{
+    (void)ok;
+    if (child->type == TASK_EVACUATE_HOST)
+        run_progress(run, 40);
+    else if (child->type == TASK_POWER_OFF_HOST)
+        run_progress(run, 60);
+    advance(run);
+}
+
+/* What became of what was recommended; the report may be of an earlier life. */
+static void put_outcome(const struct run *run, const Task *task, Commit *commit, bool ok)
+{
+    const Host *host = find_host(run->app, task->entity_id);
+    const DrsReport *report = host ? dpm_report(run->app->dpm, host->cluster_id) : NULL;
+    g_autoptr(Recommendation) rec = NULL;
+
+    if (task->recommendation_id == 0)
+        return;
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        if (report->recommendations[i]->id == task->recommendation_id)
+            rec = recommendation_dup(report->recommendations[i]);
+    }
+    if (!rec) {
+        rec = recommendation_new();
+        rec->id = task->recommendation_id;
+    }
+    rec->state = ok ? REC_DONE : REC_FAILED;
+    rec->task_id = task->id;
+    rec->finish_ms = task->finish_ms;
+    commit_put_recommendation(commit, g_steal_pointer(&rec));
+}
+
+static const struct {
+    enum task_type type;
+    const char *good, *good_text, *bad, *bad_text;
+} news[] = {
+    { TASK_SLEEP_HOST, "DpmHostAsleep", "sleeps", "DpmSleepFailed", "stays on" },
+    { TASK_WAKE_HOST, "DpmHostAwake", "was woken", "DpmWakeFailed", "could not be woken" },
+    { TASK_PROVE_HOST, "DpmWakeProven", "was switched off and on again: its wake-up is proven",
+      "DpmProofFailed", "did not prove its wake-up" },
+};
+
+static void record_dpm(struct run *run, const Task *task, const GError *error, Commit *commit)
+{
+    struct commit_event event = { .severity = !error                         ? EVENT_INFO
+                                              : task->type == TASK_WAKE_HOST ? EVENT_ERROR
+                                                                             : EVENT_WARNING,
+                                  .kind = OBJECT_HOST,
+                                  .object_id = task->entity_id,
+                                  .object_name = task->entity_name,
+                                  .task_id = task->id };
+
+    put_outcome(run, task, commit, !error);
+    for (size_t i = 0; i < G_N_ELEMENTS(news); i++) {
+        if (news[i].type != task->type)
+            continue;
+        event.name = error ? news[i].bad : news[i].good;
+        if (error)
+            commit_event(commit, &event, "host %s %s: %s", task->entity_name, news[i].bad_text,
+                         error->message);
+        else
+            commit_event(commit, &event, "host %s %s%s%s", task->entity_name, news[i].good_text,
+                         *task->why ? ": " : "", task->why);
+    }
+}
+
+static void after_dpm(struct run *run, const Task *task, bool ok)
+{
+    (void)ok;
+    show_draining(run->app, task->entity_id, false);
+    dpm_task_ended(run->app->dpm, task);
+}
+
+static const struct task_kind sleep_kind = {
+    .type = TASK_SLEEP_HOST,
+    .entity = OBJECT_HOST,
+    .begin = begin_dpm,
+    .cancel = cancel_dpm,
+    .record = record_dpm,
+    .after = after_dpm,
+    .child_ended = dpm_child_ended,
+    .free_data = free_dpm_run,
+};
+
+static const struct task_kind wake_kind = {
+    .type = TASK_WAKE_HOST,
+    .entity = OBJECT_HOST,
+    .begin = begin_dpm,
+    .record = record_dpm,
+    .after = after_dpm,
+    .child_ended = dpm_child_ended,
+    .free_data = free_dpm_run,
+};
+
+static const struct task_kind prove_kind = {
+    .type = TASK_PROVE_HOST,
+    .entity = OBJECT_HOST,
+    .begin = begin_dpm,
+    .cancel = cancel_dpm,
+    .record = record_dpm,
+    .after = after_dpm,
+    .child_ended = dpm_child_ended,
+    .free_data = free_dpm_run,
+};
+
+const struct task_kind *const task_dpm_kinds[] = { &sleep_kind, &wake_kind, &prove_kind };
+const size_t task_dpm_n_kinds = G_N_ELEMENTS(task_dpm_kinds);
