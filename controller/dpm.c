@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "controller/alarm.h"
 #include "controller/dpm_private.h"
 #include "controller/drs_private.h"
 #include "controller/task_dpm.h"
@@ -412,6 +413,32 @@ static void keep_drained(const struct look *look)
     }
 }
 
+bool dpm_is_proven(const struct app *app, const Host *host)
+{
+    return host->wake_proven_ms > 0 &&
+           clock_wall_ms() - host->wake_proven_ms <= app->settings->dpm_proof_days * MS_PER_DAY;
+}
+
+/* Where DPM is on, a host that it may not use for want of a proof is worth a hint. */
+static void judge_proofs(const struct look *look)
+{
+    struct app *app = look->dpm->app;
+    const Cluster *cluster = snapshot_cluster(look->snap, look->cluster_id);
+
+    for (size_t i = 0; i < look->snap->n_hosts; i++) {
+        const Host *host = look->snap->hosts[i];
+        g_autofree char *text =
+            g_strdup_printf("the wake-up of host %s %s: DPM leaves it on", host->name,
+                            host->wake_proven_ms ? "was not proven lately" : "was never proven");
+
+        if (host->cluster_id == look->cluster_id)
+            alarm_set(app,
+                      cluster && cluster->dpm.power_level > 0 && *host->bmc_ip &&
+                          !host->off_by_dpm && !dpm_is_proven(app, host),
+                      ALARM_WAKE_UNPROVEN, host->id, text);
+    }
+}
+
 static void take_plan(struct look *look, struct watch *watch)
 {
     DrsReport *report = report_of(look->dpm->app, look->plan);
@@ -419,6 +446,7 @@ static void take_plan(struct look *look, struct watch *watch)
     Commit *commit;
 
     keep_drained(look);
+    judge_proofs(look);
     dpm_plan_free(watch->plan);
     watch->plan = g_steal_pointer(&look->plan);
     watch->at_ms = report->at_ms;

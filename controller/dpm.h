@@ -63,6 +63,8 @@ const DpmPlan *dpm_latest(const Dpm *dpm, int64_t cluster_id, int64_t *ret_at_ms
 const DrsReport *dpm_report(const Dpm *dpm, int64_t cluster_id);
 /* What keeps DPM from the host now; NULL: nothing. */
 const struct dpm_trouble *dpm_host_trouble(const Dpm *dpm, const Host *host);
+/* Was its wake-up proven within proof_days? */
+bool dpm_is_proven(const struct app *app, const Host *host);
 bool dpm_is_task(enum task_type type);
 /* The unfinished task that holds the host, 0: none. */
 const Task *dpm_host_task(const struct app *app, int64_t host_id);

@@ -5,8 +5,6 @@
 #include "controller/call.h"
 #include "controller/dpm.h"
 
-#define MS_PER_DAY INT64_C(86400000)
-
 /* ---- status -----------------------------------------------------------------------------------
  */
 
@@ -44,12 +42,6 @@ static char *text_of(const struct dpm_verdict *verdict, const Task *task)
     return g_strdup(verdict ? verdict->text : "DPM has not looked at it yet");
 }
 
-static bool is_proven(const struct app *app, const Host *host)
-{
-    return host->wake_proven_ms > 0 &&
-           clock_wall_ms() - host->wake_proven_ms <= app->settings->dpm_proof_days * MS_PER_DAY;
-}
-
 static struct op_dpm_host describe(const struct app *app, const Host *host, const DpmPlan *plan)
 {
     static const char *const actions[] = { "stay", "sleep", "wake" };
@@ -62,7 +54,7 @@ static struct op_dpm_host describe(const struct app *app, const Host *host, cons
         .task_id = task ? task->id : 0,
         .state = state_of(host, task),
         .action = actions[verdict ? verdict->action : DPM_STAY],
-        .proven = is_proven(app, host),
+        .proven = dpm_is_proven(app, host),
         .name = g_strdup(host->name),
         .text = text_of(verdict, task),
         .trouble = g_strdup(trouble ? trouble->text : ""),

@@ -103,6 +103,7 @@ static Host *make_host(const char *name, int64_t cluster_id)
     host->off_since_ms = 27;
     host->wake_proven_ms = 28;
     host->slept_ms = 29;
+    host->off_by_dpm = true;
     return host;
 }
 
@@ -416,6 +417,7 @@ START_TEST(a_host_comes_back_as_it_was_written)
     ck_assert_int_eq(a->off_since_ms, b->off_since_ms);
     ck_assert_int_eq(a->wake_proven_ms, b->wake_proven_ms);
     ck_assert_int_eq(a->slept_ms, b->slept_ms);
+    ck_assert_int_eq(a->off_by_dpm, b->off_by_dpm);
     clear_world(&world);
 }
 END_TEST
@@ -775,7 +777,8 @@ START_TEST(volumes_of_one_file_become_one)
                        "ALTER TABLE vm DROP placed_why, DROP placed_ms, DROP placed_task_id;"
                        "DELETE FROM schema_migration WHERE version >= 5;"
                        "ALTER TABLE host DROP off_since_ms, DROP wake_proven_ms, DROP slept_ms,"
-                       " DROP net_mbps, DROP devices, DROP rack;"
+                       " DROP net_mbps, DROP devices, DROP rack, DROP off_by_dpm;"
+                       "ALTER TABLE drs_plan DROP kind; ALTER TABLE recommendation DROP type;"
                        "ALTER TABLE cluster DROP vcpus_per_thread;"
                        "ALTER TABLE vm DROP devices;"
                        "ALTER TABLE drs_rule DROP fault_domain;"

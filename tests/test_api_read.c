@@ -108,6 +108,8 @@ static char type_letter(const json_t *value)
         return 's';
     if (json_is_integer(value))
         return 'i';
+    if (json_is_real(value))
+        return 'r';
     if (json_is_boolean(value))
         return 'b';
     if (json_is_array(value))
