@@ -130,6 +130,9 @@ static bool is_done_at_once(enum task_type type)
     case TASK_POWER_ON_HOST:
     case TASK_POWER_OFF_HOST:
     case TASK_APPLY_DRS:
+    case TASK_SLEEP_HOST:
+    case TASK_WAKE_HOST:
+    case TASK_PROVE_HOST:
         return false;
     }
     return false;

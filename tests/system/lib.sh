@@ -62,6 +62,7 @@ bandwidth_mib = 32
 [power]
 timeout_s = 20
 boot_timeout_s = ${BOOT_TIMEOUT_S:-25}
+${VRMD_EXTRA:-}
 CONF
 }
 
