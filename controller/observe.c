@@ -538,17 +538,35 @@ static void take_change(Observe *observe, struct view *view, const struct domain
     observe_vm(observe, vm_id);
 }
 
+/* Its task tells that it is back, also when the host is heard a moment before. */
+static bool is_being_switched(const struct app *app, int64_t host_id)
+{
+    const Snapshot *snap = inventory_peek(app->inv);
+
+    for (size_t i = snap->n_tasks; i > 0; i--) {
+        const Task *task = snap->tasks[i - 1];
+
+        if (task->entity_id == host_id && !task_is_final(task) &&
+            (task->type == TASK_POWER_ON_HOST || task->type == TASK_POWER_OFF_HOST))
+            return true;
+    }
+    return false;
+}
+
 /* Somebody has pressed its button, or it was woken and took too long. */
 static void note_woken_by_hand(Observe *observe, int64_t host_id)
 {
-    bool late;
     struct app *app = observe->app;
     const Host *current = snapshot_builder_get_host(inventory_edit(app->inv), host_id);
+    bool late;
     Host *host;
     Commit *commit;
 
     if (!current || (current->off_since_ms == 0 && !current->off_by_dpm) ||
         current->status == HOST_SHUTTING_DOWN || current->status == HOST_BOOTING)
+        return;
+    inventory_publish(app->inv);
+    if (is_being_switched(app, host_id))
         return;
     late = current->off_since_ms == 0;
     host = host_dup(current);

@@ -5,6 +5,7 @@
 #include "controller/vm_verb.h"
 
 #include "controller/drs.h"
+#include "controller/task_dpm.h"
 #include "controller/task_host.h"
 #include "controller/task_power.h"
 #include "controller/task_vm.h"
@@ -157,6 +158,7 @@ START_TEST(each_type_of_task_has_its_work_exactly_once)
         unsigned of_vm = count_kinds(task_vm_kinds, task_vm_n_kinds, type);
         unsigned n = of_vm + count_kinds(task_host_kinds, task_host_n_kinds, type) +
                      count_kinds(task_power_kinds, task_power_n_kinds, type) +
+                     count_kinds(task_dpm_kinds, task_dpm_n_kinds, type) +
                      count_kinds(plan, G_N_ELEMENTS(plan), type);
 
         ck_assert_msg(n == (is_done_at_once(type) ? 0 : 1), "%s: %u", task_type_name(type), n);
