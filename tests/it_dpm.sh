@@ -41,6 +41,7 @@ set_dpm()
         fail "DPM $1"
 }
 
+set_ha() { [[ $(code PUT "$CLUSTER" "{\"isEnableHa\":$1}") == 200 ]]; }
 # set_drs true|false
 set_drs() { [[ $(code PUT "$CLUSTER" "{\"isEnableDrs\":$1,\"drsSetting\":{\"drsLevel\":3}}") == 200 ]]; }
 
@@ -148,9 +149,13 @@ case_a_night_and_a_morning()
 {
     local host
     all_on && spread && set_drs true && set_dpm automatic || return
-    wait_for 150 "a host sleeps" sleep_at_least 1 || return
-    say "night: $(status | jq -r .verdict)"
+    set_ha true && wait_for 150 "a host sleeps" sleep_at_least 1 || return
+    wait_for 60 "quiet" quiet && sleep 12 || return
+    n_asleep_is 1 || fail "HA could bear no failure" || return
+    reason_has cna1 'at least 2 hosts must be on' || fail "$(status)" || return
+    set_ha false || return
     wait_for 150 "another one sleeps" sleep_at_least 2 || return
+    say "night: $(status | jq -r .verdict)"
     for host in $(status | jq -r '.hosts[] | select(.state == "asleep").name'); do
         has_no_power "$host" || fail "$host has power" || return
         [[ $(dpm_of "$host" reason) == sleeps* ]] || fail "$(status)" || return
@@ -367,7 +372,7 @@ main()
     mkdir -p "$WORK"
     cluster_down
     [[ ${KEEP:-0} == 1 ]] || trap cluster_down EXIT
-    cluster_up 3 && new_vm a cna1 && new_vm b cna2 && new_vm c cna3 || exit 1
+    cluster_up 3 && set_ha false && new_vm a cna1 && new_vm b cna2 && new_vm c cna3 || exit 1
     for name in "${@:-${CASES[@]}}"; do
         say "case $name"
         if "case_$name"; then
