@@ -10,7 +10,7 @@ EXTRA_DIST += deploy/README deploy/demo deploy/test .ci/run \
 	deploy/lib/demo_setup.sh \
 	deploy/lib/test_run.sh deploy/lib/test_steps.sh
 EXTRA_DIST += deploy/batch/README deploy/batch/lib.sh deploy/batch/drs deploy/batch/host-drain \
-	deploy/batch/report deploy/batch/vm-create deploy/batch/vm-power
+	deploy/batch/load-record deploy/batch/report deploy/batch/vm-create deploy/batch/vm-power
 
 # --- make install ------------------------------------------------------------------------------
 #
@@ -37,7 +37,8 @@ deploy/systemd/tmpfiles.d/vrm.conf: deploy/systemd/tmpfiles.d/vrm.conf.in Makefi
 
 dist_pkgdata_SCRIPTS = deploy/certs
 batchdir = $(pkgdatadir)/batch
-dist_batch_SCRIPTS = deploy/batch/drs deploy/batch/host-drain deploy/batch/report \
+dist_batch_SCRIPTS = deploy/batch/drs deploy/batch/host-drain deploy/batch/load-record \
+	deploy/batch/report \
 	deploy/batch/vm-create deploy/batch/vm-power
 dist_batch_DATA = deploy/batch/README deploy/batch/lib.sh
 

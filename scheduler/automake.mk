@@ -32,6 +32,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/plan.c scheduler/plan.h \
 	scheduler/problem.c scheduler/problem.h \
 	scheduler/refit.c scheduler/refit.h \
+	scheduler/replay.c scheduler/replay.h scheduler/replay_set.c \
 	scheduler/rulefit.c scheduler/rulefit.h \
 	scheduler/rules.c scheduler/rules.h scheduler/rules_breach.c \
 	scheduler/rest.c scheduler/rest.h \
@@ -40,6 +41,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/starts.c scheduler/starts.h \
 	scheduler/sched_params.c scheduler/sched_params.h \
 	scheduler/search.c scheduler/search.h \
+	scheduler/trace.c scheduler/trace.h \
 	scheduler/whatif.c scheduler/whatif.h
 
 # What a program with the scheduler links, before BASE_LIBS.
@@ -51,6 +53,7 @@ vrm_plan_SOURCES = \
 	scheduler/tool/command.h \
 	scheduler/tool/command_ask.c \
 	scheduler/tool/command_dpm.c \
+	scheduler/tool/command_replay.c \
 	scheduler/tool/command_plan.c \
 	scheduler/tool/command_reserve.c \
 	scheduler/tool/input.c scheduler/tool/input.h \

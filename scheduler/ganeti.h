@@ -36,6 +36,9 @@
 #define GANETI_MAX_LINE      65536
 #define GANETI_MAX_NAME      255
 
+/* A byte order mark, passed over. */
+#define GANETI_BOM "\xef\xbb\xbf"
+
 /* All figures of the snapshot count as measured at this moment. */
 #define GANETI_NOW_MONO_MS INT64_C(86400000)
 

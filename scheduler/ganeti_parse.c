@@ -14,7 +14,6 @@
 #define MAX_RATIO     10000.0
 #define EXCLUSION_TAG "htools:iextags:"
 #define MAX_WARNED    20
-#define BOM           "\xef\xbb\xbf"
 
 struct parser {
     Ganeti *g;
@@ -486,7 +485,7 @@ Ganeti *ganeti_parse(const char *text, size_t len, const char *file, GError **er
     if (!ganeti_lines_check(file, text, len, error))
         return NULL;
     g->text = g_strndup(text, len);
-    bom = g_str_has_prefix(g->text, BOM) ? strlen(BOM) : 0;
+    bom = g_str_has_prefix(g->text, GANETI_BOM) ? strlen(GANETI_BOM) : 0;
     ganeti_lines_init(&p.lines, file, g->text + bom, len - bom);
     if (!read_lines(&p, error))
         return NULL;

@@ -122,8 +122,13 @@ char *ganeti_write(const char *text, size_t len, const Snapshot *before, const S
                         .out = g_string_sized_new(len + len / 8) };
     const char *end = text + len;
     enum section section = SECTION_GROUPS;
+    const size_t bom =
+        len >= strlen(GANETI_BOM) && memcmp(text, GANETI_BOM, strlen(GANETI_BOM)) == 0
+            ? strlen(GANETI_BOM)
+            : 0;
 
-    for (const char *line = text; line < end;) {
+    g_string_append_len(w.out, text, (gssize)bom);
+    for (const char *line = text + bom; line < end;) {
         const char *stop = memchr(line, '\n', (size_t)(end - line)), *content;
 
         if (!stop)

@@ -178,6 +178,9 @@ tests_sim_day_LDADD = $(SCHED_LIBS) $(BASE_LIBS) -lm
 tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)
 tests_test_admission_LDADD = $(SCHED_TEST_LIBS)
+UNIT_TESTS += tests/test_replay
+tests_test_replay_SOURCES = tests/test_replay.c tests/suite.h
+tests_test_replay_LDADD = $(SCHED_TEST_LIBS)
 tests_test_ganeti_score_SOURCES = tests/test_ganeti_score.c tests/suite.h
 tests_test_ganeti_score_LDADD = $(SCHED_TEST_LIBS)
 tests_test_starts_SOURCES = tests/test_starts.c tests/sched_gen.c tests/sched_gen.h \
@@ -195,7 +198,10 @@ tests_test_snapshot_json_LDADD = $(SCHED_TEST_LIBS)
 TESTS += tests/test_plan.sh
 EXTRA_DIST += tests/test_plan.sh tests/bench/scheduler
 
-FUZZ_TARGETS += tests/fuzz/fuzz_ganeti tests/fuzz/fuzz_snapshot
+FUZZ_TARGETS += tests/fuzz/fuzz_ganeti tests/fuzz/fuzz_snapshot tests/fuzz/fuzz_trace
+tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz_trace.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_trace_LDADD = $(SCHED_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_trace_LDFLAGS = $(FUZZ_LINK)
 
 tests_fuzz_fuzz_ganeti_SOURCES = tests/fuzz/fuzz_ganeti.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_ganeti_LDADD = $(SCHED_LIBS) $(BASE_LIBS)

@@ -106,6 +106,28 @@ says 'has no BMC'
 run 0 dpm -s g.json --assume-proven --level 9 --watts 100
 says 'can sleep'
 run 2 dpm -t g.data --spare -2
+
+# A trace in which every VM wants what the load file says.
+awk '{ for (t = 0; t <= 1200; t += 60) print t, $1, int($2 * 64000), int($3 * 524288), 0 }' g.load |
+    sort -n -s -k1,1 > trace
+run 0 replay -t g.data -U g.load --trace trace --against drs.limen=9,drs.interval_s=30 --progress
+says '^moves  *0  *[1-9]'
+says '^hot host-minutes '
+says 'drs.limen=9,drs.interval_s=30'
+warns 'replay 2 of 3 (as it is): 0 %'
+cp out first
+run 0 replay -t g.data -U g.load --trace trace --against drs.limen=9,drs.interval_s=30
+cmp -s first out || fail "two replays, two answers"
+run 0 replay -t g.data -U g.load --trace trace --set drs.enabled=0 --json
+says '"setting":"as set","moves":0,'
+run 2 replay -t g.data
+warns 'want --trace FILE'
+run 2 replay -t g.data --trace trace --against drs.limen=11
+warns "drs.limen = '11': want a number 0..9"
+echo '100 v00001 many 1 1' > bad.trace
+run 3 replay -t g.data --trace bad.trace
+warns "bad.trace:1: sample: CPU MHz = 'many': want a number"
+run 3 replay -t g.data --trace nowhere
 run 0 what-if -t g.data -U g.load --add-hosts 2:like=h0001 --without-host h0002 \
     --rule 'apart must v00001,v00002'
 says '^As it is:'
@@ -120,7 +142,7 @@ cmp -s out converted.json || fail "a converted snapshot converts to another"
 # --- what is refused ---------------------------------------------------------------------------
 run 0 --help
 says 'Usage: vrm-plan COMMAND'
-for command in balance drain place explain admission capacity dpm what-if convert; do
+for command in balance drain place explain admission capacity dpm what-if replay convert; do
     run 0 "$command" --help
     says 'text-data=FILE'
 done

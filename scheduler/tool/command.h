@@ -15,6 +15,7 @@ typedef int (*command_fn)(const struct options *options, struct input *input);
 int command_balance(const struct options *options, struct input *input);
 int command_drain(const struct options *options, struct input *input);
 int command_what_if(const struct options *options, struct input *input);
+int command_replay(const struct options *options, struct input *input);
 int command_place(const struct options *options, struct input *input);
 int command_explain(const struct options *options, struct input *input);
 int command_admission(const struct options *options, struct input *input);

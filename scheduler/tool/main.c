@@ -73,6 +73,7 @@ static int run(const struct options *options)
         [COMMAND_CAPACITY] = command_capacity,
         [COMMAND_DPM] = command_dpm,
         [COMMAND_WHAT_IF] = command_what_if,
+        [COMMAND_REPLAY] = command_replay,
         [COMMAND_CONVERT] = command_convert,
     };
     struct input input;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scheduler/tool/show.h"
+
 /* Of a server of two sockets that does little. */
 #define DEFAULT_WATTS 200
 
@@ -44,6 +46,13 @@ static const struct {
     [COMMAND_WHAT_IF] = { "what-if", "", "the plan and the reserves if something were different",
                           "Applies the changes in the order --add-hosts, --rule, --without-host, "
                           "then balances; prints the cluster now, changed, and balanced." },
+    [COMMAND_REPLAY] = { "replay", "", "what other settings would have done with a recorded load",
+                         "Plays a trace of VM loads over the cluster, with moves and boots that "
+                         "take "
+                         "time: once with nothing done, once as the cluster is set (and --set), "
+                         "and "
+                         "once for each --against; prints moves, GiB, hot minutes and kWh side by "
+                         "side." },
     [COMMAND_CONVERT] = { "convert", "", "the input as a VRM snapshot",
                           "Reads either form and writes the snapshot as JSON to standard output." },
 };
@@ -126,7 +135,7 @@ static gboolean want_nodes(const gchar *name, const gchar *value, gpointer data,
 /* ---- the table ------------------------------------------------------------------------------ */
 
 struct flags { /* GLib wants int */
-    gboolean evacuate_only, ignore_load, ignore_soft, assume_proven, json, print_moves,
+    gboolean evacuate_only, ignore_load, ignore_soft, assume_proven, progress, json, print_moves,
         print_instances, version;
 };
 
@@ -158,7 +167,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
 {
     const unsigned balance = BIT(COMMAND_BALANCE), what_if = BIT(COMMAND_WHAT_IF);
     const unsigned capacity = BIT(COMMAND_CAPACITY), admission = BIT(COMMAND_ADMISSION);
-    const unsigned dpm = BIT(COMMAND_DPM);
+    const unsigned dpm = BIT(COMMAND_DPM), replay = BIT(COMMAND_REPLAY);
     const gint hidden = G_OPTION_FLAG_HIDDEN;
     const gint hidden_optional = G_OPTION_FLAG_HIDDEN | G_OPTION_FLAG_OPTIONAL_ARG;
     const gint idle = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
@@ -200,12 +209,18 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { capacity, { "size", 0, 0, G_OPTION_ARG_STRING, &o->size, "of the VMs: vCPUs, MiB, MHz reserved", "VCPUS,MIB[,MHZ]" } },
         { capacity | admission | what_if, { "failures", 0, 0, G_OPTION_ARG_INT, &o->failures, "so many hosts may die (default 1; admission: the cluster's policy)", "N" } },
         { dpm, { "spare", 0, 0, G_OPTION_ARG_INT, &o->spare, "so many of the largest hosts may fail (default: HA's promise; with -t 1)", "N" } },
-        { dpm, { "watts", 0, 0, G_OPTION_ARG_INT, &o->watts, "what a host draws (default 200)", "N" } },
+        { replay, { "trace", 0, 0, G_OPTION_ARG_FILENAME, &o->trace, "recorded load, lines \"SECONDS VM MHZ MIB KBPS\"", "FILE" } },
+        { replay, { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->set, "settings of every column but the first; may be repeated", "KEY=VALUE,..." } },
+        { replay, { "against", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->against, "one column more, with these settings besides; may be repeated", "KEY=VALUE,..." } },
+        { replay, { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
+        { replay, { "seed", 0, 0, G_OPTION_ARG_INT, &o->seed, "the same seed gives the same result (default 1)", "N" } },
+        { dpm | replay, { "watts", 0, 0, G_OPTION_ARG_INT, &o->watts, "what a host draws (default 200)", "N" } },
         { dpm, { "assume-proven", 0, 0, G_OPTION_ARG_NONE, &f->assume_proven, "take every host to wake up when asked", NULL } },
         { what_if, { "add-hosts", 0, 0, G_OPTION_ARG_STRING, &o->add_hosts, "empty hosts more, like HOST or like the biggest", "N[:like=HOST]" } },
         { what_if, { "without-host", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->without, "as if the host left; may be repeated", "HOST" } },
         { what_if, { "rule", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->rules, "one rule more: \"apart must VM,VM\", \"together should VM,VM\", \"host must-not VM,.. HOST,..\"; may be repeated", "RULE" } },
         { ALL, { "json", 0, 0, G_OPTION_ARG_NONE, &f->json, "print JSON", NULL } },
+        { ALL, { "progress", 0, 0, G_OPTION_ARG_NONE, &f->progress, "tell on standard error how far it is, also without a terminal", NULL } },
         { ALL, { "verbose", 'v', G_OPTION_FLAG_NO_ARG, CALLBACK(louder), "say more", NULL } },
         { ALL, { "quiet", 'q', G_OPTION_FLAG_NO_ARG, CALLBACK(louder), "say less", NULL } },
         { ALL, { "version", 'V', 0, G_OPTION_ARG_NONE, &f->version, "print the version", NULL } },
@@ -338,6 +353,8 @@ static bool check(const struct options *o, int *ret_status)
         return usage("want", commands[o->command].words, ret_status);
     if (n > 0 && *commands[o->command].words == '\0')
         return usage("don't know what to do with", o->names[0], ret_status);
+    if (o->command == COMMAND_REPLAY && !o->trace)
+        return usage("want --trace FILE", NULL, ret_status);
     if (o->command == COMMAND_CAPACITY && !o->size)
         return usage("want --size VCPUS,MIB[,MHZ]", NULL, ret_status);
     return true;
@@ -349,6 +366,8 @@ static void set_flags(struct options *o, const struct flags *f)
     o->ignore_load = f->ignore_load;
     o->ignore_soft = f->ignore_soft;
     o->assume_proven = f->assume_proven;
+    if (f->progress)
+        show_progress_always();
     o->json = f->json;
     o->print_moves = f->print_moves;
     o->print_instances = f->print_instances;
@@ -525,4 +544,7 @@ void options_clear(struct options *options)
     g_free(options->add_hosts);
     g_strfreev(options->without);
     g_strfreev(options->rules);
+    g_free(options->trace);
+    g_strfreev(options->set);
+    g_strfreev(options->against);
 }

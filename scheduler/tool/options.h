@@ -26,9 +26,10 @@ enum command {
     COMMAND_CAPACITY,
     COMMAND_DPM,
     COMMAND_WHAT_IF,
+    COMMAND_REPLAY,
     COMMAND_CONVERT,
 };
-#define N_COMMANDS 9
+#define N_COMMANDS 10
 
 /* Strings are owned, NULL: not given; numbers -1: not given. */
 struct options {
@@ -54,6 +55,9 @@ struct options {
     /* dpm */
     int spare, watts;
     bool assume_proven;
+    /* replay */
+    char *trace;
+    char **set, **against;
 };
 
 /* Reads the command line.  False: *ret_status says how to end (help was printed, or the usage was

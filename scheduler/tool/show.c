@@ -229,6 +229,13 @@ void show_vms(FILE *out, const Snapshot *before, const Snapshot *after, int64_t 
 
 /* ---- progress ------------------------------------------------------------------------------- */
 
+static bool always;
+
+void show_progress_always(void)
+{
+    always = true;
+}
+
 void show_progress_end(void)
 {
     if (isatty(STDERR_FILENO))
@@ -237,13 +244,16 @@ void show_progress_end(void)
 
 void show_progress(const char *format, ...)
 {
+    const bool terminal = isatty(STDERR_FILENO) != 0;
     va_list args;
 
-    if (!isatty(STDERR_FILENO))
+    if (!terminal && !always)
         return;
     show_progress_end();
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
+    if (!terminal)
+        fputc('\n', stderr);
     (void)fflush(stderr);
 }

@@ -26,6 +26,8 @@ void show_vms(FILE *out, const Snapshot *before, const Snapshot *after, int64_t 
 json_t *show_measure_json(const struct plan_measure *measure);
 json_t *show_plan_json(const Plan *plan);
 
+/* Progress also where standard error is no terminal, a line each. */
+void show_progress_always(void);
 /* On a terminal, a line on standard error that says what goes on; the next one replaces it. */
 void show_progress(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Removes the line. */

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "scheduler/ganeti.h"
+#include "scheduler/ganeti_score.h"
 #include "scheduler/whatif.h"
 
 #define CUT "\n==LOAD==\n"
@@ -49,6 +50,8 @@ static void try_write(const Ganeti *g, const char *text, size_t len)
 
     g_assert(strlen(same) == len && memcmp(same, text, len) == 0);
     (void)other;
+    for (size_t i = 0; i < g->groups.len; i++)
+        (void)ganeti_score_of(g, (int64_t)i + 1, moved);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
