@@ -13,6 +13,9 @@
 /* So often a slope begins at the hottest host. */
 #define HOTTEST_ONE_IN 4
 
+/* Of so many random hosts the hottest gives, the coolest takes. */
+#define N_DRAWN 3
+
 /* One step back to the best layout. */
 struct undo {
     uint32_t vm, from;
@@ -118,20 +121,32 @@ static uint32_t pick_away(struct walk *w)
     return may_move(w, vm) ? vm : NO_INDEX;
 }
 
+/* The most (sign 1) or least loaded of some hosts. */
+static uint32_t pick_extreme(struct walk *w, int r, int64_t sign)
+{
+    const int64_t *load = w->layout->load[r];
+    uint32_t best = w->hosts[pick(w, w->n_hosts)];
+
+    for (int i = 1; i < N_DRAWN; i++) {
+        uint32_t host = w->hosts[pick(w, w->n_hosts)];
+
+        if (sign * load[host] > sign * load[best])
+            best = host;
+    }
+    return best;
+}
+
 /* Two hosts, the first one with more load in some resource that counts. */
 static bool pick_slope(struct walk *w, uint32_t *ret_from, uint32_t *ret_to)
 {
-    const Problem *p = w->layout->problem;
-    uint32_t a = w->hosts[pick(w, w->n_hosts)], b = w->hosts[pick(w, w->n_hosts)];
+    const Layout *l = w->layout;
     int r = (int)pick(w, N_RESOURCES);
 
-    if (pick(w, HOTTEST_ONE_IN) == 0)
-        a = w->layout->top[r][0];
-    if (a == b || !p->uses[r])
-        return false;
-    *ret_from = w->layout->load[r][a] > w->layout->load[r][b] ? a : b;
-    *ret_to = *ret_from == a ? b : a;
-    return true;
+    if (!l->problem->uses[r])
+        r = RES_CPU + RES_MEM - r;
+    *ret_from = pick(w, HOTTEST_ONE_IN) == 0 ? l->top[r][0] : pick_extreme(w, r, 1);
+    *ret_to = pick_extreme(w, r, -1);
+    return l->load[r][*ret_from] > l->load[r][*ret_to];
 }
 
 /* ---- proposals ------------------------------------------------------------------------------ */
