@@ -175,6 +175,18 @@ TESTS += tests/sim_day
 tests_sim_day_SOURCES = tests/sim_day.c tests/sched_gen.c tests/sched_gen.h
 tests_sim_day_LDADD = $(SCHED_LIBS) $(BASE_LIBS) -lm
 
+# Against an exact solver, where there is one.
+check_PROGRAMS += tests/oracle_glpk
+TESTS += tests/oracle_glpk
+tests_oracle_glpk_SOURCES = tests/oracle_glpk.c tests/naive.c tests/naive.h
+tests_oracle_glpk_LDADD = $(SCHED_LIBS) $(BASE_LIBS) $(GLPK_LIBS) -lm
+
+# Run by deploy/test: broken checks that a test must notice.
+EXTRA_DIST += tests/mutate.sh
+.PHONY: mutate-libs
+mutate-libs:
+	@echo $(SCHED_TEST_LIBS)
+
 tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)
 tests_test_admission_LDADD = $(SCHED_TEST_LIBS)

@@ -116,6 +116,7 @@ step_proof()
     wait -n || status=$?
     cat "$TEST_DIR"/proof.{1,$((half + 1))}
     tests/sim_day --hosts 32 --vms 2000 || status=$?
+    tests/oracle_glpk --seeds 200 || status=$?
     return "$status"
 }
 
