@@ -51,7 +51,7 @@ static bool add_named(HostDevs *devs, const char *word, GError **error)
     const char *equals = strchr(word, '=');
     g_autofree char *name = equals ? g_strndup(word, (gsize)(equals - word)) : g_strdup("");
 
-    if (!devices_is_name(name) || devices_is_mdev(name) || !is_pci_address(equals + 1) ||
+    if (!equals || !devices_is_name(name) || devices_is_mdev(name) || !is_pci_address(equals + 1) ||
         is_known(devs, equals + 1)) {
         err_set_reason(error, VRM_ERR_INVALID, 0, "passthrough",
                        "[devices] passthrough: '%s': want NAME=ADDRESS such as "

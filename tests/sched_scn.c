@@ -551,6 +551,15 @@ static void read_group(Scn *scn, char **words)
     snapshot_builder_put_group(scn->builder, group);
 }
 
+static void set_rule_type(Rule *rule, const char *word)
+{
+    rule->type = strcmp(word, "together") == 0     ? RULE_TOGETHER
+                 : g_str_has_prefix(word, "apart") ? RULE_APART
+                                                   : RULE_VM_HOST;
+    if (strcmp(word, "apart-racks") == 0)
+        rule->domain = FAULT_DOMAIN_RACK;
+}
+
 /* rule NAME together|apart|apart-racks|host must|should|must-not|should-not [VM GROUP]
  * MEMBERS */
 static Rule *make_rule(Scn *scn, char **words)
@@ -562,11 +571,7 @@ static Rule *make_rule(Scn *scn, char **words)
         rule->id = add_name(scn->rules, words[1], FIRST_RULE);
     set_string(&rule->name, words[1]);
     rule->cluster_id = scn_cluster(scn);
-    rule->type = strcmp(words[2], "together") == 0     ? RULE_TOGETHER
-                 : g_str_has_prefix(words[2], "apart") ? RULE_APART
-                                                       : RULE_VM_HOST;
-    if (strcmp(words[2], "apart-racks") == 0)
-        rule->domain = FAULT_DOMAIN_RACK;
+    set_rule_type(rule, words[2]);
     if (!rule_strength_parse(words[3], &rule->strength))
         bad_line("unknown strength", words[3]);
     if (rule->type == RULE_VM_HOST) {

@@ -464,25 +464,31 @@ START_TEST(a_generation_is_kept_under_its_own_name)
 }
 END_TEST
 
+static void put_ok(struct fake *fake, const char *path, const char *body)
+{
+    struct fake_reply reply = fake_ok(fake, "PUT", path, body);
+
+    fake_reply_clear(&reply);
+}
+
 START_TEST(racks_devices_and_vcpu_limits_are_set_and_cleared)
 {
     struct fake fake;
 
     fake_init(&fake);
-    (void)fake_ok(&fake, "PUT", HOST, "{\"rack\":\"row 1\"}");
+    put_ok(&fake, HOST, "{\"rack\":\"row 1\"}");
     ck_assert_str_eq(fake.last->host->rack, "row 1");
-    (void)fake_ok(&fake, "PUT", HOST, "{\"rack\":\"\"}");
+    put_ok(&fake, HOST, "{\"rack\":\"\"}");
     ck_assert_str_eq(fake.last->host->rack, "");
-    (void)fake_ok(&fake, "PUT", C117, "{\"vcpusPerThread\":4}");
+    put_ok(&fake, C117, "{\"vcpusPerThread\":4}");
     ck_assert_int_eq(fake.last->cluster->vcpus_per_thread, 4);
-    (void)fake_ok(&fake, "PUT", VM37,
-                  "{\"gpu\":[{\"name\":\"mdev-a\",\"quantity\":2},{\"name\":\"gpu-t4\"}]}");
+    put_ok(&fake, VM37, "{\"gpu\":[{\"name\":\"mdev-a\",\"quantity\":2},{\"name\":\"gpu-t4\"}]}");
     ck_assert_str_eq(fake.last->vm->devices, "gpu-t4:1 mdev-a:2");
-    (void)fake_ok(&fake, "PUT", VM37, "{\"gpu\":[]}");
+    put_ok(&fake, VM37, "{\"gpu\":[]}");
     ck_assert_str_eq(fake.last->vm->devices, "");
-    (void)fake_ok(&fake, "PUT", C117,
-                  "{\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":2,"
-                  "\"faultDomain\":\"rack\"}]}}");
+    put_ok(&fake, C117,
+           "{\"drsSetting\":{\"drsRules\":[{\"ruleName\":\"r\",\"ruleType\":2,"
+           "\"faultDomain\":\"rack\"}]}}");
     ck_assert_int_eq(fake.last->rules[0].rule->domain, FAULT_DOMAIN_RACK);
     fake_clear(&fake);
 }
