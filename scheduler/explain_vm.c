@@ -294,6 +294,13 @@ static int64_t host_permille(const Problem *p, int64_t soft)
     return soft / MAX(p->params.horizon_ms / 1000, 1) / LOAD_PER_PERMILLE;
 }
 
+/* Only evenness and cost tell them apart. */
+static bool is_soft(const struct score *a, const struct score *b)
+{
+    return a->must == b->must && a->shortage == b->shortage && a->overload == b->overload &&
+           a->crowd == b->crowd && a->should == b->should;
+}
+
 static char *no_gain_text(const Layout *l, uint32_t vm, const struct best_move *best)
 {
     const Problem *p = l->problem;
@@ -301,8 +308,11 @@ static char *no_gain_text(const Layout *l, uint32_t vm, const struct best_move *
     int64_t gain = l->score.soft - (best->score.soft - price);
     g_autofree char *worse = NULL;
 
-    if (best->score.must == l->score.must && best->score.shortage == l->score.shortage &&
-        best->score.overload == l->score.overload && best->score.should == l->score.should)
+    if (is_soft(&best->score, &l->score) && gain <= 0)
+        return g_strdup_printf("its best move, to %s, would make the cluster less even by %" PRId64
+                               " per mille of a host",
+                               p->host[best->to]->name, host_permille(p, -gain));
+    if (is_soft(&best->score, &l->score))
         return g_strdup_printf(
             "its best move, to %s, would gain %" PRId64 " per mille of a host over %" PRId64
             " s and must gain %" PRId64 " to be worth it (%" PRId64 " ms, %" PRId64 " MB to copy)",
@@ -348,7 +358,7 @@ static void say_stays(const Problem *p, uint32_t vm, int number, VmExplanation *
 
     layout_measure(l, &m);
     if (!balance_is_worth(l, level) && m.must_broken == 0 && m.should_broken == 0 &&
-        m.shortage_mb == 0 && m.overload_mhz == 0)
+        m.shortage_mb == 0 && m.overload_mhz == 0 && l->score.crowd == 0)
         set_stays(x, "balanced",
                   g_strdup_printf("the cluster is even enough: imbalance %" PRId64
                                   " per mille, threshold %" PRId64
