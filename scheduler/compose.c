@@ -132,8 +132,8 @@ struct replay {
     Plan *plan;
     const Order *order;
     enum filter_use use;
-    Layout *layout;     /* as the steps so far leave it */
-    const Layout *goal; /* after all steps */
+    Layout *layout; /* as the steps so far leave it */
+    Layout *goal;   /* after all steps */
     struct plan_measure now;
     uint32_t *helps; /* per step: the one it is made for, NO_INDEX: itself */
 };
@@ -169,6 +169,37 @@ static struct explain_move look_before(const struct replay *r, const struct orde
     return words;
 }
 
+/* What the move is good for once all moves are made. */
+static enum move_reason find_late_reason(const struct replay *r, const struct order_step *step)
+{
+    struct plan_measure with, without;
+
+    layout_measure(r->goal, &with);
+    layout_move(r->goal, step->vm, step->from);
+    layout_measure(r->goal, &without);
+    layout_move(r->goal, step->vm, step->to);
+    return find_reason(r->goal->problem, &without, &with);
+}
+
+/* For whose sake, if not its own: of one move, or of all that follow. */
+static void find_sake(struct replay *r, uint32_t index, struct plan_move *move,
+                      struct explain_move *words)
+{
+    const struct order_step *step = &r->order->steps.items[index];
+
+    r->helps[index] = NO_INDEX;
+    if (move->reason == MOVE_EVACUATION || step->detour || pays_alone(move))
+        return;
+    r->helps[index] = find_helped(r->order, index);
+    if (r->helps[index] != NO_INDEX) {
+        words->helps = r->order->steps.items[r->helps[index]].vm;
+        return;
+    }
+    move->reason = find_late_reason(r, step);
+    if (move->reason == MOVE_BALANCE_CPU || move->reason == MOVE_BALANCE_MEM)
+        words->goal = r->goal;
+}
+
 static void compose_step(struct replay *r, uint32_t index)
 {
     const struct order_step *step = &r->order->steps.items[index];
@@ -188,9 +219,7 @@ static void compose_step(struct replay *r, uint32_t index)
     move->rating = find_rating(move, &r->now, &after);
     move->automatic =
         is_drain || (is_automatic(p, p->vm[step->vm]) && !waits_for_manual(r->plan, move));
-    r->helps[index] = is_drain || pays_alone(move) ? NO_INDEX : find_helped(r->order, index);
-    if (r->helps[index] != NO_INDEX)
-        words.helps = r->order->steps.items[r->helps[index]].vm;
+    find_sake(r, index, move, &words);
     words.reason = move->reason;
     set_text(&move->text, explain_move(r->layout, &words));
     r->now = after;

@@ -190,6 +190,21 @@ static void append_help(GString *text, const Layout *l, const struct explain_mov
     append_cpu(text, l, m, after);
 }
 
+/* The loads of the moment would look as if the move did harm. */
+static void append_late(GString *text, const struct explain_move *m)
+{
+    const struct explain_loads end = explain_loads(m->goal, m->from, m->to);
+    const Problem *p = m->goal->problem;
+    bool is_mem = m->reason == MOVE_BALANCE_MEM;
+
+    g_string_append_printf(text,
+                           "evens out %s with the moves after it: in the end %s has %" PRId64
+                           " %%, %s %" PRId64 " %%",
+                           is_mem ? "memory" : "CPU", p->host[m->from]->name,
+                           percent(is_mem ? end.mem_from : end.cpu_from), p->host[m->to]->name,
+                           percent(is_mem ? end.mem_to : end.cpu_to));
+}
+
 static void append_reason(GString *text, const Layout *l, const struct explain_move *m,
                           const struct explain_loads *after)
 {
@@ -227,6 +242,8 @@ char *explain_move(const Layout *layout, const struct explain_move *move)
 
     if (move->detour || move->helps != NO_INDEX)
         append_help(text, layout, move, &after);
+    else if (move->goal)
+        append_late(text, move);
     else
         append_reason(text, layout, move, &after);
     append_use(text, layout->problem, move->vm);

@@ -34,6 +34,8 @@ struct explain_move {
     enum move_reason reason;
     bool detour;
     uint32_t helps; /* VM for whose move it is made, NO_INDEX: it pays by itself */
+    /* It pays only with the moves after it: the layout that all of them lead to; else NULL. */
+    const struct Layout *goal;
     struct explain_loads before;
     int64_t committed_before;       /* MiB configured on `from` */
     int64_t part_before[N_BOUNDED]; /* of `from`'s bounded resources */
