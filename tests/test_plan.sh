@@ -126,7 +126,7 @@ run 2 replay -t g.data --trace trace --against drs.limen=11
 warns "drs.limen = '11': want a number 0..9"
 echo '100 v00001 many 1 1' > bad.trace
 run 3 replay -t g.data --trace bad.trace
-warns "bad.trace:1: sample: CPU MHz = 'many': want a number"
+warns "bad.trace:1: sample 100: CPU MHz = 'many': want a number"
 run 3 replay -t g.data --trace nowhere
 run 0 what-if -t g.data -U g.load --add-hosts 2:like=h0001 --without-host h0002 \
     --rule 'apart must v00001,v00002'
