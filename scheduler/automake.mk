@@ -9,6 +9,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/compose.c scheduler/compose.h \
 	scheduler/cpufit.c scheduler/cpufit.h \
 	scheduler/devfit.c scheduler/devfit.h \
+	scheduler/drift.c scheduler/drift.h \
 	scheduler/dpm.c scheduler/dpm.h \
 	scheduler/dpm_need.c scheduler/dpm_need.h \
 	scheduler/entitle.c scheduler/entitle.h \

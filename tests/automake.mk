@@ -509,4 +509,5 @@ TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 
 # --- the whole system on real hosts: run by hand or by deploy/test, as root ---------------------
-EXTRA_DIST += tests/it_dpm.sh tests/it_explain.sh tests/it_imc.sh tests/it_resources.sh tests/it_system.sh tests/system/lib.sh tests/system/demo_kills.sh
+EXTRA_DIST += tests/it_dpm.sh tests/it_explain.sh tests/it_imc.sh tests/it_resources.sh tests/it_rules.sh tests/it_system.sh \
+	tests/system/lib.sh tests/system/demo_kills.sh

@@ -1,0 +1,174 @@
+#!/bin/bash
+# it_rules.sh - placement rules over real libvirts: conflicts refused, broken rules mended by live
+# migration, what cannot be met has an alarm.
+#
+# usage: tests/it_rules.sh     (from a build folder; as root)
+#
+# Exit: 0 all passed, 1 some failed, 77 something needed is missing (an error with VRM_REQUIRE_ALL).
+
+export VRM_LAB=${VRM_LAB:-13}
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/system/lib.sh"
+
+UNSATISFIABLE=15.7000001
+
+rule_uri() { api GET "$CLUSTER/drsrules" | jq -r --arg n "$1" '.drsRules[] | select(.ruleName == $n).uri'; }
+rule_field() { api GET "$(rule_uri "$1")" | jq -r ".$2"; }
+rule_is() { [[ $(rule_field "$1" ruleState) == "$2" ]]; }
+vm_urn() { urn "$(vm_uri "$1")"; }
+new_rule() { api POST "$CLUSTER/drsrules" "$1"; }
+drop_rule() { api DELETE "$(rule_uri "$1")" >/dev/null; }
+drs() { api PUT "$CLUSTER" "{\"isEnableDrs\":true,\"drsSetting\":{\"drsLevel\":$1}}" >/dev/null; }
+alarms() { api POST "$SITE/alarms/$1" "{\"alarmId\":\"$UNSATISFIABLE\"}"; }
+alarm_count() { [[ $(alarms "$1" | jq -r .total) == "$2" ]]; }
+are_apart() { [[ $(vm_field "$1" hostName) != "$(vm_field "$2" hostName)" ]] && vm_is "$1" running && vm_is "$2" running; }
+recommended() { [[ $(api GET "$CLUSTER/drsrecommendations" | jq -r '[.recommendations[].reason] | unique | join(",")') == RULES ]]; }
+
+# new_group NAME TYPE MEMBER... - type 0: VMs, 1: hosts; prints its urn.
+new_group()
+{
+    local name=$1 type=$2 list
+    shift 2
+    list=$(printf '{"urn":"%s"},' "$@")
+    api POST "$CLUSTER/resourcegroups" "{\"type\":$type,\"useType\":1,\"name\":\"$name\",\"groupMembers\":[${list%,}]}" | jq -r .urn
+}
+
+# refused ANSWER NUMBER WORD... - it has this errorCode and each of the words.
+refused()
+{
+    local answer=$1 number=$2 word
+    shift 2
+    [[ $(jq -r .errorCode <<<"$answer") == "$number" ]] || fail "want $number: $answer" || return
+    for word in "$@"; do
+        [[ $answer == *"$word"* ]] || fail "no word of $word: $answer" || return
+    done
+    say "refused: $(jq -r .errorDes <<<"$answer")"
+}
+
+case_conflicts_are_refused_and_name_rules_and_vms()
+{
+    local g left right answer
+    new_vm a cna1 && new_vm b cna1 && new_vm c cna2 || return
+    g=$(new_group ab 0 "$(vm_urn a)")
+    left=$(new_group left 1 "$(urn "$(host_uri cna1)")")
+    right=$(new_group right 1 "$(urn "$(host_uri cna2)")")
+    new_rule "{\"ruleName\":\"near\",\"ruleType\":1,\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\"]}" >/dev/null
+    refused "$(new_rule "{\"ruleName\":\"far\",\"ruleType\":2,\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\"]}")" 10300246 "'far'" "'near'" "a and b" || return
+    new_rule "{\"ruleName\":\"a-left\",\"ruleType\":3,\"vm2HostRuleType\":1,\"vmGroupUrn\":\"$g\",\"hostGroupUrn\":\"$left\"}" >/dev/null
+    refused "$(new_rule "{\"ruleName\":\"b-right\",\"ruleType\":3,\"vm2HostRuleType\":1,\"vms\":[\"$(vm_urn b)\"],\"hostGroupUrn\":\"$right\"}")" \
+        10300246 "'a-left'" "'b-right'" "'near'" || return
+    drop_rule near
+    # now a group changes: both in it would have to share the one host of a-left
+    new_rule "{\"ruleName\":\"far\",\"ruleType\":2,\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\"]}" >/dev/null
+    answer=$(api PUT "$(sed 's#^urn#/service#; s#:#/#g' <<<"$g")" "{\"groupMembers\":[{\"urn\":\"$(vm_urn b)\",\"operationType\":1}]}")
+    refused "$answer" 10300246 "'a-left'" "'far'" "a, b" cna1 || return
+    drop_rule a-left
+    drop_rule far
+}
+
+# Two changes of one request, and of two writers at once.
+case_racing_writers_do_not_slip_past_each_other()
+{
+    local near far i n
+    near="{\"ruleName\":\"near\",\"ruleType\":1,\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\"]}"
+    far="{\"ruleName\":\"far\",\"ruleType\":2,\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\"]}"
+    refused "$(api PUT "$CLUSTER" "{\"drsSetting\":{\"drsRules\":[${near/\{/\{\"operationType\":2,},${far/\{/\{\"operationType\":2,}]}}")" 10300246 near far || return
+    for i in 1 2 3 4 5; do
+        new_rule "$near" >"$WORK/near.$i" &
+        new_rule "$far" >"$WORK/far.$i" &
+        wait
+        n=$(api GET "$CLUSTER/drsrules" | jq -r .total)
+        [[ $n == 1 ]] || fail "$n rules: $(api GET "$CLUSTER/drsrules")" || return
+        grep -q 10300246 "$WORK/near.$i" "$WORK/far.$i" || fail "neither was refused" || return
+        drop_rule near
+        drop_rule far
+    done
+}
+
+case_broken_rule_is_recommended_and_then_mended()
+{
+    drs 1
+    new_rule "{\"ruleName\":\"far\",\"ruleType\":2,\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\"]}" >/dev/null
+    wait_for 20 "rule is broken" rule_is far broken || return
+    [[ $(rule_field far stateReason) == *"a is on cna1, b is on cna1"*recommends* ]] || fail "$(rule_field far stateReason)" || return
+    wait_for 40 "a move is recommended" recommended || fail "$(api GET "$CLUSTER/drsBalance")" || return
+    are_apart a b && fail "manual DRS moved by itself" && return 1
+    drs 3
+    wait_for 60 "a and b are apart" are_apart a b || fail "$(api GET "$CLUSTER/drsBalance")" || return
+    wait_for 20 "rule is met" rule_is far met || return
+    alarm_count activeAlarms 0 && all_run_once
+}
+
+case_what_cannot_be_met_has_an_alarm_until_it_can()
+{
+    api PUT "$(rule_uri far)" "{\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\",\"$(vm_urn c)\"]}" >/dev/null
+    wait_for 30 "rule cannot be met" rule_is far unsatisfiable || return
+    [[ $(rule_field far stateReason) == *"it needs 3 hosts, 2 can be used"* ]] || fail "$(rule_field far stateReason)" || return
+    wait_for 30 "alarm" alarm_count activeAlarms 1 || return
+    say "alarm: $(alarms activeAlarms | jq -r '.items[0] | "\(.objectType) \(.svLocationInfo): \(.svAdditionalInfo)"')"
+    task POST "$(vm_uri c)/action/stop" '{"mode":"force"}' || return
+    wait_for 30 "alarm cleared" alarm_count activeAlarms 0 || return
+    alarm_count historyAlarms 1 || fail "$(alarms historyAlarms)" || return
+    wait_for 20 "rule is met" rule_is far met
+}
+
+case_must_bars_start_and_drain_and_should_does_not()
+{
+    local answer uri
+    answer=$(api POST "$(vm_uri c)/action/start")
+    uri=$(jq -r '.taskUri // empty' <<<"$answer")
+    [[ -z $uri ]] || { task_failed "$uri" && answer=$(api GET "$uri"); } || return
+    [[ $answer == *"'far'"* ]] || fail "start of c: $answer" || return
+    say "start refused: $(jq -r '.reasonDes // .errorDes' <<<"$answer")"
+    # Nothing may go to the host of the other: the host cannot be emptied.
+    answer=$(api POST "$(host_uri cna2)/action/enterMaintenanceMode")
+    uri=$(begin POST "$(host_uri cna2)/action/MigrateAllVms") || return
+    task_failed "$uri" || return
+    [[ $(api GET "$uri" | jq -r .reasonDes) == *"'far'"* ]] || fail "drain: $(api GET "$uri")" || return
+    api POST "$(host_uri cna2)/action/exitMaintenanceMode" >/dev/null
+    api PUT "$(rule_uri far)" '{"strength":"should"}' >/dev/null
+    task POST "$(vm_uri c)/action/start" || return
+    wait_for 20 "should-rule is listed" rule_is far unsatisfiable || fail "$(rule_field far stateReason)" || return
+    alarm_count activeAlarms 0
+}
+
+readonly CASES=(
+    conflicts_are_refused_and_name_rules_and_vms
+    racing_writers_do_not_slip_past_each_other
+    broken_rule_is_recommended_and_then_mended
+    what_cannot_be_met_has_an_alarm_until_it_can
+    must_bars_start_and_drain_and_should_does_not
+)
+
+need()
+{
+    local program
+    for program in jq virsh qemu-system-x86_64 etcd initdb; do
+        PATH=$PATH:$(echo /usr/lib/postgresql/*/bin) command -v "$program" >/dev/null ||
+            { echo "$program is missing" && return 1; }
+    done
+    [[ $(id -u) == 0 ]] || { echo "must be root" && return 1; }
+}
+
+main()
+{
+    local name passed=0 failed=0
+    need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
+    mkdir -p "$WORK"
+    cluster_down
+    trap cluster_down EXIT
+    cluster_up 2 || exit 1
+    for name in "${CASES[@]}"; do
+        say "case $name"
+        if "case_$name"; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            say "FAILED case $name; logs in $WORK"
+        fi
+    done
+    echo "$passed passed, $failed failed"
+    ((failed == 0))
+}
+
+main "$@"
