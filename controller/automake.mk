@@ -22,7 +22,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/dpm_gauge.c controller/dpm_order.c \
 	controller/dpm_trouble.c controller/dpm_trouble.h \
 	controller/drs.c controller/drs.h controller/drs_private.h \
-	controller/drs_apply.c controller/drs_order.c \
+	controller/drs_apply.c controller/drs_drift.c controller/drs_order.c \
 	controller/forget.c controller/forget.h \
 	controller/history.c controller/history.h \
 	controller/host_news.c controller/host_news.h \

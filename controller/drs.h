@@ -2,7 +2,9 @@
  *
  * Planning itself is the scheduler's, on the CPU worker, over a snapshot.  Every verdict is stored,
  * also "leave it" and "no decision".  Automatic clusters carry a plan out at once, as one task with
- * a child for each migration; manual ones wait for a person.  Loop thread only. */
+ * a child for each migration; manual ones wait for a person.  While such a plan runs it is held
+ * against the loads every 10 s (scheduler/drift.h): moves that no longer pay are dropped, a running
+ * one whose gain has clearly gone is called off, each with an event.  Loop thread only. */
 #ifndef VRM_CONTROLLER_DRS_H
 #define VRM_CONTROLLER_DRS_H
 

@@ -8,14 +8,17 @@
 #include "controller/drs_private.h"
 #include "controller/vm_order.h"
 #include "model/reason.h"
+#include "scheduler/drift.h"
 
 #define RETRY_MS 1000
+#define LOOK_MS  10000 /* a plan of DRS itself is held against the loads that often */
 
 enum leg_state {
     LEG_WAITING,
     LEG_MOVING,
     LEG_DONE,
     LEG_FAILED,
+    LEG_DROPPED, /* its gain has gone */
 };
 
 /* One recommendation on its way. */
@@ -26,6 +29,7 @@ struct leg {
     const struct plan_move *move; /* its dependencies; NULL after a take-over */
     size_t place;                 /* in the plan */
     enum leg_state state;
+    bool called_off; /* a running one that is to end */
 };
 
 struct apply {
@@ -34,6 +38,8 @@ struct apply {
     bool cancelled;
     char *first_error;
     guint poke; /* idle source that looks for moves to start */
+    guint look; /* timer: do they still pay? */
+    bool looking;
 };
 
 static const DrsReport *report_of(const struct app *app, int64_t cluster_id)
@@ -60,6 +66,8 @@ static void free_apply(void *data)
 
     if (apply->poke)
         g_source_remove(apply->poke);
+    if (apply->look)
+        g_source_remove(apply->look);
     g_free(apply->legs);
     g_free(apply->first_error);
     g_free(apply);
@@ -93,7 +101,9 @@ static bool put_outcome(const struct run *run, const struct leg *leg, Commit *co
     if (!current || current->state != REC_APPLYING)
         return false;
     rec = recommendation_dup(current);
-    rec->state = leg->state == LEG_DONE ? REC_DONE : REC_FAILED;
+    rec->state = leg->state == LEG_DONE      ? REC_DONE
+                 : leg->state == LEG_DROPPED ? REC_EXPIRED
+                                             : REC_FAILED;
     rec->finish_ms = leg->finish_ms;
     if (leg->task_id)
         rec->task_id = leg->task_id;
@@ -124,6 +134,14 @@ static void end_leg(struct run *run, struct leg *leg, bool ok, int64_t task_id, 
     leg->finish_ms = clock_wall_ms();
     if (!ok)
         note_error(run->data, why);
+    record_leg(run, leg);
+}
+
+static void drop_leg(struct run *run, struct leg *leg, int64_t task_id)
+{
+    leg->state = LEG_DROPPED;
+    leg->task_id = task_id;
+    leg->finish_ms = clock_wall_ms();
     record_leg(run, leg);
 }
 
@@ -161,8 +179,8 @@ static enum readiness readiness_of(const struct apply *apply, const struct leg *
 
         if (before && before->state == LEG_FAILED)
             return NEVER;
-        if (before && before->state != LEG_DONE)
-            answer = NOT_YET;
+        if (before && before->state != LEG_DONE && before->state != LEG_DROPPED)
+            answer = NOT_YET; /* one that was dropped was judged with this one in mind */
     }
     return answer;
 }
@@ -259,6 +277,7 @@ static void start_leg(struct run *run, struct leg *leg)
              leg_ordered, order);
 }
 
+/* n_done: with those that were dropped. */
 static void end_apply(struct run *run, size_t n_done)
 {
     const struct apply *apply = run->data;
@@ -294,7 +313,7 @@ static gboolean advance(void *data)
             end_leg(run, leg, false, 0, "a move it depends on failed");
         else if (readiness == READY && has_room(run, leg))
             start_leg(run, leg);
-        n_done += leg->state == LEG_DONE;
+        n_done += leg->state == LEG_DONE || leg->state == LEG_DROPPED;
         n_left += leg->state == LEG_WAITING || leg->state == LEG_MOVING;
     }
     run_progress(run, (int64_t)(100 * (apply->n_legs - n_left) / MAX(apply->n_legs, 1)));
@@ -310,14 +329,15 @@ static void leg_ended(struct run *run, const Task *child, bool ok)
     for (size_t i = 0; i < apply->n_legs; i++) {
         struct leg *leg = &apply->legs[i];
 
-        if (leg->vm_id == child->entity_id && leg->state == LEG_MOVING)
+        if (leg->vm_id != child->entity_id || leg->state != LEG_MOVING)
+            continue;
+        if (!ok && leg->called_off)
+            drop_leg(run, leg, child->id);
+        else
             end_leg(run, leg, ok, child->id, child->reason_text);
     }
     poke(run);
 }
-
-/* ---- begin ------------------------------------------------------------------------------------
- */
 
 /* The newest migration that the plan's task ordered for this VM. */
 static const Task *child_about(const struct app *app, int64_t parent_id, int64_t vm_id)
@@ -332,6 +352,101 @@ static const Task *child_about(const struct app *app, int64_t parent_id, int64_t
     }
     return NULL;
 }
+
+/* ---- drift ------------------------------------------------------------------------------------
+ */
+
+static bool is_open(const struct leg *leg)
+{
+    return (leg->state == LEG_WAITING || leg->state == LEG_MOVING) && !leg->called_off;
+}
+
+static int64_t progress_of(const struct run *run, const struct leg *leg)
+{
+    const Task *child = child_about(run->app, run->task_id, leg->vm_id);
+
+    return child ? child->progress : 0;
+}
+
+static gboolean look(void *data)
+{
+    struct run *run = data;
+    struct apply *apply = run->data;
+    struct drift_move *moves;
+    size_t n = 0;
+
+    if (apply->looking || apply->cancelled || run->finishing)
+        return G_SOURCE_CONTINUE;
+    moves = g_new0(struct drift_move, apply->n_legs + 1);
+    for (size_t i = 0; i < apply->n_legs; i++) {
+        const struct leg *leg = &apply->legs[i];
+
+        if (is_open(leg))
+            moves[n++] = (struct drift_move){ .vm_id = leg->vm_id,
+                                              .from_id = leg->from_id,
+                                              .to_id = leg->to_id,
+                                              .running = leg->state == LEG_MOVING,
+                                              .progress = progress_of(run, leg) };
+    }
+    if (n > 0)
+        apply->looking = drs_judge_drift(run->app, run->task_id, moves, n);
+    else
+        g_free(moves);
+    return G_SOURCE_CONTINUE;
+}
+
+static void tell_drift(const struct run *run, const struct leg *leg, bool running, const char *why)
+{
+    const Recommendation *rec = find_rec(run->app, run_task(run)->entity_id, leg->rec_id);
+    Commit *commit = commit_new(&run->app->committer);
+
+    commit_event(commit,
+                 &(struct commit_event){ .severity = EVENT_INFO,
+                                         .name = running ? "DrsMoveCalledOff" : "DrsMoveDropped",
+                                         .kind = OBJECT_VM,
+                                         .object_id = leg->vm_id,
+                                         .object_name = rec ? rec->vm_name : "",
+                                         .task_id = run->task_id },
+                 "the move of %s from %s to %s was %s: %s", rec ? rec->vm_name : "the VM",
+                 rec ? rec->source_name : "its host", rec ? rec->target_name : "another",
+                 running ? "called off" : "dropped", why);
+    commit_submit(commit, NULL, ignore_result, NULL);
+}
+
+static void follow_advice(struct run *run, struct leg *leg, const struct drift_verdict *verdict)
+{
+    const Task *child = child_about(run->app, run->task_id, leg->vm_id);
+
+    if (verdict->advice == DRIFT_DROP && leg->state == LEG_WAITING) {
+        tell_drift(run, leg, false, verdict->why);
+        drop_leg(run, leg, 0);
+    } else if (verdict->advice == DRIFT_CANCEL && leg->state == LEG_MOVING && child &&
+               !task_is_final(child)) {
+        leg->called_off = true;
+        tell_drift(run, leg, true, verdict->why);
+        tasks_call_off(run->app->tasks, child->id, verdict->why);
+    }
+}
+
+void drs_take_drift(struct run *run, const struct drift_move *moves,
+                    const struct drift_verdict *verdicts, size_t n_moves)
+{
+    struct apply *apply = run->data;
+
+    apply->looking = false;
+    for (size_t m = 0; verdicts && m < n_moves; m++) {
+        for (size_t i = 0; i < apply->n_legs; i++) {
+            struct leg *leg = &apply->legs[i];
+
+            if (is_open(leg) && leg->vm_id == moves[m].vm_id && leg->to_id == moves[m].to_id)
+                follow_advice(run, leg, &verdicts[m]);
+        }
+    }
+    poke(run);
+}
+
+/* ---- begin ------------------------------------------------------------------------------------
+ */
 
 static struct leg make_leg(const Recommendation *rec, size_t place, const Plan *plan)
 {
@@ -357,6 +472,10 @@ static void recall_leg(struct run *run, struct leg *leg, const Recommendation *r
     }
     if (rec->state == REC_APPLYING && !child)
         return; /* has yet to be ordered */
+    if (rec->state == REC_EXPIRED) {
+        leg->state = LEG_DROPPED;
+        return;
+    }
     leg->task_id = child ? child->id : 0;
     leg->finish_ms = child ? child->finish_ms : rec->finish_ms;
     leg->state =
@@ -391,6 +510,8 @@ static void begin_apply(struct run *run)
         recall_leg(run, leg, rec, child);
         apply->n_legs++;
     }
+    if (run_task(run)->origin == ORIGIN_DRS)
+        apply->look = g_timeout_add(LOOK_MS, look, run);
     poke(run);
 }
 
@@ -398,6 +519,15 @@ static void cancel_apply(struct run *run)
 {
     ((struct apply *)run->data)->cancelled = true;
     poke(run);
+}
+
+static size_t count_dropped(const struct apply *apply)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < apply->n_legs; i++)
+        n += apply->legs[i].state == LEG_DROPPED;
+    return n;
 }
 
 static void record_apply(struct run *run, const Task *task, const GError *error, Commit *commit)
@@ -414,8 +544,9 @@ static void record_apply(struct run *run, const Task *task, const GError *error,
         commit_event(commit, &event, "the DRS plan of %s was not fully carried out: %s",
                      task->entity_name, error->message);
     else
-        commit_event(commit, &event, "the DRS plan of %s was carried out: %zu moves",
-                     task->entity_name, apply->n_legs);
+        commit_event(commit, &event, "the DRS plan of %s was carried out: %zu moves%s",
+                     task->entity_name, apply->n_legs - count_dropped(apply),
+                     count_dropped(apply) > 0 ? ", the others no longer paid" : "");
     for (size_t i = 0; i < apply->n_legs; i++)
         (void)put_outcome(run, &apply->legs[i], commit);
 }

@@ -5,6 +5,9 @@
 #include "controller/drs.h"
 #include "scheduler/plan.h"
 
+struct drift_move;
+struct drift_verdict;
+
 struct app *drs_app(const Drs *drs);
 /* The plan behind the cluster's latest report; NULL after a take-over. */
 const Plan *drs_latest_plan(const Drs *drs, int64_t cluster_id);
@@ -15,5 +18,13 @@ bool drs_begin(Drs *drs, int64_t cluster_id, GError **error);
 void drs_end(Drs *drs, int64_t cluster_id);
 /* A plan of this cluster is being carried out. */
 bool drs_is_applying(const struct app *app, int64_t cluster_id);
+
+/* drs_drift.c: judges the moves that wait or run by the loads of now, on the CPU worker.  Takes
+ * moves (g_free).  The answer comes as drs_take_drift() unless the task is over by then.  False:
+ * too much planning is waiting; moves is freed. */
+bool drs_judge_drift(struct app *app, int64_t task_id, struct drift_move *moves, size_t n_moves);
+/* drs_apply.c; verdicts NULL: nothing could be judged. */
+void drs_take_drift(struct run *run, const struct drift_move *moves,
+                    const struct drift_verdict *verdicts, size_t n_moves);
 
 #endif /* VRM_CONTROLLER_DRS_PRIVATE_H */

@@ -33,6 +33,7 @@ static void free_run(void *data)
 
     if (run->data && run->kind->free_data)
         run->kind->free_data(run->data);
+    g_free(run->called_off);
     g_free(run);
 }
 
@@ -396,7 +397,10 @@ static void write_final(struct run *run, GError *error)
     task->finish_ms = clock_wall_ms();
     task->reason = error ? (err_reason(error) ? err_reason(error) : REASON_FAILED) : 0;
     g_free(task->reason_text);
-    task->reason_text = g_strdup(error ? error->message : "");
+    task->reason_text =
+        task->cancel_wanted && run->called_off
+            ? g_strdup_printf("called off: %s (%s)", run->called_off, error->message)
+            : g_strdup(error ? error->message : "");
     if (run->kind->record && !run->bare)
         run->kind->record(run, task, error, commit);
     commit_put_task(commit, task, NULL);
@@ -507,6 +511,27 @@ void tasks_cancel(Tasks *tasks, int64_t task_id, const struct commit_audit *audi
         .tasks = tasks, .task_id = task_id, .audit = *audit, .done = done, .user = user
     };
     submit_cancel(cancel);
+}
+
+static void note_called_off(const GError *error, void *user)
+{
+    (void)user;
+    if (error)
+        log_info("a task could not be called off", "REASON", error->message, NULL);
+}
+
+void tasks_call_off(Tasks *tasks, int64_t task_id, const char *why)
+{
+    static const struct commit_audit audit = {
+        .user = "-_system", .address = "", .request_id = "", .operation = "task-call-off"
+    };
+    struct run *run = tasks_find_run(tasks, task_id);
+
+    if (!run || run->finishing)
+        return;
+    g_free(run->called_off);
+    run->called_off = g_strdup(why);
+    tasks_cancel(tasks, task_id, &audit, note_called_off, NULL);
 }
 
 unsigned tasks_count_children(const struct app *app, int64_t parent_id)

@@ -23,8 +23,9 @@ struct run {
     const struct task_kind *kind;
     void *data; /* the kind's own; freed by kind->free_data */
     bool finishing;
-    bool bare;      /* the final commit holds the task only: its outcome could not be stored */
-    unsigned tries; /* of the final commit */
+    bool bare;        /* the final commit holds the task only: its outcome could not be stored */
+    unsigned tries;   /* of the final commit */
+    char *called_off; /* why its controller wants it to end; NULL: it does not */
 };
 
 /* What a type of task does.  begin is called after its row is committed and again after a
@@ -74,6 +75,8 @@ void run_finish(struct run *run, const GError *error);
 typedef void (*task_cancel_fn)(const GError *error, void *user);
 void tasks_cancel(Tasks *tasks, int64_t task_id, const struct commit_audit *audit,
                   task_cancel_fn done, void *user);
+/* The controller's own wish; why becomes part of the task's reason. */
+void tasks_call_off(Tasks *tasks, int64_t task_id, const char *why);
 /* The run of an unfinished task; NULL if there is none. */
 struct run *tasks_find_run(Tasks *tasks, int64_t task_id);
 /* Unfinished children of a parent. */

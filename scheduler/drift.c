@@ -239,6 +239,31 @@ static void drop_useless(struct drift *d)
     }
 }
 
+/* Moves that need each other, an exchange say, stay or go together. */
+static void drop_all_if_useless(struct drift *d)
+{
+    const struct score goal = d->goal->score;
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->n_moves; i++) {
+        n += !is_dropped(d, i);
+        if (d->moves[i].running && !is_dropped(d, i))
+            return; /* the others may be waiting for it */
+    }
+    for (size_t i = 0; i < d->n_moves && n > 1; i++) {
+        if (!is_dropped(d, i))
+            take_from_goal(d, i);
+    }
+    if (n < 2)
+        return;
+    for (size_t i = 0; i < d->n_moves; i++) {
+        if (is_dropped(d, i))
+            continue;
+        if (search_gain(d->search, &d->goal->score, &goal) == GAIN_NONE)
+            advise(d, i, g_strdup("together these moves gain nothing any more"));
+    }
+}
+
 /* ---- entry ---------------------------------------------------------------------------------- */
 
 static void judge(struct drift *d)
@@ -252,6 +277,7 @@ static void judge(struct drift *d)
         put_in_goal(d, i);
     drop_impossible(d);
     drop_useless(d);
+    drop_all_if_useless(d);
     search_free(d->search);
     layout_free(d->goal);
 }
