@@ -21,8 +21,9 @@ static void run_job(void *thread_state, void *data)
     struct job *job = data;
 
     (void)thread_state;
-    (void)drift_judge(job->snap, job->cluster_id, &job->params, job->moves, job->n_moves,
-                      &job->verdicts, &job->error);
+    (void)drift_judge(job->snap,
+                      &(struct drift_question){ job->cluster_id, job->moves, job->n_moves },
+                      &job->params, &job->verdicts, &job->error);
 }
 
 static void free_job(struct job *job)

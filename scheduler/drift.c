@@ -282,18 +282,18 @@ static void judge(struct drift *d)
     layout_free(d->goal);
 }
 
-bool drift_judge(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
-                 const struct drift_move *moves, size_t n_moves,
-                 struct drift_verdict **ret_verdicts, GError **error)
+bool drift_judge(const Snapshot *snap, const struct drift_question *question,
+                 const struct sched_params *params, struct drift_verdict **ret_verdicts,
+                 GError **error)
 {
-    g_autoptr(Problem) problem = problem_new(snap, cluster_id, params, 0, error);
+    g_autoptr(Problem) problem = problem_new(snap, question->cluster_id, params, 0, error);
     g_autofree char *trouble = NULL;
-    struct drift d = { .problem = problem, .moves = moves, .n_moves = n_moves };
+    struct drift d = { .problem = problem, .moves = question->moves, .n_moves = question->n_moves };
     int hour = CLAMP(params->local_hour, 0, HOURS_PER_DAY - 1);
 
     if (!problem)
         return false;
-    d.verdicts = g_new0(struct drift_verdict, n_moves + 1);
+    d.verdicts = g_new0(struct drift_verdict, d.n_moves + 1);
     d.level = balance_level(problem->cluster->drs.limen[hour]);
     if (!d.level)
         d.level = balance_level(LEVEL_MEDIUM);

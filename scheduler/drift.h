@@ -33,10 +33,16 @@ struct drift_verdict {
 };
 void drift_verdicts_free(struct drift_verdict *verdicts, size_t n);
 
+struct drift_question {
+    int64_t cluster_id;
+    const struct drift_move *moves;
+    size_t n_moves;
+};
+
 /* One verdict for each move, in *ret_verdicts.  With data too old to judge all are kept.  Fails
  * with VRM_ERR_NOT_FOUND for an unknown cluster. */
-bool drift_judge(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,
-                 const struct drift_move *moves, size_t n_moves,
-                 struct drift_verdict **ret_verdicts, GError **error);
+bool drift_judge(const Snapshot *snap, const struct drift_question *question,
+                 const struct sched_params *params, struct drift_verdict **ret_verdicts,
+                 GError **error);
 
 #endif /* VRM_SCHEDULER_DRIFT_H */

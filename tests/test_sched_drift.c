@@ -110,7 +110,8 @@ START_TEST(moves_are_judged_by_the_loads_of_now)
     scn_run(scn, row->text, NULL);
     snap = scn_snapshot(scn);
     n = read_moves(scn, row->moves, moves);
-    (void)drift_judge(snap, scn_cluster(scn), scn_params(scn), moves, n, &verdicts, &error);
+    (void)drift_judge(snap, &(struct drift_question){ scn_cluster(scn), moves, n }, scn_params(scn),
+                      &verdicts, &error);
     suite_no_error(error);
     advice = advice_text(verdicts, n);
     for (size_t i = 0; i < n && !why; i++)
@@ -132,7 +133,8 @@ START_TEST(an_unknown_cluster_is_not_found)
 
     scn_run(scn, TWO, NULL);
     snap = scn_snapshot(scn);
-    ck_assert(!drift_judge(snap, 99, scn_params(scn), NULL, 0, &verdicts, &error));
+    ck_assert(!drift_judge(snap, &(struct drift_question){ .cluster_id = 99 }, scn_params(scn),
+                           &verdicts, &error));
     suite_take_error(&error, VRM_ERR_NOT_FOUND, "cluster 99");
 }
 END_TEST
