@@ -60,7 +60,7 @@ list_operators() # FILE FUNCTIONS
     awk -v file="$1" -v wanted="^($2)$" '
         BEGIN {
             n = split("<= >= == != && || < >", ops, " ")
-            news["<="] = "< >"; news[">="] = "> <"; news["<"] = "<= >="; news[">"] = ">= <="
+            news["<="] = "<"; news[">="] = ">"; news["<"] = "<="; news[">"] = ">="
             news["=="] = "!="; news["!="] = "=="; news["&&"] = "||"; news["||"] = "&&"
         }
         /^[a-z].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }

@@ -34,6 +34,8 @@ struct wild {
     bool calm;  /* nothing odd about hosts */
     bool wired; /* traffic and its bounds are known */
     bool racks;
+    bool coarse;   /* round figures: what is needed is often exactly what there is */
+    bool promised; /* more memory than there is, and it is touched */
     int64_t *used;
 };
 
@@ -94,7 +96,7 @@ static void add_cluster(struct wild *w)
     cluster->drs.vm_overrides_enabled = once_in(w, 2);
     cluster->drs.threshold_cpu = once_in(w, 8) ? 60 : 0;
     memset(cluster->drs.limen, level, sizeof(cluster->drs.limen));
-    cluster->mem_overcommit = once_in(w, 4);
+    cluster->mem_overcommit = w->promised || once_in(w, 6);
     cluster->vcpus_per_thread = once_in(w, 6) ? 3 : 0;
     cluster->imc_enabled = w->mixed && once_in(w, 2);
     set_text(&cluster->imc_setting, cluster->imc_enabled ? "Nehalem" : "");
@@ -127,6 +129,7 @@ static void odd_host(struct wild *w, Host *host)
         host->status = HOST_POWEROFF;
         host->connected = false;
         host->off_since_ms = NOW_WALL_MS - MS_PER_HOUR;
+        host->off_by_dpm = !once_in(w, 4);
         break;
     case 4:
         host->cpu_threads = 0; /* facts not read yet */
@@ -199,8 +202,11 @@ static int64_t pick_host(struct wild *w, int64_t size)
 
         h = once_in(w, 3) ? 0 : below(w, w->n_hosts); /* badly placed on purpose */
         host = snapshot_builder_get_host(w->builder, FIRST_HOST + h);
-        if (host->status != HOST_POWEROFF &&
-            w->used[h] + size <= host->mem_mb * (w->tight ? 94 : 60) / 100)
+        if (host->status != HOST_POWEROFF && w->used[h] + size <= host->mem_mb *
+                                                                      (w->promised ? 130
+                                                                       : w->tight  ? 94
+                                                                                   : 60) /
+                                                                      100)
             break;
     }
     w->used[h] += size;
@@ -287,6 +293,13 @@ static void see_cpu(struct wild *w, Vm *vm)
         set_text(&vm->cpu_seen, once_in(w, 2) ? "Nehalem" : "Nehalem +hypervisor -popcnt");
 }
 
+static void round_load(Vm *vm)
+{
+    vm->load.cpu_mhz -= vm->load.cpu_mhz % 500;
+    vm->load.net_kbps -= vm->load.net_kbps % 100000;
+    vm->load.mem_mb -= vm->load.mem_mb % 128;
+}
+
 static void set_load(struct wild *w, Vm *vm)
 {
     uint32_t peak = w->hot ? 1200 : 400;
@@ -296,6 +309,12 @@ static void set_load(struct wild *w, Vm *vm)
     vm->load.n_samples = 60;
     vm->load.sampled_mono_ms = NOW_MONO_MS - below(w, 5000);
     vm->load.net_kbps = w->wired ? below(w, once_in(w, 5) ? 900000 : 90000) : 0;
+    if (w->promised) {
+        vm->load.mem_mb = vm->memory.size_mb * (70 + below(w, 31)) / 100;
+        vm->memory.reservation_mb = once_in(w, 2) ? vm->memory.size_mb : 0;
+    }
+    if (w->coarse)
+        round_load(vm);
     vm->dirty_mbps = below(w, 200);
 }
 
@@ -317,6 +336,8 @@ static void add_vm(struct wild *w)
     see_cpu(w, vm);
     if (once_in(w, 2))
         odd_vm(w, vm);
+    if (once_in(w, 60))
+        vm->cluster_id = WILD_OTHER; /* on a host that is no longer its cluster's */
     if (vm->status == VM_STOPPED && once_in(w, 2) && !vm->binding_host)
         vm->host_id = 0;
     snapshot_builder_put_vm(w->builder, vm);
@@ -440,7 +461,9 @@ static void set_params(struct wild *w, uint64_t seed, struct dpm_params *params)
     sched->cap_host_in = 1 + below(w, 3);
     sched->cap_host_out = 1 + below(w, 3);
     sched->cap_cluster = 1 + below(w, 10);
-    sched->mem_overcommit_permille = once_in(w, 2) ? 1250 : 1000;
+    sched->mem_overcommit_permille = w->promised ? 1500 : once_in(w, 2) ? 1250 : 1000;
+    if (w->coarse)
+        sched->mem_reserve_permille = sched->mem_reserve_min_mb = 0;
     sched->cpu_reserve_permille = once_in(w, 4) ? 100 : 0;
     sched->vcpus_per_thread = once_in(w, 3) ? 2 : 16;
     if (once_in(w, 25))
@@ -468,8 +491,10 @@ SnapshotBuilder *wild_cluster(uint64_t seed, struct dpm_params *ret_params)
     w.calm = once_in(&w, 3);
     w.wired = once_in(&w, 3);
     w.racks = once_in(&w, 3);
+    w.coarse = once_in(&w, 3);
+    w.promised = once_in(&w, 6);
     n_hosts = pick_n_hosts(&w);
-    n_vms = 1 + below(&w, n_hosts * (w.tight ? 14 : 9));
+    n_vms = 1 + below(&w, n_hosts * (w.promised ? 24 : w.tight ? 14 : 9));
     n_rules = once_in(&w, 10) ? 20 : below(&w, 7);
     add_datastores(&w);
     add_cluster(&w);

@@ -130,6 +130,24 @@ step_asan_check()
     steps_check asan
 }
 
+# The number stands for every plan, drain and DPM plan of the seeds.
+step_compilers()
+{
+    local gcc clang run
+    gcc=$("$TEST_DIR/gcc/tests/prove_sched" --hash --seeds 300)
+    clang=$("$TEST_DIR/asan/tests/prove_sched" --hash --seeds 300)
+    printf 'gcc:   %s\nclang: %s\n' "$gcc" "$clang"
+    [[ $gcc == "$clang" ]] || return
+    gcc=$("$TEST_DIR/gcc/tests/prove_sched" --hash --seeds 5)
+    for ((run = 1; run <= 1000; run++)); do
+        [[ $("$TEST_DIR/gcc/tests/prove_sched" --hash --seeds 5) == "$gcc" ]] || {
+            echo "run $run gave other plans"
+            return 1
+        }
+    done
+    echo "1000 runs: $gcc"
+}
+
 step_tsan_build()
 {
     steps_build tsan clang-14 '-O1 -g' --enable-sanitize=thread
