@@ -156,20 +156,13 @@ bool body_urn(const struct json_reader *reader, const struct urn_field *field, i
     return true;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static size_t sort_unique(int64_t *ids, size_t n)
 {
     size_t kept = 0;
 
     if (!n)
         return 0;
-    qsort(ids, n, sizeof(*ids), compare_ids);
+    qsort(ids, n, sizeof(*ids), id_cmp);
     for (size_t i = 0; i < n; i++) {
         if (kept == 0 || ids[kept - 1] != ids[i])
             ids[kept++] = ids[i];

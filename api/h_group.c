@@ -109,13 +109,6 @@ static bool member_fits(const struct request *req, const Group *group, int64_t i
     }
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static void set_member(Group *group, int64_t id, enum member_operation operation)
 {
     size_t at = 0;
@@ -125,7 +118,7 @@ static void set_member(Group *group, int64_t id, enum member_operation operation
     if (operation == MEMBER_ADD && at == group->n_members) {
         group->members = g_renew(int64_t, group->members, group->n_members + 1);
         group->members[group->n_members++] = id;
-        qsort(group->members, group->n_members, sizeof(id), compare_ids);
+        qsort(group->members, group->n_members, sizeof(id), id_cmp);
     } else if (operation == MEMBER_REMOVE && at < group->n_members) {
         group->n_members--;
         memmove(&group->members[at], &group->members[at + 1], (group->n_members - at) * sizeof(id));

@@ -226,13 +226,6 @@ bool read_scope(const struct request *req, const char *word, struct read_scope *
     return true;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static bool add_ids(const struct request *req, const struct target_param *param,
                     enum object_kind kind, GArray *ids, GError **error)
 {
@@ -271,7 +264,7 @@ bool read_ids(const struct request *req, const char *name, enum object_kind kind
         if (!add_ids(req, param, kind, ids, error))
             return false;
     }
-    g_array_sort(ids, compare_ids);
+    g_array_sort(ids, id_cmp);
     *ret_n = ids->len;
     *ret_ids = given ? (int64_t *)(void *)g_array_steal(ids, NULL) : NULL;
     if (given && !*ret_ids)
@@ -281,7 +274,7 @@ bool read_ids(const struct request *req, const char *name, enum object_kind kind
 
 bool read_contains(const int64_t *ids, size_t n, int64_t id)
 {
-    return n && bsearch(&id, ids, n, sizeof(id), compare_ids);
+    return n && bsearch(&id, ids, n, sizeof(id), id_cmp);
 }
 
 bool read_like(const char *text, const char *filter)

@@ -168,13 +168,6 @@ static int64_t demand_of(const struct vm_state *vm)
     return sample ? sample->cpu_mhz : vm->vm->load.cpu_mhz;
 }
 
-static int int64_cmp(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Percentile (nearest rank) or mean of a figure over the window that ends now; the sample that held
  * when it began counts too. */
 static int64_t windowed(const struct run *r, const struct vm_state *vm, enum figure figure,
@@ -192,7 +185,7 @@ static int64_t windowed(const struct run *r, const struct vm_state *vm, enum fig
     }
     if (percentile == MEAN)
         return sum / (int64_t)n;
-    qsort(r->scratch, n, sizeof(*r->scratch), int64_cmp);
+    qsort(r->scratch, n, sizeof(*r->scratch), id_cmp);
     return r->scratch[((size_t)percentile * n + 99) / 100 - 1];
 }
 

@@ -132,14 +132,6 @@ static void add_fact(struct universe *u, const Rule *rule, bool is_candidate)
     u->n_facts++;
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static uint32_t find_node(const struct universe *u, int64_t vm_id)
 {
     const int64_t *hit = bsearch(&vm_id, u->vm_ids, u->n_nodes, sizeof(vm_id), id_cmp);

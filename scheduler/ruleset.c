@@ -32,14 +32,6 @@ void ruleset_find_racks(const Host *const *host, uint32_t n_hosts, uint32_t *ret
     }
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 int64_t *ruleset_expand(const Rule *rule, ruleset_group_fn group, const void *ctx, size_t *ret_n)
 {
     const Group *more = rule->vm_group_id != 0 ? group(ctx, rule->vm_group_id) : NULL;

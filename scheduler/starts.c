@@ -168,13 +168,6 @@ static void place_all(struct batch *b)
 
 /* ---- one cluster ---------------------------------------------------------------------------- */
 
-static int id_cmp(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void refuse_all(struct batch *b, const GError *error)
 {
     for (size_t i = 0; i < b->n; i++)

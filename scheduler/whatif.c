@@ -153,14 +153,6 @@ static int64_t find_host(const Snapshot *snap, int64_t cluster_id, const char *n
     return 0;
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 typedef int64_t (*find_fn)(const Snapshot *snap, int64_t cluster_id, const char *name);
 
 /* The ids of names with commas between them, ascending, without doubles. */

@@ -279,3 +279,10 @@ bool urn_parse_any(const char *text, const char *site, enum object_kind *ret_kin
     *ret_id = name.id;
     return true;
 }
+
+int id_cmp(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}

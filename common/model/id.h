@@ -60,4 +60,7 @@ bool urn_parse(const char *text, const char *site, enum object_kind kind, int64_
 /* Any top-level kind. */
 bool urn_parse_any(const char *text, const char *site, enum object_kind *ret_kind, int64_t *ret_id);
 
+/* For qsort and bsearch over int64_t, ids above all: ascending. */
+int id_cmp(const void *a, const void *b);
+
 #endif /* VRM_MODEL_ID_H */
