@@ -43,7 +43,8 @@ expect 0 $'cna1\tmain\tnormal\tfalse\t10.0\t9.9\t251' report hosts
 expect 0 $'vm-00249\trunning\tcna1\tmain\t2\t1024' report vms
 expect 0 'ID' report tasks
 # The fake's VMs have no samples, hence no lines; that the snapshot can be planned over is seen here.
-expect 0 '' load-record --for 1 --snapshot "$work/main.json" main
+"$batch/load-record" --for 1 --snapshot "$work/main.json" main >"$work/trace" || failed=1
+[[ ! -s $work/trace ]] || failed=1
 "${builddir:-.}/vrm-plan" convert -s "$work/main.json" | grep -q '"name":"vm-00249"' || {
     echo "FAIL: vrm-plan does not read the snapshot that load-record wrote"
     failed=1
