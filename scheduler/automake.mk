@@ -17,6 +17,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/explain.c scheduler/explain.h \
 	scheduler/explain_vm.c scheduler/explain_vm.h \
 	scheduler/filter.c scheduler/filter.h \
+	scheduler/filter_target.c \
 	scheduler/ganeti.h \
 	scheduler/ganeti_load.c \
 	scheduler/ganeti_model.c \

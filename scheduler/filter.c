@@ -575,11 +575,118 @@ const char *filter_name(enum filter_id id)
     return filter ? filter->name : NULL;
 }
 
+/* What the VMs of a problem have at all. */
+struct habits {
+    bool reserves, foreign;
+    int64_t most_vcpus, least_threads;
+};
+
+static struct habits find_habits(const Problem *p)
+{
+    struct habits habits = { .least_threads = INT64_MAX };
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        int64_t cluster_id = p->vm[v]->cluster_id;
+
+        habits.reserves = habits.reserves || p->vm_reserved[v] > 0;
+        habits.foreign = habits.foreign || (cluster_id != 0 && cluster_id != p->cluster->id);
+        habits.most_vcpus = MAX(habits.most_vcpus, p->vm_part[BOUNDED_VCPUS][v]);
+    }
+    for (uint32_t h = 0; h < p->n_hosts; h++)
+        habits.least_threads = MIN(habits.least_threads, p->host[h]->cpu_threads);
+    return habits;
+}
+
+static bool has_must(const Problem *p, enum rule_type type, enum rule_strength strength)
+{
+    for (uint32_t r = 0; r < p->rules->n_rules; r++) {
+        const struct ruleset_rule *rule = &p->rules->rules[r];
+
+        if (rule->must && rule->rule->type == type && rule->rule->strength == strength)
+            return true;
+    }
+    return false;
+}
+
+/* False if it cannot keep anybody from anywhere in this problem. */
+static bool matters(const Problem *p, const struct habits *habits, enum filter_id id)
+{
+    switch (id) {
+    case FILTER_HOST_CLUSTER:
+        return habits->foreign;
+    case FILTER_VM_DEVICES:
+    case FILTER_DEVICES:
+        return p->devices != NULL;
+    case FILTER_CPU_MODEL:
+        return p->cpus != NULL;
+    case FILTER_RULE_MUST_HOST:
+        return has_must(p, RULE_VM_HOST, RULE_MUST);
+    case FILTER_RULE_MUST_NOT_HOST:
+        return has_must(p, RULE_VM_HOST, RULE_MUST_NOT);
+    case FILTER_RULE_TOGETHER:
+        return has_must(p, RULE_TOGETHER, RULE_MUST);
+    case FILTER_RULE_APART:
+        return has_must(p, RULE_APART, RULE_MUST);
+    case FILTER_CPU_THREADS:
+        return habits->most_vcpus > habits->least_threads;
+    case FILTER_CPU_RATIO:
+        return p->has_bound[BOUNDED_VCPUS];
+    case FILTER_CPU_RESERVATION:
+        return habits->reserves;
+    case FILTER_MEM_RESERVATION:
+    case FILTER_MEM_OVERLOAD:
+        return p->cluster->mem_overcommit;
+    case FILTER_NETWORK:
+        return p->has_bound[BOUNDED_NET];
+    case FILTER_NONE:
+    case FILTER_HOST_STATE:
+    case FILTER_HOST_MAINTENANCE:
+    case FILTER_FAILOVER_HOST:
+    case FILTER_VM_BOUND:
+    case FILTER_LOCAL_DISK:
+    case FILTER_CPU_OVERLOAD:
+    case FILTER_MEMORY:
+        break;
+    }
+    return true;
+}
+
+static bool is_about_state(enum filter_id id)
+{
+    return id == FILTER_HOST_STATE || id == FILTER_HOST_MAINTENANCE || id == FILTER_FAILOVER_HOST;
+}
+
+G_STATIC_ASSERT(G_N_ELEMENTS(filters) <= MAX_FILTERS);
+
+void filter_prepare(const Problem *problem, struct filter_lists *ret_lists)
+{
+    struct habits habits = find_habits(problem);
+
+    *ret_lists = (struct filter_lists){ 0 };
+    for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
+        if (!matters(problem, &habits, filters[i].id))
+            continue;
+        for (int use = 0; use < N_FILTER_USES; use++) {
+            if ((filters[i].uses >> use & 1) == 0)
+                continue;
+            ret_lists->at[use][ret_lists->n[use]++] = (uint8_t)i;
+            if (is_about_state(filters[i].id)) /* they stand first */
+                ret_lists->n_state[use]++;
+        }
+    }
+}
+
 enum filter_id filter_first(const Layout *layout, uint32_t vm, uint32_t host, enum filter_use use)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
-        if ((filters[i].uses & (int)use) != 0 && !filters[i].ok(layout, vm, host))
-            return filters[i].id;
+    const struct filter_lists *lists = &layout->filters;
+    const int bit = __builtin_ctz((unsigned)use);
+    const bool usable = problem_usable(layout->problem, host);
+
+    for (unsigned i = usable ? lists->n_state[bit] : 0; i < lists->n[bit]; i++) {
+        const struct filter *filter = &filters[lists->at[bit][i]];
+
+        if (!filter->ok(layout, vm, host))
+            return filter->id;
     }
     return FILTER_NONE;
 }
@@ -598,87 +705,4 @@ void filter_error(enum filter_id id, int *ret_code, int *ret_reason)
 
     *ret_code = filter ? filter->code : VRM_ERR_INTERNAL;
     *ret_reason = filter ? filter->reason : REASON_FAILED;
-}
-
-/* ---- a named target ------------------------------------------------------------------------- */
-
-static bool find_pair(const Snapshot *snap, int64_t vm_id, int64_t host_id, const Vm **ret_vm,
-                      const Host **ret_host, GError **error)
-{
-    *ret_vm = snapshot_vm(snap, vm_id);
-    *ret_host = snapshot_host(snap, host_id);
-    if (!*ret_vm) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "there is no VM %" PRId64,
-                       vm_id);
-        return false;
-    }
-    if (!*ret_host) {
-        err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_HOST_MISSING, "location",
-                       "there is no host %" PRId64, host_id);
-        return false;
-    }
-    return true;
-}
-
-static bool check_same_cluster(const Vm *vm, const Host *host, GError **error)
-{
-    if (vm_is_placed(vm) && vm->host_id == host->id && vm->target_host_id == 0) {
-        err_set_reason(error, VRM_ERR_INVALID, REASON_VM_SAME_HOST, "location",
-                       "%s runs on %s already", vm->name, host->name);
-        return false;
-    }
-    if (host->cluster_id == 0 || (vm->cluster_id != 0 && vm->cluster_id != host->cluster_id)) {
-        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_NOT_IN_CLUSTER, "location",
-                       "host %s is not in the cluster of %s", host->name, vm->name);
-        return false;
-    }
-    return true;
-}
-
-bool filter_check_pair(const Snapshot *snap, int64_t vm_id, int64_t host_id, GError **error)
-{
-    const Vm *vm;
-    const Host *host;
-
-    return find_pair(snap, vm_id, host_id, &vm, &host, error) &&
-           check_same_cluster(vm, host, error);
-}
-
-void filter_refuse(const Layout *layout, uint32_t vm, uint32_t host, enum filter_id id,
-                   GError **error)
-{
-    g_autofree char *why = filter_text(layout, vm, host, id);
-    int code, reason;
-
-    filter_error(id, &code, &reason);
-    err_set_reason(error, (enum vrm_err)code, reason, "location", "%s cannot go to %s",
-                   layout->problem->vm[vm]->name, why);
-}
-
-bool filter_check_target(const Snapshot *snap, int64_t vm_id, int64_t host_id,
-                         const struct sched_params *params, GError **error)
-{
-    const struct layout_price free_moves = { 0 };
-    g_autoptr(Problem) problem = NULL;
-    g_autoptr(Layout) layout = NULL;
-    uint32_t v, h;
-    enum filter_id id;
-    bool placed;
-
-    if (!filter_check_pair(snap, vm_id, host_id, error))
-        return false;
-    placed = vm_is_placed(snapshot_vm(snap, vm_id));
-    problem = problem_new(snap, snapshot_host(snap, host_id)->cluster_id, params,
-                          placed ? 0 : vm_id, error);
-    if (!problem)
-        return false;
-    layout = layout_new(problem, &free_moves);
-    v = problem_find_vm(problem, vm_id);
-    h = problem_find_host(problem, host_id);
-    if (v == NO_INDEX || layout->at[v] == h) /* on its way there already, or away from here */
-        return true;
-    id = filter_first(layout, v, h, placed ? FILTER_USE_USER : FILTER_USE_START);
-    if (id != FILTER_NONE)
-        filter_refuse(layout, v, h, id, error);
-    return id == FILTER_NONE;
 }

@@ -50,6 +50,7 @@ bool filter_check_target(const Snapshot *snap, int64_t vm_id, int64_t host_id,
 /* ---- for the scheduler itself --------------------------------------------------------------- */
 
 struct Layout;
+struct Problem;
 
 /* What is asked; a filter applies to some of them. */
 enum filter_use {
@@ -63,6 +64,18 @@ enum filter_use {
     FILTER_USE_RULES = 1 << 6,  /* rules between VMs alone, for one that is there already */
     FILTER_USE_BUNDLE = 1 << 5, /* as DRS, but its keep-together mates come along */
 };
+
+#define N_FILTER_USES 7
+#define MAX_FILTERS   32
+
+/* The filters that can keep anybody from anywhere in this problem, by use, in their order: most of
+ * them cannot, and they are asked millions of times.  The first n_state of each list are about the
+ * host's state alone. */
+struct filter_lists {
+    uint8_t at[N_FILTER_USES][MAX_FILTERS];
+    uint8_t n[N_FILTER_USES], n_state[N_FILTER_USES];
+};
+void filter_prepare(const struct Problem *problem, struct filter_lists *ret_lists);
 
 /* The first filter that keeps vm from going to host in this layout, FILTER_NONE if none does. */
 enum filter_id filter_first(const struct Layout *layout, uint32_t vm, uint32_t host,

@@ -590,6 +590,7 @@ Layout *layout_new(const Problem *problem, const struct layout_price *price)
     size_t n_hosts = problem->n_hosts + 1, n_vms = problem->n_vms + 1;
 
     l->problem = problem;
+    filter_prepare(problem, &l->filters);
     l->at = g_new0(uint32_t, n_vms);
     l->slot = g_new0(uint32_t, n_vms);
     l->price = g_new0(int64_t, n_vms);

@@ -41,6 +41,7 @@ VEC_DECLARE(layout_vms, uint32_t);
 
 struct Layout {
     const Problem *problem;
+    struct filter_lists filters;
     uint32_t *at;   /* host of each VM or NO_INDEX */
     uint32_t *slot; /* where the VM stands in its host's list */
     struct layout_vms *host_vms;
