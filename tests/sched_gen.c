@@ -147,14 +147,6 @@ static void add_vm(struct gen *g, int64_t *used)
     snapshot_builder_put_vm(g->builder, vm);
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* n different ids out of count, ascending. */
 static int64_t *pick_ids(struct gen *g, int64_t first, uint32_t count, uint32_t n, size_t *ret_n)
 {

@@ -517,14 +517,6 @@ static void read_vm(Scn *scn, char **words)
     snapshot_builder_put_vm(scn->builder, vm);
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int64_t *read_ids(const GPtrArray *names, int64_t first, char **words, size_t *ret_n)
 {
     size_t n = g_strv_length(words);

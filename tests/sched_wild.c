@@ -371,14 +371,6 @@ static void spoil_data(struct wild *w)
 
 /* ---- rules ---------------------------------------------------------------------------------- */
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* At most n different ids out of count, ascending. */
 static int64_t *pick_ids(struct wild *w, int64_t first, uint32_t count, uint32_t n, size_t *ret_n)
 {

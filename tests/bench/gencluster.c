@@ -356,14 +356,6 @@ static void put_vm(const struct park *p, SnapshotBuilder *builder, uint32_t i)
     snapshot_builder_put_vm(builder, vm);
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int64_t *members(const struct park *p, const struct rule *rule)
 {
     int64_t *ids = g_new0(int64_t, rule->n);
