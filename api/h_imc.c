@@ -66,6 +66,13 @@ static void put_hosts(struct request *req, const struct op_imc *imc)
     jw_array_end(out);
 }
 
+/* When the VM has to be stopped and started again: before the baseline can be set, or after, to use
+ * all of it. */
+static const char *power_cycle(const char *verdict)
+{
+    return g_str_equal(verdict, "hides") ? "before" : g_str_equal(verdict, "gains") ? "after" : "";
+}
+
 static void put_vms(struct request *req, const struct op_imc *imc)
 {
     struct jw *out = &req->out;
@@ -80,6 +87,7 @@ static void put_vms(struct request *req, const struct op_imc *imc)
         read_put_urn(req, "hostUrn", OBJECT_HOST, vm->host_id);
         jw_str(out, "cpuSeen", vm->cpu);
         jw_str(out, "verdict", vm->verdict);
+        jw_str(out, "powerCycle", power_cycle(vm->verdict));
         jw_str(out, "text", vm->text);
         jw_object_end(out);
     }

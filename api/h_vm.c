@@ -215,7 +215,28 @@ static const char *imc_setting(const Vm *vm)
     return generation ? generation->mode : "";
 }
 
-static void put_vm(struct request *req, const Vm *vm, enum detail detail)
+/* VMs of one cluster see few different CPUs: what was found for one holds for the next. */
+struct cpu_memo {
+    const Vm *vm; /* NULL: none yet */
+    const char *mode;
+};
+
+/* The lowest baseline with which it can go on running; "": none, or it does not run. */
+static const char *min_imc_setting(const Vm *vm, struct cpu_memo *memo)
+{
+    const struct imc_generation *it;
+
+    if (!vm_is_placed(vm))
+        return "";
+    if (memo->vm && g_str_equal(memo->vm->cpu_model, vm->cpu_model) &&
+        g_str_equal(memo->vm->cpu_seen, vm->cpu_seen))
+        return memo->mode;
+    it = imc_oldest_for(vm->cpu_model, vm->cpu_seen);
+    *memo = (struct cpu_memo){ vm, it ? it->mode : "" };
+    return memo->mode;
+}
+
+static void put_vm(struct request *req, const Vm *vm, enum detail detail, struct cpu_memo *memo)
 {
     struct jw *out = &req->out;
 
@@ -232,6 +253,7 @@ static void put_vm(struct request *req, const Vm *vm, enum detail detail)
         read_put_urn(req, "taskUrn", OBJECT_TASK, vm->task_id);
     put_fixed(out, vm);
     jw_str(out, "imcSetting", imc_setting(vm));
+    jw_str(out, "minCompatibleimcSetting", min_imc_setting(vm, memo));
     jw_str(out, "cpuSeen", vm->cpu_seen);
     read_put_time(req, "createTime", vm->create_ms);
     put_datastores(req, vm);
@@ -245,8 +267,10 @@ static void put_vm(struct request *req, const Vm *vm, enum detail detail)
 
 bool h_vm_get(struct request *req, GError **error)
 {
+    struct cpu_memo memo = { 0 };
+
     (void)error;
-    put_vm(req, snapshot_vm(req->snap, req->ids[OBJECT_VM]), DETAIL_FULL);
+    put_vm(req, snapshot_vm(req->snap, req->ids[OBJECT_VM]), DETAIL_FULL, &memo);
     return true;
 }
 
@@ -435,6 +459,7 @@ bool h_vm_list(struct request *req, GError **error)
     g_autoptr(GPtrArray) found = g_ptr_array_new();
     struct filter filter = { 0 };
     int64_t detail = DETAIL_DEFAULT;
+    struct cpu_memo memo = { 0 };
     struct read_page page;
     size_t from, to;
 
@@ -454,7 +479,7 @@ bool h_vm_list(struct request *req, GError **error)
     jw_int(&req->out, "total", found->len);
     jw_array(&req->out, "vms");
     for (size_t i = from; i < to; i++)
-        put_vm(req, g_ptr_array_index(found, i), (enum detail)detail);
+        put_vm(req, g_ptr_array_index(found, i), (enum detail)detail, &memo);
     jw_array_end(&req->out);
     jw_object_end(&req->out);
     return true;

@@ -8,6 +8,7 @@
 #include "controller/alarm.h"
 #include "controller/dpm.h"
 #include "controller/drs.h"
+#include "controller/imc_gate.h"
 #include "controller/metrics_view.h"
 #include "controller/observe.h"
 #include "controller/role.h"
@@ -120,6 +121,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     app->drs = drs_new(app);
     app->alarms = alarms_new(app);
     app->rules = rule_watch_new(app);
+    app->imc = imc_gate_new();
     app->dpm = dpm_new(app);
     app->users = users_new(app);
     app->role = role_new(app, etcd_http, events);
@@ -141,6 +143,7 @@ void app_clear(struct app *app)
     g_clear_pointer(&app->view, metrics_view_free);
     g_clear_pointer(&app->role, role_free);
     g_clear_pointer(&app->users, users_free);
+    g_clear_pointer(&app->imc, imc_gate_free);
     g_clear_pointer(&app->rules, rule_watch_free);
     g_clear_pointer(&app->alarms, alarms_free);
     g_clear_pointer(&app->dpm, dpm_free);

@@ -26,6 +26,7 @@ typedef struct Tasks Tasks;
 typedef struct Drs Drs;
 typedef struct Alarms Alarms;
 typedef struct RuleWatch RuleWatch;
+typedef struct ImcGate ImcGate;
 typedef struct Dpm Dpm;
 typedef struct Users Users;
 typedef struct Role Role;
@@ -49,6 +50,7 @@ struct app {
     Drs *drs;
     Alarms *alarms;
     RuleWatch *rules; /* how they stand */
+    ImcGate *imc;
     Dpm *dpm;
     Users *users;
     Role *role; /* standby, active; epoch; reload */

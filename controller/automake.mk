@@ -26,6 +26,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/forget.c controller/forget.h \
 	controller/history.c controller/history.h \
 	controller/host_news.c controller/host_news.h \
+	controller/imc_gate.c controller/imc_gate.h \
 	controller/inventory.c controller/inventory.h \
 	controller/load.c controller/load.h \
 	controller/load_all.c controller/load_all.h \

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/call.h"
+#include "controller/imc_gate.h"
 #include "model/reason.h"
 #include "scheduler/imc.h"
 #include "scheduler/rules.h"
@@ -20,6 +21,14 @@ static void finish(const GError *error, void *user)
     }
     result.rule_id = op->n_rules > 0 ? op->rules[0].rule->id : 0;
     call_result(call, &result);
+}
+
+static void finish_baseline(const GError *error, void *user)
+{
+    struct call *call = user;
+
+    imc_gate_open(call->app->imc, call->op->id);
+    finish(error, call);
 }
 
 /* The commit has its own reference to the cluster, so the call may read its id afterwards.  Its
@@ -133,7 +142,8 @@ static bool fill_update(const struct call *call, Commit *commit, GError **error)
 
     if (!current ||
         !call_is_current(op->cluster->generation, current->generation, current->name, error) ||
-        !imc_check_change(inventory_peek(call->app->inv), current, op->cluster, error))
+        !imc_check_change(inventory_peek(call->app->inv), current, op->cluster, error) ||
+        !imc_gate_check_change(call->app, current, op->cluster, error))
         return false;
     commit_put_cluster(commit, cluster_ref(op->cluster));
     for (size_t i = 0; i < op->n_rules; i++) {
@@ -157,10 +167,16 @@ void on_cluster_update(struct call *call)
     g_autoptr(GError) error = NULL;
 
     inventory_publish(call->app->inv);
-    if (fill_update(call, commit, &error))
-        commit_submit(g_steal_pointer(&commit), key, finish, call);
-    else
+    if (!fill_update(call, commit, &error)) {
         call_fail(call, error);
+        return;
+    }
+    if (imc_gate_is_change(call_cluster(call, call->op->id, NULL), call->op->cluster)) {
+        imc_gate_close(call->app->imc, call->op->id);
+        commit_submit(g_steal_pointer(&commit), key, finish_baseline, call);
+        return;
+    }
+    commit_submit(g_steal_pointer(&commit), key, finish, call);
 }
 
 /* ---- delete -----------------------------------------------------------------------------------

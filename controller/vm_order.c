@@ -1,6 +1,7 @@
 /* vm_order.c - see vm_order.h. */
 #include "config.h"
 
+#include "controller/imc_gate.h"
 #include "controller/vm_order.h"
 
 #include <inttypes.h>
@@ -203,15 +204,18 @@ static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb
 }
 
 /* Which CPU it gets: the cluster's baseline, or its host's own. */
-static void set_cpu(const struct app *app, Vm *vm)
+static bool set_cpu(const struct app *app, Vm *vm, GError **error)
 {
     const Host *host = find_host(app, vm->host_id);
     const Cluster *cluster =
         host ? snapshot_cluster(inventory_peek(app->inv), host->cluster_id) : NULL;
     char *old = vm->cpu_model;
 
+    if (!imc_gate_check_start(app->imc, cluster, error))
+        return false;
     vm->cpu_model = g_strdup(cluster ? imc_start_model(cluster) : "");
     g_free(old);
+    return true;
 }
 
 /* Fills target and run fields of the copy that becomes the intent. */
@@ -224,7 +228,8 @@ static bool prepare(struct placing *placing, const struct vm_verb *verb, Vm *vm,
     if (verb->type == TASK_START_VM) {
         vm->host_id = placing->start_host_id;
         vm->run_gen++;
-        set_cpu(app, vm);
+        if (!set_cpu(app, vm, error))
+            return false;
     } else if (verb->type == TASK_MIGRATE_VM) {
         if (!vm_target_for_migration(app, vm, order->target_host_id, &placing->target_host_id,
                                      order->why ? NULL : &placing->chosen_why, error))

@@ -79,25 +79,6 @@ static void add_host(ImcPlan *plan, const Host *host)
 
 /* ---- VMs ------------------------------------------------------------------------------------ */
 
-/* Features that some generation's model has: what else QEMU may give a guest is of no generation
- * and hidden by none. */
-static CpuSet *features_of_generations(void)
-{
-    CpuSet *all = cpu_set_parse("");
-    const struct imc_generation *it;
-
-    for (size_t i = 0; (it = imc_generation(i)); i++) {
-        g_autoptr(CpuSet) one = cpu_set_of_model(it->model);
-        CpuSet *more = one ? cpu_set_union(all, one) : NULL;
-
-        if (!more)
-            continue;
-        cpu_set_free(all);
-        all = more;
-    }
-    return all;
-}
-
 /* What the VM sees in terms of generations; NULL: not known.  One that was started with a model
  * sees that model, whatever QEMU put on top. */
 static CpuSet *sees(const Vm *vm)
@@ -110,7 +91,7 @@ static CpuSet *sees(const Vm *vm)
     all = cpu_set_of_seen(vm->cpu_seen);
     if (!all)
         return NULL;
-    known = features_of_generations();
+    known = imc_all_features();
     return cpu_set_common(all, known);
 }
 

@@ -133,3 +133,46 @@ const struct imc_generation *imc_newest(const char *models)
     }
     return newest;
 }
+
+/* ---- what a guest needs ------------------------------------------------------------------------
+ */
+
+CpuSet *imc_all_features(void)
+{
+    CpuSet *all = cpu_set_parse("");
+    const struct imc_generation *it;
+
+    for (size_t i = 0; (it = imc_generation(i)); i++) {
+        g_autoptr(CpuSet) one = cpu_set_of_model(it->model);
+        CpuSet *more = one ? cpu_set_union(all, one) : NULL;
+
+        if (!more)
+            continue;
+        cpu_set_free(all);
+        all = more;
+    }
+    return all;
+}
+
+const struct imc_generation *imc_oldest_for(const char *cpu_model, const char *cpu_seen)
+{
+    g_autoptr(CpuSet) seen = NULL;
+    g_autoptr(CpuSet) known = NULL;
+    g_autoptr(CpuSet) has = NULL;
+    const struct imc_generation *it;
+
+    if (*cpu_model) /* whatever QEMU put on top */
+        return imc_generation_of(cpu_model);
+    seen = cpu_set_of_seen(cpu_seen);
+    if (!seen)
+        return NULL;
+    known = imc_all_features();
+    has = cpu_set_common(seen, known);
+    for (size_t i = 0; (it = imc_generation(i)); i++) {
+        g_autoptr(CpuSet) own = cpu_set_of_model(it->model);
+
+        if (own && cpu_set_covers(own, has))
+            return it;
+    }
+    return NULL;
+}

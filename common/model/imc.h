@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "model/cpu.h"
+
 /* Finds a mode in any case; NULL: unknown.  Static. */
 const char *imc_mode_find(const char *text);
 /* libvirt's model of a mode, "Westmere"; NULL: no mode.  Static. */
@@ -32,5 +34,13 @@ const struct imc_generation *imc_generation_of(const char *model);
 bool imc_has_model(const char *models, const char *model);
 /* The newest of them: of the maker of which there are most; NULL: none. */
 const struct imc_generation *imc_newest(const char *models);
+
+/* The oldest generation that hides nothing from a guest with this CPU (Vm's cpu_model, cpu_seen):
+ * the lowest baseline with which it can go on running.  NULL: none, or not known what it sees. */
+const struct imc_generation *imc_oldest_for(const char *cpu_model, const char *cpu_seen);
+
+/* Features that some generation's model has: what else QEMU may give a guest is of no generation
+ * and hidden by none. */
+CpuSet *imc_all_features(void);
 
 #endif /* VRM_MODEL_IMC_H */
