@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "model/snapshot_json.h"
 #include "scheduler/admission.h"
 #include "scheduler/explain_vm.h"
@@ -22,7 +23,7 @@
 
 static double ms_since(int64_t start_us)
 {
-    return (double)(g_get_monotonic_time() - start_us) / 1000;
+    return (double)(clock_now_us() - start_us) / 1000;
 }
 
 static Snapshot *make_snapshot(uint32_t n_hosts, uint32_t n_vms, uint64_t seed, bool policy,
@@ -52,7 +53,7 @@ static void run_explain(const Snapshot *snap, const struct sched_params *params)
 
     for (size_t i = 0; i < N_EXPLAINED; i++) {
         const Vm *vm = snap->vms[i * snap->n_vms / N_EXPLAINED];
-        int64_t start = g_get_monotonic_time();
+        int64_t start = clock_now_us();
         g_autoptr(VmExplanation) x = NULL;
         double taken;
 
@@ -66,14 +67,14 @@ static void run_explain(const Snapshot *snap, const struct sched_params *params)
 
 static void run_failover(const Snapshot *snap, const struct sched_params *params)
 {
-    int64_t start = g_get_monotonic_time();
+    int64_t start = clock_now_us();
     g_autoptr(HostLosses) all = NULL;
     g_autoptr(HostLosses) one = NULL;
 
     if (!admission_host_fates(snap, GEN_CLUSTER, 0, params, &all, NULL))
         abort();
     printf("  if each host died, VM by VM %9.2f ms\n", ms_since(start));
-    start = g_get_monotonic_time();
+    start = clock_now_us();
     if (!admission_host_fates(snap, GEN_CLUSTER, snap->hosts[0]->id, params, &one, NULL))
         abort();
     printf("  if one host died            %9.2f ms\n", ms_since(start));
@@ -85,7 +86,7 @@ static void run_capacity(const Snapshot *snap, const struct sched_params *params
 
     for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
         const struct admission_size size = { .vcpus = 1, .mem_mb = sizes[i], .failures = 1 };
-        int64_t start = g_get_monotonic_time();
+        int64_t start = clock_now_us();
         struct admission_room room;
 
         if (!admission_room(snap, GEN_CLUSTER, &size, params, &room, NULL))
@@ -107,7 +108,7 @@ static void run_starts(const Snapshot *snap, const struct sched_params *params, 
         if (snap->vms[i]->status == VM_STOPPED)
             wants[n++].vm_id = snap->vms[i]->id;
     }
-    start = g_get_monotonic_time();
+    start = clock_now_us();
     starts_place(snap, wants, n, params, answers);
     printf("  %zu starts, %s %9.2f ms", n, what, ms_since(start));
     for (size_t i = 0; i < n; i++) {
@@ -131,7 +132,7 @@ static void run(uint32_t n_hosts, uint32_t n_vms, uint64_t seed)
     run_capacity(snap, &params);
     run_starts(snap, &params, "no admission  ");
     run_starts(strict, &params, "1 host may die");
-    start = g_get_monotonic_time();
+    start = clock_now_us();
     text = snapshot_json_write(snap, GEN_CLUSTER);
     printf("  snapshot as JSON            %9.2f ms: %zu bytes\n", ms_since(start), strlen(text));
 }
