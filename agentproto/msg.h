@@ -112,7 +112,8 @@ struct agent_hello {
      * model/cpu.h), and the models of generations (model/imc.h) that the host can present; "": not
      * known. */
     char *cpu_vendor, *cpu_features, *cpu_generations;
-    /* Since 3.  What VMs can be given (model/devices.h); the uplinks' speeds, summed; 0: not known. */
+    /* Since 3.  What VMs can be given (model/devices.h); the uplinks' speeds, summed; 0: not known.
+     */
     char *devices;
     int64_t net_mbps;
     int64_t epoch; /* highest seen, including this stream's */

@@ -11,7 +11,7 @@
 /* The load is remembered once an interval, see controller/load.c. */
 #define DPM_MAX_INTERVALS 200
 
-#define AT(field) offsetof(struct settings, field)
+#define AT(field)         offsetof(struct settings, field)
 
 static char *wrong_prefix(const char *text)
 {

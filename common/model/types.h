@@ -257,10 +257,10 @@ typedef struct Vm {
     char *cpu_seen;         /* the CPU it sees, as its host reports: model/cpu.h; "": not known */
     char *devices;          /* of its host that it holds while it runs: model/devices.h; "": none */
     /* runtime */
-    int64_t task_id;          /* task that holds the VM; 0: none */
-    int64_t flaps;            /* moves by DRS that each came soon after the last: scheduler/rest.h */
-    int64_t target_host_id;   /* while migrating: memory is held there too */
-    bool host_reported;       /* its host is connected and reported it since */
+    int64_t task_id;        /* task that holds the VM; 0: none */
+    int64_t flaps;          /* moves by DRS that each came soon after the last: scheduler/rest.h */
+    int64_t target_host_id; /* while migrating: memory is held there too */
+    bool host_reported;     /* its host is connected and reported it since */
     enum domain_state domain; /* as reported */
     int64_t vnc_port;
     int64_t dirty_mbps; /* MiB/s of memory it dirties, from migrations; 0 unknown */
