@@ -54,6 +54,12 @@ bool admission_host_losses(const Snapshot *snap, int64_t cluster_id,
                            const struct sched_params *params, HostLosses **ret_losses,
                            GError **error);
 
+/* "If the whole rack died now", for each rack with a name that has a usable host: host_id 0,
+ * host_name "rack A (cna1, cna2)". */
+bool admission_rack_losses(const Snapshot *snap, int64_t cluster_id,
+                           const struct sched_params *params, HostLosses **ret_losses,
+                           GError **error);
+
 /* The same with the fate of each VM, and for every host of the cluster, or the one that is named.
  * VRM_ERR_CONFLICT: the host is not in the cluster. */
 bool admission_host_fates(const Snapshot *snap, int64_t cluster_id, int64_t host_id,

@@ -5,6 +5,7 @@ EXTRA_DIST += scheduler/README
 
 scheduler_libscheduler_a_SOURCES = \
 	scheduler/admission.c scheduler/admission.h \
+	scheduler/admission_rack.c \
 	scheduler/balance.c scheduler/balance.h \
 	scheduler/compose.c scheduler/compose.h \
 	scheduler/cpufit.c scheduler/cpufit.h \

@@ -367,6 +367,19 @@ static bool is_measured(const Problem *p, const struct load *load)
     return load->n_samples >= MAX(p->params.min_samples, 1);
 }
 
+/* Just after a move the VM's load is still in its old host's newest sample. */
+static bool is_settled(const Problem *p)
+{
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        const Vm *vm = p->vm[v];
+
+        if (vm->target_host_id != 0 ||
+            (vm->moved_ms > 0 && p->params.now_wall_ms - vm->moved_ms < p->params.max_age_ms))
+            return false;
+    }
+    return true;
+}
+
 /* Takes what the hypervisor itself was last seen to use off each host's capacity: the newest
  * samples are compared, because those of the past may be of VMs that have moved since. */
 static void take_own_use(Problem *p)
@@ -511,7 +524,7 @@ Problem *problem_new_starts(const Snapshot *snap, int64_t cluster_id,
     p->local_disks = has_local_storage(snap);
     add_hosts(p);
     add_vms(p, starts);
-    if (params->cpu_reserve_measured)
+    if (params->cpu_reserve_measured && is_settled(p))
         take_own_use(p);
     entitle(p, RES_CPU);
     if (cluster->mem_overcommit)

@@ -70,7 +70,7 @@ static const struct {
     { "tied VMs are counted apart", THREE "vm a on=h1 bound\nvm b on=h1\nvm c on=h1 local_disk\n",
       0, "1 of 3 VMs fit elsewhere; 2 tied to it" },
     { "VMs without HA too", THREE "vm x1 on=h1 size=10240\nvm b on=h1\n", 0,
-      "1 of 2 VMs fit elsewhere; 1 without HA" },
+      "2 of 2 VMs fit elsewhere" },
     { "hosts that are not there take none",
       "host h1 mem=4096\nhost h2 mem=4096 state=fault\nhost h3 mem=4096 state=maintaining\n"
       "vm a on=h1\n",
@@ -92,6 +92,45 @@ START_TEST(each_hosts_death_is_tried)
     ck_assert_msg(result->n_bad == losses[_i].n_bad, "%s: %u", losses[_i].name, result->n_bad);
     ck_assert_msg(strstr(result->items[0].text, losses[_i].first) != NULL, "%s: %s",
                   losses[_i].name, result->items[0].text);
+}
+END_TEST
+
+static const struct {
+    const char *name, *text;
+    size_t n_items;
+    uint32_t n_bad;
+    const char *host, *first;
+} racks[] = {
+    { "no racks", "host h1\nhost h2\nvm a on=h1 ha\n", 0, 0, "", "" },
+    { "a rack fits into the other",
+      "host h1 rack=A mem=10240\nhost h2 rack=A mem=10240\nhost h3 rack=B mem=20480\n"
+      "vm a on=h1 size=8192 ha\nvm b on=h2 size=8192 ha\n",
+      2, 0, "rack A (h1, h2)", "2 of 2 VMs fit elsewhere" },
+    { "one host's loss is borne, a rack's is not",
+      "host h1 rack=A mem=10240\nhost h2 rack=A mem=10240\nhost h3 rack=B mem=10240\n"
+      "vm a on=h1 size=4096 ha\nvm b on=h2 size=8192 ha\n",
+      2, 1, "rack A (h1, h2)", "1 of 2 VMs would be lost" },
+    { "a host without a rack takes them too",
+      "host h1 rack=A\nhost h2\nvm a on=h1 ha\nvm b on=h1\n", 1, 0, "rack A (h1)",
+      "2 of 2 VMs fit elsewhere" },
+    { "hosts that are down do not die", "host h1 rack=A state=maintaining\nhost h2 rack=B\n", 1, 0,
+      "rack B (h2)", "runs no VM" },
+};
+
+START_TEST(each_racks_death_is_tried)
+{
+    g_autoptr(Scn) scn = scn_new();
+    g_autoptr(Snapshot) snap = snapshot_of(scn, racks[_i].text);
+    g_autoptr(HostLosses) result = NULL;
+
+    ck_assert(admission_rack_losses(snap, 1, scn_params(scn), &result, NULL));
+    ck_assert_msg(result->n_items == racks[_i].n_items, "%s: %zu", racks[_i].name, result->n_items);
+    ck_assert_msg(result->n_bad == racks[_i].n_bad, "%s: %u", racks[_i].name, result->n_bad);
+    if (result->n_items == 0)
+        return;
+    ck_assert_str_eq(result->items[0].host_name, racks[_i].host);
+    ck_assert_msg(strstr(result->items[0].text, racks[_i].first) != NULL, "%s: %s", racks[_i].name,
+                  result->items[0].text);
 }
 END_TEST
 
@@ -333,6 +372,7 @@ START_TEST(rules_in_words_are_checked_like_others)
 END_TEST
 
 SUITE_MAIN("admission", SUITE_LOOP(each_hosts_death_is_tried, losses),
+           SUITE_LOOP(each_racks_death_is_tried, racks),
            SUITE_LOOP(each_policy_holds_or_says_what_is_missing, policies),
            SUITE_LOOP(what_fits_is_counted_with_and_without_failures, rooms),
            SUITE_TEST(a_size_of_nothing_is_refused), SUITE_TEST(new_hosts_are_empty_and_alike),

@@ -20,11 +20,11 @@ static void print_json(json_t *json)
 
 /* ---- admission ------------------------------------------------------------------------------ */
 
-static json_t *loss_json(const struct host_loss *loss)
+static json_t *loss_json(const struct host_loss *loss, const char *key)
 {
     json_t *json = json_object();
 
-    json_object_set_new(json, "host", json_string(loss->host_name));
+    json_object_set_new(json, key, json_string(loss->host_name));
     json_object_set_new(json, "vms", json_integer(loss->n_vms));
     json_object_set_new(json, "tied", json_integer(loss->n_tied));
     json_object_set_new(json, "withoutHa", json_integer(loss->n_unguarded));
@@ -34,22 +34,30 @@ static json_t *loss_json(const struct host_loss *loss)
     return json;
 }
 
-static void print_admission_json(const HostLosses *losses, const struct admission_verdict *verdict)
+static json_t *losses_json(const HostLosses *losses, const char *key)
 {
-    json_t *json = json_object(), *hosts = json_array(), *policy = json_object();
+    json_t *array = json_array();
 
     for (size_t i = 0; i < losses->n_items; i++)
-        json_array_append_new(hosts, loss_json(&losses->items[i]));
+        json_array_append_new(array, loss_json(&losses->items[i], key));
+    return array;
+}
+
+static void print_admission_json(const HostLosses *losses, const HostLosses *racks,
+                                 const struct admission_verdict *verdict)
+{
+    json_t *json = json_object(), *policy = json_object();
+
     json_object_set_new(policy, "wanted", json_boolean(verdict->wanted));
     json_object_set_new(policy, "holds", json_boolean(verdict->holds));
     json_object_set_new(policy, "text", json_string(verdict->text));
     json_object_set_new(json, "policy", policy);
-    json_object_set_new(json, "ifHostDied", hosts);
+    json_object_set_new(json, "ifHostDied", losses_json(losses, "host"));
+    json_object_set_new(json, "ifRackDied", losses_json(racks, "rack"));
     print_json(json);
 }
 
-static void print_admission(const HostLosses *losses, const struct admission_verdict *verdict,
-                            int verbosity)
+static void print_losses(const HostLosses *losses, const char *what, int verbosity)
 {
     for (size_t i = 0; i < losses->n_items; i++) {
         const struct host_loss *loss = &losses->items[i];
@@ -57,7 +65,15 @@ static void print_admission(const HostLosses *losses, const struct admission_ver
         if (verbosity > 0 || loss->n_lost > 0)
             printf("if %s died: %s\n", loss->host_name, loss->text);
     }
-    printf("%u of %zu hosts could not be replaced\n", losses->n_bad, losses->n_items);
+    printf("%u of %zu %s could not be replaced\n", losses->n_bad, losses->n_items, what);
+}
+
+static void print_admission(const HostLosses *losses, const HostLosses *racks,
+                            const struct admission_verdict *verdict, int verbosity)
+{
+    print_losses(losses, "hosts", verbosity);
+    if (racks->n_items > 0)
+        print_losses(racks, "racks", verbosity);
     printf("policy: %s: %s\n",
            !verdict->wanted ? "none"
            : verdict->holds ? "holds"
@@ -68,19 +84,21 @@ static void print_admission(const HostLosses *losses, const struct admission_ver
 int command_admission(const struct options *options, struct input *input)
 {
     g_autoptr(HostLosses) losses = NULL;
+    g_autoptr(HostLosses) racks = NULL;
     struct admission_verdict verdict = { 0 };
     GError *error = NULL;
 
     show_progress("what if a host died ...");
     if (!admission_host_losses(input->snap, input->cluster_id, &input->params, &losses, &error) ||
+        !admission_rack_losses(input->snap, input->cluster_id, &input->params, &racks, &error) ||
         !admission_check(input->snap, input->cluster_id, options->failures, &input->params,
                          &verdict, &error))
         return command_failed(error);
     show_progress_end();
     if (options->json)
-        print_admission_json(losses, &verdict);
+        print_admission_json(losses, racks, &verdict);
     else
-        print_admission(losses, &verdict, options->verbosity);
+        print_admission(losses, racks, &verdict, options->verbosity);
     g_free(verdict.text);
     return verdict.wanted ? (verdict.holds ? EXIT_DONE : EXIT_NO)
                           : (losses->n_bad == 0 ? EXIT_DONE : EXIT_NO);
