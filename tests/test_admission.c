@@ -70,7 +70,7 @@ static const struct {
     { "tied VMs are counted apart", THREE "vm a on=h1 bound\nvm b on=h1\nvm c on=h1 local_disk\n",
       0, "1 of 3 VMs fit elsewhere; 2 tied to it" },
     { "VMs without HA too", THREE "vm x1 on=h1 size=10240\nvm b on=h1\n", 0,
-      "2 of 2 VMs fit elsewhere" },
+      "1 of 2 VMs fit elsewhere; 1 without HA" },
     { "hosts that are not there take none",
       "host h1 mem=4096\nhost h2 mem=4096 state=fault\nhost h3 mem=4096 state=maintaining\n"
       "vm a on=h1\n",
