@@ -317,9 +317,9 @@ START_TEST(random_clusters_are_filled_alike_in_one_pass_and_one_by_one)
 }
 END_TEST
 
-static const int seeds[60];
+#define SEEDS 60
 
 SUITE_MAIN("starts", SUITE_LOOP(a_start_finds_its_host_or_is_told_what_would_be_right, rows),
            SUITE_LOOP(starts_in_one_pass_are_as_if_they_came_one_by_one, batches),
            SUITE_TEST(a_vm_that_is_gone_is_refused_and_the_others_start),
-           SUITE_LOOP(random_clusters_are_filled_alike_in_one_pass_and_one_by_one, seeds))
+           { random_clusters_are_filled_alike_in_one_pass_and_one_by_one, SEEDS })
