@@ -23,7 +23,7 @@
 /* Where many are made: a price is found with few, the last of them with more. */
 #define BRIEF    1
 #define ORDINARY 4
-#define LONG     8
+#define LONG     4
 /* It begins with steps that may cost so many prices of a VM. */
 #define HEAT 2
 
@@ -32,7 +32,7 @@
 
 /* A wanted score: searches for the price at which it is just reached, and then for fewer moves. */
 #define N_PRICE_STEPS 7
-#define N_THRIFTY     4
+#define N_THRIFTY     8
 
 struct walk {
     Search *search;
@@ -403,7 +403,7 @@ static void search_until(struct walk *w, int64_t until)
     w->effort = LONG;
     for (int i = 0; i < N_THRIFTY && kept.value <= until; i++) {
         try_price(w, cheap, until, &kept);
-        cheap *= 0.8;
+        cheap *= 0.9;
     }
     w->aim = 0;
     for (uint32_t v = 0; v < w->layout->problem->n_vms; v++)
