@@ -64,8 +64,10 @@ static char *nowhere_text(const Layout *l, uint32_t vm, uint32_t dead)
             most = MAX(most, p->host_mem_limit[h] - l->committed[h]);
     }
     return g_strdup_printf("%s has no place elsewhere (%" PRId64 " MB, %" PRId64
-                           " vCPUs; the most free memory of a host is now %" PRId64 " MB)",
-                           p->vm[vm]->name, p->vm_size[vm], p->vm[vm]->cpu.quantity, most);
+                           " vCPUs%s%s; the most free memory of a host is now %" PRId64 " MB)",
+                           p->vm[vm]->name, p->vm_size[vm], p->vm[vm]->cpu.quantity,
+                           devfit_needs(p->devices, vm) ? ", " : "",
+                           devfit_needs(p->devices, vm) ? p->vm[vm]->devices : "", most);
 }
 
 static char *loss_text(const Layout *l, uint32_t host, const struct refit *refit)
