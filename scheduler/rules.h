@@ -61,8 +61,8 @@ struct rule_verdict {
     int64_t rule_id;
     bool must;
     enum rule_state state;
-    char *text; /* "" if it is met; else the breach, and for what cannot be mended what is in the
-                 * way of each VM, host by host */
+    char *text; /* "" if it is met (or why it binds nothing); else the breach, and for what cannot
+                 * be mended what is in the way of each VM, host by host */
 };
 typedef struct RuleVerdicts {
     struct rule_verdict *items; /* ascending by rule id */

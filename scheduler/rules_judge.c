@@ -146,6 +146,20 @@ static uint32_t find_rule(const Ruleset *set, int64_t rule_id)
     return NO_INDEX; /* it has no effect now */
 }
 
+/* One that has no effect now; what a person may not know is said. */
+static struct rule_verdict judge_idle(const Snapshot *snap, const Rule *rule)
+{
+    const Group *hosts = rule->host_group_id ? snapshot_group(snap, rule->host_group_id) : NULL;
+    bool unbound = rule->type == RULE_VM_HOST && (!hosts || hosts->n_members == 0);
+
+    return (struct rule_verdict){
+        .rule_id = rule->id,
+        .must = rule->strength == RULE_MUST || rule->strength == RULE_MUST_NOT,
+        .state = RULE_MET,
+        .text = g_strdup(unbound ? "it binds nothing: its host group is empty" : ""),
+    };
+}
+
 static RuleVerdicts *judge_all(const Snapshot *snap, const struct judge *j)
 {
     RuleVerdicts *verdicts = g_new0(RuleVerdicts, 1);
@@ -159,12 +173,7 @@ static RuleVerdicts *judge_all(const Snapshot *snap, const struct judge *j)
             continue;
         r = find_rule(j->now->problem->rules, rule->id);
         verdicts->items[verdicts->n_items++] =
-            r != NO_INDEX ? judge_rule(j, r)
-                          : (struct rule_verdict){ .rule_id = rule->id,
-                                                   .must = rule->strength == RULE_MUST ||
-                                                           rule->strength == RULE_MUST_NOT,
-                                                   .state = RULE_MET,
-                                                   .text = g_strdup("") };
+            r != NO_INDEX ? judge_rule(j, r) : judge_idle(snap, rule);
     }
     return verdicts;
 }
