@@ -39,6 +39,9 @@ static const struct word_list {
     { "task_status_words", task_status_words, N_TASK_STATUSES },
     { "event_severity_words", event_severity_words, N_EVENT_SEVERITIES },
     { "event_kind_words", object_kind_words, N_OBJECT_KINDS },
+    { "alarm_kind_words", object_kind_words, N_OBJECT_KINDS },
+    { "drs_plan_kind_words", plan_kind_words, N_PLAN_KINDS },
+    { "recommendation_type_words", recommendation_type_words, N_RECOMMENDATION_TYPES },
 };
 
 static char *all_sql(void)
