@@ -26,6 +26,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/ganeti_row.c scheduler/ganeti_row.h \
 	scheduler/ganeti_improve.c scheduler/ganeti_improve.h \
 	scheduler/ganeti_score.c scheduler/ganeti_score.h \
+	scheduler/ganeti_tags.c scheduler/ganeti_tags.h \
 	scheduler/ganeti_write.c \
 	scheduler/anneal.c scheduler/anneal.h scheduler/improve.c scheduler/improve.h \
 	scheduler/imc.c scheduler/imc.h \

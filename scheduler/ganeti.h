@@ -15,8 +15,12 @@
  * a move swaps the roles. exclusion  tags become keep-apart must-rules, one for each tag that two
  * or more instances have. load       see struct ganeti_unit.
  *
- * Not read: migration, location and desired-location tags (ganeti_warn says so), disk and spindle
- * figures (kept in the output).  Pure; one thread at a time. */
+ * migration  tags (htools:migration:, htools:allowmigration:) bind the instances of a node to those
+ * nodes that it may migrate to; desired-location tags become should-rules; the first location tag
+ * (htools:nlocation:) of a node is its rack, over which instances with the same exclusion tag
+ * should stand apart.
+ *
+ * Not read: spindle figures (kept in the output).  Pure; one thread at a time. */
 #ifndef VRM_SCHEDULER_GANETI_H
 #define VRM_SCHEDULER_GANETI_H
 
@@ -69,6 +73,7 @@ struct ganeti_node {
     int64_t threads, own_cpus; /* own_cpus: vCPUs that the node itself counts for */
     double speed;
     double disk_mb, free_disk_mb;
+    const char *tags; /* the field, comma-separated */
 };
 
 struct ganeti_instance {
@@ -95,6 +100,7 @@ typedef struct Ganeti {
     struct ganeti_instances instances;
     GHashTable *node_index, *instance_index; /* name -> index + 1 */
     GPtrArray *exclusion;                    /* prefixes of exclusion tags */
+    GPtrArray *tags;                         /* char *: the cluster's, all of them */
     double vcpu_ratio;                       /* of the cluster's own policy */
     GPtrArray *warnings;                     /* char *: what was read but has no effect */
     bool loaded;                             /* a load file was read */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scheduler/ganeti.h"
+#include "scheduler/ganeti_tags.h"
 
 #define KBPS_PER_MBPS  1000
 #define MHZ_PER_THREAD 1000
@@ -72,6 +73,8 @@ static void put_host(const struct model *m, size_t i, int64_t mem_mb)
 
     host->id = (int64_t)i + 1;
     set_string(&host->name, node->name);
+    g_free(host->rack);
+    host->rack = ganeti_tags_location(m->g, node);
     host->cluster_id = (int64_t)node->group + 1;
     host->maintaining = node->offline;
     host->mem_mb = MAX(mem_mb, 0);
@@ -194,6 +197,20 @@ static int64_t *vm_ids(const struct member *run, size_t n, size_t *ret_n)
     return ids;
 }
 
+/* The same over racks, if it can be had. */
+static void put_apart_racks(struct model *m, const struct member *run, const Rule *apart)
+{
+    Rule *rule = new_rule(m, run, RULE_APART);
+
+    rule->strength = RULE_SHOULD;
+    rule->domain = FAULT_DOMAIN_RACK;
+    g_free(rule->name);
+    rule->name = g_strdup_printf("%s over locations", apart->name);
+    rule->vms = g_memdup2(apart->vms, apart->n_vms * sizeof(*apart->vms));
+    rule->n_vms = apart->n_vms;
+    snapshot_builder_put_rule(m->builder, rule);
+}
+
 static void put_apart(struct model *m, const struct member *run, size_t n)
 {
     size_t n_ids;
@@ -207,6 +224,8 @@ static void put_apart(struct model *m, const struct member *run, size_t n)
     rule->name = g_strndup(run->tag, run->tag_len);
     rule->vms = g_steal_pointer(&ids);
     rule->n_vms = n_ids;
+    if (ganeti_tags_has_locations(m->g))
+        put_apart_racks(m, run, rule);
     snapshot_builder_put_rule(m->builder, rule);
 }
 
@@ -319,5 +338,6 @@ Snapshot *ganeti_snapshot(const Ganeti *ganeti, const struct ganeti_unit *units)
     for (size_t i = 0; i < ganeti->instances.len; i++)
         put_vm(&m, i);
     put_rules(&m);
+    ganeti_tags_put(&(struct ganeti_tags){ ganeti, builder, m.n_groups, m.n_rules });
     return snapshot_builder_build(builder, GANETI_NOW_MONO_MS);
 }

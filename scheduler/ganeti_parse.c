@@ -13,7 +13,6 @@
 #define DEFAULT_RATIO 4.0 /* Ganeti's own default of vCPUs for each thread */
 #define MAX_RATIO     10000.0
 #define EXCLUSION_TAG "htools:iextags:"
-#define MAX_WARNED    20
 
 struct parser {
     Ganeti *g;
@@ -171,6 +170,7 @@ static bool read_node(struct parser *p, char *line, GError **error)
     if (group == 0)
         return ganeti_row_refuse(&row, NODE_GROUP, "the UUID of a group above", error);
     node.group = (uint32_t)(group - 1);
+    node.tags = row.n > NODE_TAGS ? row.field[NODE_TAGS] : "";
     if (n == GANETI_MAX_NODES)
         return ganeti_row_refuse(&row, NODE_NAME, "at most 65536 nodes", error);
     if (!index_name(p->g->node_index, node.name, n + 1))
@@ -351,35 +351,16 @@ static bool read_instance(struct parser *p, char *line, GError **error)
 
 /* ---- cluster tags and policies -------------------------------------------------------------- */
 
-static void warn(Ganeti *g, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void warn(Ganeti *g, const char *format, ...)
-{
-    va_list args;
-
-    if (g->warnings->len >= MAX_WARNED)
-        return;
-    va_start(args, format);
-    g_ptr_array_add(g->warnings, g_strdup_vprintf(format, args));
-    va_end(args);
-}
-
 static bool read_tag(struct parser *p, char *line, GError **error)
 {
-    static const char *const unread[] = { "htools:migration:", "htools:allowmigration:",
-                                          "htools:nlocation:", "htools:desiredlocation:" };
-
-    if (p->g->exclusion->len >= GANETI_MAX_TAGS) {
+    if (p->g->tags->len >= GANETI_MAX_TAGS) {
         err_set(error, VRM_ERR_INVALID, "%s:%u: more than %d cluster tags", p->lines.file,
                 p->lines.number, GANETI_MAX_TAGS);
         return false;
     }
     if (g_str_has_prefix(line, EXCLUSION_TAG) && line[strlen(EXCLUSION_TAG)] != '\0')
         g_ptr_array_add(p->g->exclusion, g_strdup(line + strlen(EXCLUSION_TAG)));
-    for (size_t i = 0; i < G_N_ELEMENTS(unread); i++) {
-        if (g_str_has_prefix(line, unread[i]))
-            warn(p->g, "%s:%u: the cluster tag '%s' has no effect here", p->lines.file,
-                 p->lines.number, line);
-    }
+    g_ptr_array_add(p->g->tags, g_strdup(line));
     return true;
 }
 
@@ -481,6 +462,7 @@ Ganeti *ganeti_parse(const char *text, size_t len, const char *file, GError **er
     g->node_index = g_hash_table_new(g_str_hash, g_str_equal);
     g->instance_index = g_hash_table_new(g_str_hash, g_str_equal);
     g->exclusion = g_ptr_array_new_with_free_func(g_free);
+    g->tags = g_ptr_array_new_with_free_func(g_free);
     g->warnings = g_ptr_array_new_with_free_func(g_free);
     if (!ganeti_lines_check(file, text, len, error))
         return NULL;
@@ -503,6 +485,7 @@ void ganeti_free(Ganeti *ganeti)
     g_clear_pointer(&ganeti->node_index, g_hash_table_unref);
     g_clear_pointer(&ganeti->instance_index, g_hash_table_unref);
     g_clear_pointer(&ganeti->exclusion, g_ptr_array_unref);
+    g_clear_pointer(&ganeti->tags, g_ptr_array_unref);
     g_clear_pointer(&ganeti->warnings, g_ptr_array_unref);
     g_free(ganeti->text);
     g_free(ganeti);

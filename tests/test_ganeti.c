@@ -15,9 +15,10 @@
     "i1|2000|10|2|running|Y|a||ext|web:x,other|1\n"                                                \
     "i2|1000|10|1|ADMIN_down|Y|a||ext|web:x|1\n"                                                   \
     "i3|100|10|4|running|Y|c||ext||1\n\n"
-#define TAGS   "htools:iextags:web\n\n"
-#define POLICY "|1,1,1,1,1,1|1,1,1,1,1,1;9,9,9,9,9,9|ext,plain|6.5|32.0\n"
-#define FILE_A GROUPS NODES INSTANCES TAGS POLICY
+#define TAGS_OPEN "htools:iextags:web\n"
+#define TAGS      TAGS_OPEN "\n"
+#define POLICY    "|1,1,1,1,1,1|1,1,1,1,1,1;9,9,9,9,9,9|ext,plain|6.5|32.0\n"
+#define FILE_A    GROUPS NODES INSTANCES TAGS POLICY
 
 static Ganeti *must_parse(const char *text)
 {
@@ -168,12 +169,61 @@ START_TEST(local_disks_bind_and_mirrors_allow_two_nodes)
 }
 END_TEST
 
-START_TEST(tags_without_effect_are_told)
-{
-    g_autoptr(Ganeti) g = must_parse(GROUPS NODES "\nhtools:migration:kvm\nfoo\n");
+/* a and b may not exchange VMs with c, but c may send to those with the tag kvm:old. */
+#define TAGGED_NODES                                                                               \
+    "a|10000|1000|6000|100|50|8|M|u1|1|kvm:old,rack:1\n"                                           \
+    "b|10000|1000|9000|100|50|8|N|u1|1|kvm:old,rack:2\n"                                           \
+    "c|20000|1000|18900|100|50|16|N|u1|1|kvm:new,rack:2\n\n"
 
-    ck_assert_uint_eq(g->warnings->len, 1);
-    ck_assert_ptr_nonnull(strstr(g->warnings->pdata[0], "x.data:8: the cluster tag"));
+static const Rule *find_rule(const Snapshot *snap, const char *name)
+{
+    for (size_t i = 0; i < snap->n_rules; i++) {
+        if (strcmp(snap->rules[i]->name, name) == 0)
+            return snap->rules[i];
+    }
+    return NULL;
+}
+
+static size_t n_hosts_of(const Snapshot *snap, const Rule *rule)
+{
+    return snapshot_group(snap, rule->host_group_id)->n_members;
+}
+
+START_TEST(migration_tags_bind_to_nodes_that_may_take)
+{
+    g_autoptr(Snapshot) snap = must_model(GROUPS TAGGED_NODES INSTANCES "htools:migration:kvm\n");
+    g_autoptr(Snapshot) more =
+        must_model(GROUPS TAGGED_NODES INSTANCES "htools:migration:kvm\n"
+                                                 "htools:allowmigration:kvm:new::kvm:old\n");
+    g_autoptr(Snapshot) other = must_model(GROUPS TAGGED_NODES INSTANCES "htools:migration:k\n");
+
+    ck_assert_uint_eq(snap->n_rules, 2);
+    ck_assert_int_eq(find_rule(snap, "migration from a")->strength, RULE_MUST);
+    ck_assert_uint_eq(n_hosts_of(snap, find_rule(snap, "migration from a")), 2);
+    ck_assert_uint_eq(n_hosts_of(snap, find_rule(snap, "migration from c")), 1);
+    ck_assert_uint_eq(more->n_rules, 1);
+    ck_assert_ptr_null(find_rule(more, "migration from c"));
+    ck_assert_uint_eq(other->n_rules, 0);
+}
+END_TEST
+
+START_TEST(location_tags_are_racks_and_wishes)
+{
+    g_autoptr(Snapshot) snap =
+        must_model(GROUPS TAGGED_NODES "i1|10|1|1|running|Y|a||ext|web:x,rack:2|1\n"
+                                       "i2|10|1|1|running|Y|b||ext|web:x|1\n\n" TAGS_OPEN
+                                       "htools:nlocation:rack\nhtools:desiredlocation:rack\n\n");
+    const Rule *wish = find_rule(snap, "desired location rack:2");
+    const Rule *apart = find_rule(snap, "web:x over locations");
+
+    ck_assert_uint_eq(snap->n_rules, 3);
+    ck_assert_str_eq(snap->hosts[0]->rack, "rack:1");
+    ck_assert_str_eq(snap->hosts[2]->rack, "rack:2");
+    ck_assert_int_eq(wish->strength, RULE_SHOULD);
+    ck_assert_uint_eq(n_hosts_of(snap, wish), 2);
+    ck_assert_int_eq(apart->strength, RULE_SHOULD);
+    ck_assert_int_eq(apart->domain, FAULT_DOMAIN_RACK);
+    ck_assert_uint_eq(apart->n_vms, 2);
 }
 END_TEST
 
@@ -391,7 +441,8 @@ SUITE_MAIN("ganeti", SUITE_TEST(a_cluster_becomes_hosts_and_vms_in_order),
            SUITE_TEST(newer_files_have_more_fields_and_other_line_ends),
            SUITE_TEST(offline_nodes_are_in_maintenance),
            SUITE_TEST(local_disks_bind_and_mirrors_allow_two_nodes),
-           SUITE_TEST(tags_without_effect_are_told),
+           SUITE_TEST(migration_tags_bind_to_nodes_that_may_take),
+           SUITE_TEST(location_tags_are_racks_and_wishes),
            SUITE_LOOP(what_is_wrong_is_told_with_its_place, broken),
            SUITE_TEST(one_of_several_groups_must_be_named),
            SUITE_LOOP(the_unit_follows_from_what_instances_have, units),
