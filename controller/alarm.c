@@ -167,21 +167,29 @@ static void written(const GError *error, void *data)
     free_job(job);
 }
 
-static void add_event(Commit *commit, const Alarm *alarm, bool is_new)
+/* Of an alarm of a part of a cluster the event is the cluster's: events know no such objects. */
+static void add_event(const struct app *app, Commit *commit, const Alarm *alarm, bool is_new)
 {
-    bool is_child = alarm->cluster_id != 0;
+    const Cluster *cluster =
+        snapshot_builder_get_cluster(inventory_edit(app->inv), alarm->cluster_id);
     enum event_severity severity = !is_new                       ? EVENT_INFO
                                    : alarm->level <= ALARM_MAJOR ? EVENT_ERROR
                                                                  : EVENT_WARNING;
+    struct commit_event event = { .severity = severity,
+                                  .name = is_new ? "AlarmRaised" : "AlarmCleared",
+                                  .kind = alarm->kind,
+                                  .object_id = alarm->object_id,
+                                  .object_name = alarm->object_name };
 
-    commit_event(
-        commit,
-        &(struct commit_event){ .severity = severity,
-                                .name = is_new ? "AlarmRaised" : "AlarmCleared",
-                                .kind = is_child ? OBJECT_CLUSTER : alarm->kind,
-                                .object_id = is_child ? alarm->cluster_id : alarm->object_id,
-                                .object_name = alarm->object_name },
-        "%s: %s", alarm->name, is_new ? alarm->text : "no longer so");
+    if (alarm->cluster_id) {
+        event.kind = OBJECT_CLUSTER;
+        event.object_id = alarm->cluster_id;
+        event.object_name = cluster ? cluster->name : "";
+    }
+    if (is_new)
+        commit_event(commit, &event, "%s: %s", alarm->name, alarm->text);
+    else
+        commit_event(commit, &event, "%s: no longer so (%s)", alarm->name, alarm->object_name);
 }
 
 static void submit(Alarms *alarms, const char *key, struct slot *slot, Alarm *alarm)
@@ -192,7 +200,7 @@ static void submit(Alarms *alarms, const char *key, struct slot *slot, Alarm *al
     *job = (struct job){ alarms, alarms->age, g_strdup(key), alarm, alarm->id == 0 };
     commit_put_alarm(commit, alarm);
     if (job->is_new || alarm->clear_ms)
-        add_event(commit, alarm, job->is_new);
+        add_event(alarms->app, commit, alarm, job->is_new);
     slot->busy = true;
     commit_submit(commit, key, written, job);
 }

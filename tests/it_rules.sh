@@ -101,11 +101,20 @@ case_broken_rule_is_recommended_and_then_mended()
 
 case_what_cannot_be_met_has_an_alarm_until_it_can()
 {
+    local serial
     api PUT "$(rule_uri far)" "{\"vms\":[\"$(vm_urn a)\",\"$(vm_urn b)\",\"$(vm_urn c)\"]}" >/dev/null
     wait_for 30 "rule cannot be met" rule_is far unsatisfiable || return
     [[ $(rule_field far stateReason) == *"it needs 3 hosts, 2 can be used"* ]] || fail "$(rule_field far stateReason)" || return
     wait_for 30 "alarm" alarm_count activeAlarms 1 || return
     say "alarm: $(alarms activeAlarms | jq -r '.items[0] | "\(.objectType) \(.svLocationInfo): \(.svAdditionalInfo)"')"
+    # The next controller finds it raised and raises it no second time.
+    serial=$(alarms activeAlarms | jq -r '.items[0].iSerialNo')
+    vrmd_signal 1 KILL
+    wait_for 10 "controller gone" eval '! vrmd_alive 1' || return
+    vrmd_start 1
+    wait_for 30 "controller active again" is_active && login || return
+    wait_for 30 "rule judged again" rule_is far unsatisfiable || return
+    [[ $(alarms activeAlarms | jq -r '"\(.total) \(.items[0].iSerialNo)"') == "1 $serial" ]] || fail "$(alarms activeAlarms)" || return
     task POST "$(vm_uri c)/action/stop" '{"mode":"force"}' || return
     wait_for 30 "alarm cleared" alarm_count activeAlarms 0 || return
     alarm_count historyAlarms 1 || fail "$(alarms historyAlarms)" || return
