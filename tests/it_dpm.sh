@@ -355,35 +355,6 @@ readonly CASES=(
     the_controller_dies_in_the_night
 )
 
-need()
-{
-    local program
-    for program in jq virsh qemu-system-x86_64 etcd initdb fence_ipmilan ipmi_sim; do
-        PATH=$PATH:$(echo /usr/lib/postgresql/*/bin) command -v "$program" >/dev/null ||
-            { echo "$program is missing" && return 1; }
-    done
-    [[ $(id -u) == 0 ]] || { echo "must be root" && return 1; }
-}
+prepare() { set_ha false && new_vm a cna1 && new_vm b cna2 && new_vm c cna3; }
 
-main()
-{
-    local name passed=0 failed=0
-    need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
-    mkdir -p "$WORK"
-    cluster_down
-    [[ ${KEEP:-0} == 1 ]] || trap cluster_down EXIT
-    cluster_up 3 && set_ha false && new_vm a cna1 && new_vm b cna2 && new_vm c cna3 || exit 1
-    for name in "${@:-${CASES[@]}}"; do
-        say "case $name"
-        if "case_$name"; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1))
-            say "FAILED case $name; logs in $WORK; $(status)"
-        fi
-    done
-    echo "$passed passed, $failed failed"
-    ((failed == 0))
-}
-
-main "$@"
+run_cases 3 prepare "$@"

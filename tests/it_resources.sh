@@ -119,35 +119,4 @@ readonly CASES=(
     vcpus_for_each_thread_are_limited
 )
 
-need()
-{
-    local program
-    for program in jq virsh qemu-system-x86_64 etcd initdb; do
-        PATH=$PATH:$(echo /usr/lib/postgresql/*/bin) command -v "$program" >/dev/null ||
-            { echo "$program is missing" && return 1; }
-    done
-    [[ $(id -u) == 0 ]] || { echo "must be root" && return 1; }
-}
-
-main()
-{
-    local name passed=0 failed=0
-    need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
-    mkdir -p "$WORK"
-    cluster_down
-    trap cluster_down EXIT
-    cluster_up 2 || exit 1
-    for name in "${CASES[@]}"; do
-        say "case $name"
-        if "case_$name"; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1))
-            say "FAILED case $name; logs in $WORK"
-        fi
-    done
-    echo "$passed passed, $failed failed"
-    ((failed == 0))
-}
-
-main "$@"
+run_cases 2 true "$@"

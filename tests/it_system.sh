@@ -332,52 +332,25 @@ case_controller_dies_while_a_host_wakes()
     task_ok "$uri" && host_is cna3 normal
 }
 
-CASES="migrate_by_hand life_cycle balance drain target_dies_half_way source_dies_half_way target_is_full
-cancel_migration agent_dies_half_way daemons_restart controller_dies_half_way deposed_controller database_dies
-power host_does_not_come_back controller_dies_while_a_host_wakes"
+readonly CASES=(
+    migrate_by_hand
+    life_cycle
+    balance
+    drain
+    target_dies_half_way
+    source_dies_half_way
+    target_is_full
+    cancel_migration
+    agent_dies_half_way
+    daemons_restart
+    controller_dies_half_way
+    deposed_controller
+    database_dies
+    power
+    host_does_not_come_back
+    controller_dies_while_a_host_wakes
+)
 
-need()
-{
-    local program
-    for program in curl jq virsh libvirtd qemu-system-x86_64 etcd tini ipmi_sim /usr/sbin/fence_ipmilan; do
-        command -v "$program" >/dev/null || { echo "missing: $program"; return 1; }
-    done
-    [[ $(id -u) == 0 ]] || { echo "must be root"; return 1; }
-}
+prepare() { new_vm a cna1 && new_vm c cna1 5; }
 
-# The logs of a failure are kept.
-KEEP_LOGS=1
-clean_up()
-{
-    cluster_down
-    ((KEEP_LOGS)) || rm -rf "$WORK"
-}
-
-main()
-{
-    local name passed=0 failed=0 cases=("$@")
-    (($# > 0)) || read -ra cases <<<"${CASES//$'\n'/ }"
-    need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
-    mkdir -p "$WORK"
-    cluster_down
-    rm -rf "$WORK"
-    trap clean_up EXIT
-    if ! { cluster_up 3 && new_vm a cna1 && new_vm c cna1 5; }; then
-        echo "0 passed, 1 failed"
-        exit 1
-    fi
-    for name in "${cases[@]}"; do
-        say "case $name"
-        if "case_$name"; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1))
-            say "FAILED case $name; logs in $WORK"
-        fi
-    done
-    echo "$passed passed, $failed failed"
-    KEEP_LOGS=$failed
-    ((failed == 0))
-}
-
-main "$@"
+run_cases 3 prepare "$@"

@@ -230,3 +230,54 @@ new_vm()
 }
 
 migrate() { begin POST "$(vm_uri "$1")/action/migrate" "{\"location\":\"$(urn "$(host_uri "$2")")\"}"; }
+
+# ---- cases ------------------------------------------------------------------------------------
+
+need()
+{
+    local program
+    for program in curl jq virsh libvirtd qemu-system-x86_64 etcd initdb tini ipmi_sim fence_ipmilan; do
+        PATH=$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin) command -v "$program" >/dev/null ||
+            { echo "missing: $program"; return 1; }
+    done
+    [[ $(id -u) == 0 ]] || { echo "must be root"; return 1; }
+}
+
+# The logs of a failure are kept.
+clean_up()
+{
+    cluster_down
+    ((CASES_FAILED)) || rm -rf "$WORK"
+}
+
+# run_cases HOSTS PREPARE [CASE...] - a cluster of so many hosts, PREPARE, then case_CASE each (all of
+# $CASES if none is named).  Status: 0 all passed, 1 some failed, 77 something needed is missing (a
+# failure with VRM_REQUIRE_ALL).
+run_cases()
+{
+    local hosts=$1 prepare=$2 name passed=0
+    shift 2
+    need || exit "$((${VRM_REQUIRE_ALL:-0} ? 1 : 77))"
+    CASES_FAILED=1
+    mkdir -p "$WORK"
+    cluster_down
+    rm -rf "$WORK"
+    trap clean_up EXIT
+    if ! { cluster_up "$hosts" && "$prepare"; }; then
+        say "FAILED: no cluster to begin with; logs in $WORK"
+        echo "0 passed, 1 failed"
+        exit 1
+    fi
+    CASES_FAILED=0
+    for name in "${@:-${CASES[@]}}"; do
+        say "case $name"
+        if "case_$name"; then
+            passed=$((passed + 1))
+        else
+            CASES_FAILED=$((CASES_FAILED + 1))
+            say "FAILED case $name; logs in $WORK"
+        fi
+    done
+    echo "$passed passed, $CASES_FAILED failed"
+    ((CASES_FAILED == 0))
+}
