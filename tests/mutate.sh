@@ -2,7 +2,7 @@
 # mutate.sh - does a test notice when a check of the scheduler is broken?
 #
 #   tests/mutate.sh BUILD            all mutants; exit status 1 if one survives
-#   tests/mutate.sh BUILD PATTERN    those whose name has the pattern
+#   tests/mutate.sh BUILD PATTERN    those whose name matches (grep -E)
 #   tests/mutate.sh --list           their names
 #
 # BUILD is a tree in which the scheduler and its tests are built (deploy/test's gcc).  Mutants are
@@ -43,6 +43,14 @@ readonly TEST_LIMIT_S=60
 
 # mutant | why it means the same
 readonly SAME='
+row host-state(state_ok) not for DRS | the search asks problem_usable first
+row host-state(state_ok) not for STATIC | exchanges, detours and room are sought on usable hosts only
+row host-maintenance(maintenance_ok) not for DRS | the search asks problem_usable first
+row host-maintenance(maintenance_ok) not for STATIC | as host-state
+row failover-host(failover_ok) not for DRS | the search asks problem_usable first
+row failover-host(failover_ok) not for STATIC | as host-state
+row host-cluster(cluster_ok) not for START | a VM is placed among the hosts of its own cluster
+row host-cluster(cluster_ok) not for USER | filter_check_target looks at the clusters before
 '
 
 trim()
@@ -214,7 +222,7 @@ main()
     ! command -v ccache >/dev/null || MUTATE_CC='ccache gcc'
     export BUILD MUTATE_FLAGS MUTATE_LIBS MUTATE_CC
     table=$(mktemp)
-    list_mutants | grep -F -- "${2-}" |
+    list_mutants | grep -E -- "${2-}" |
         while IFS=$'\t' read -r name file line column old new; do
             printf '%s\0' "$name" "$file" "$line" "$column" "$old" "$new"
         done | xargs -0 -n 6 -P "$(nproc)" "$PWD/tests/mutate.sh" --one | tee "$table"

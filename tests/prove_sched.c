@@ -26,7 +26,7 @@
 #define DEFAULT_SEEDS 300
 #define RUNS_PER_PLAN 2
 #define MAX_SHOWN     20
-#define HOT_PART      200 /* at most each 200th move may make a host too hot for a while */
+#define HOT_PART      100 /* at most each 100th move may make a host too hot for a while */
 #define MAX_PAIRS     16  /* VM and host asked for, per seed */
 
 struct proof {

@@ -17,6 +17,11 @@ static const struct scn_row rows[] = {
     { "overcommitted memory counts where the cluster allows it",
       "policy overcommit=yes\nparams overcommit=1500\n" TWO_HOSTS
       "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2", { "ok" } },
+    { "DRS touches no more of overcommitted memory than there is, not even for a rule",
+      "policy overcommit=yes\nparams overcommit=1500\n" TWO_HOSTS
+      "vm a on=h1 size=2048 mem=1500\nvm b on=h2 size=8192 mem=8000 task=7\n"
+      "group g host h2\ngroup v vm a\nrule r host must v g\ndo balance",
+      { "must-rules are broken, but no move helps", "!move 1" } },
     { "overcommitment is off in a cluster that does not allow it",
       "params overcommit=1500\n" TWO_HOSTS
       "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2", { "2048 MB free" } },

@@ -130,6 +130,11 @@ step_asan_check()
     steps_check asan
 }
 
+step_mutants()
+{
+    tests/mutate.sh "$TEST_DIR/gcc" 'row .* off'
+}
+
 # The number stands for every plan, drain and DPM plan of the seeds.
 step_compilers()
 {
