@@ -9,11 +9,12 @@
  *   group      Cluster; node: Host, 1000 MHz for each thread (times its speed); instance: Vm.  Ids
  *              count from 1 in the order of the lines.
  *   memory     what hbal takes for free: a host carries the free memory of its line plus its
- * running instances, less those that are down but would start there again. offline    nodes (Y) are
- * in maintenance: nothing goes there, what is there should leave. disks      an instance on local
- * disks (plain, file) is bound to its node; with a mirror (drbd) only its two nodes may run it, and
- * a move swaps the roles. exclusion  tags become keep-apart must-rules, one for each tag that two
- * or more instances have. load       see struct ganeti_unit.
+ * running instances, less those that are down but would start there again, and less what mirrored
+ * instances would need there if the worst of the other nodes died (N+1), as far as that is free
+ * now. offline    nodes (Y) are in maintenance: nothing goes there, what is there should leave.
+ * disks      an instance on local disks (plain, file) is bound to its node; with a mirror (drbd)
+ * only its two nodes may run it, and a move swaps the roles. exclusion  tags become keep-apart
+ * must-rules, one for each tag that two or more instances have. load       see struct ganeti_unit.
  *
  * migration  tags (htools:migration:, htools:allowmigration:) bind the instances of a node to those
  * nodes that it may migrate to; desired-location tags become should-rules; the first location tag
@@ -83,7 +84,8 @@ struct ganeti_instance {
     enum vm_status status;
     bool holds_memory; /* down, but it will start again */
     bool local_disk;
-    char *tags; /* the field, comma-separated */
+    bool auto_balance; /* its memory is kept free on its secondary node */
+    char *tags;        /* the field, comma-separated */
     bool has_load;
     double load[N_GANETI_LOADS], disk_load, net_load;
 };

@@ -47,14 +47,65 @@ static void put_cluster(const struct model *m, size_t i)
     snapshot_builder_put_cluster(m->builder, cluster);
 }
 
+/* Memory of mirrored instances, by secondary and primary node. */
+struct mirrored_mb {
+    uint32_t secondary, primary;
+    int64_t mb;
+};
+VEC_DECLARE(mirrored_mbs, struct mirrored_mb);
+
+static int mirrored_cmp(const void *a, const void *b)
+{
+    const struct mirrored_mb *x = a, *y = b;
+    int diff = (x->secondary > y->secondary) - (x->secondary < y->secondary);
+
+    return diff != 0 ? diff : (x->primary > y->primary) - (x->primary < y->primary);
+}
+
+static struct mirrored_mbs list_mirrored(const Ganeti *g)
+{
+    struct mirrored_mbs list = { 0 };
+
+    for (size_t i = 0; i < g->instances.len; i++) {
+        const struct ganeti_instance *it = &g->instances.items[i];
+
+        if (it->secondary != GANETI_NO_NODE && it->auto_balance)
+            mirrored_mbs_push(&list, (struct mirrored_mb){ it->secondary, it->node, it->mem_mb });
+    }
+    if (list.len > 1)
+        qsort(list.items, list.len, sizeof(*list.items), mirrored_cmp);
+    return list;
+}
+
+/* What each node keeps free for the worst death of another. */
+static int64_t *reserved_mb(const Ganeti *g)
+{
+    int64_t *mb = g_new0(int64_t, g->nodes.len + 1), sum = 0;
+    struct mirrored_mbs list = list_mirrored(g);
+
+    for (size_t i = 0; i < list.len; i++) {
+        bool same = i > 0 && mirrored_cmp(&list.items[i - 1], &list.items[i]) == 0;
+        int64_t *most = &mb[list.items[i].secondary];
+
+        sum = (same ? sum : 0) + list.items[i].mb;
+        *most = MAX(*most, sum);
+    }
+    mirrored_mbs_clear(&list);
+    return mb;
+}
+
 /* What the node can carry, by node: free memory and its running instances, less those that are
- * down but start there again. */
+ * down but start there again, and less what is reserved and free. */
 static int64_t *carried_mb(const Ganeti *g)
 {
     int64_t *mb = g_new0(int64_t, g->nodes.len + 1);
+    g_autofree int64_t *reserved = reserved_mb(g);
 
-    for (size_t i = 0; i < g->nodes.len; i++)
-        mb[i] = g->nodes.items[i].free_mem_mb;
+    for (size_t i = 0; i < g->nodes.len; i++) {
+        const int64_t free_mb = g->nodes.items[i].free_mem_mb;
+
+        mb[i] = free_mb - CLAMP(free_mb, 0, reserved[i]);
+    }
     for (size_t i = 0; i < g->instances.len; i++) {
         const struct ganeti_instance *it = &g->instances.items[i];
 

@@ -320,6 +320,7 @@ static bool read_instance_fields(const struct parser *p, const struct ganeti_row
         !read_status(row, instance, error) || !read_flag(row, INST_AUTO, error) ||
         !read_nodes_of(p, row, instance, error) || !read_template(row, instance, error))
         return false;
+    instance->auto_balance = *row->field[INST_AUTO] == 'Y';
     instance->tags = row->field[INST_TAGS];
     if (count_commas(instance->tags) >= GANETI_MAX_TAGS)
         return ganeti_row_refuse(row, INST_TAGS, "at most 1000 tags", error);

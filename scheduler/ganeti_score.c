@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "scheduler/ganeti_tags.h"
+
 /* Figures that are evened out: free memory as it is, and if all that does not run did. */
 enum figure {
     FIGURE_FREE_MEM,
@@ -277,6 +279,8 @@ int64_t ganeti_score_of(const Ganeti *ganeti, int64_t cluster_id, const Snapshot
 
 bool ganeti_score_is_whole(const Ganeti *ganeti, int64_t cluster_id)
 {
+    if (ganeti_tags_has_locations(ganeti))
+        return false;
     for (size_t i = 0; i < ganeti->instances.len; i++) {
         const struct ganeti_instance *it = &ganeti->instances.items[i];
 

@@ -5,8 +5,8 @@
  * exclusion tags in conflict and instances on offline nodes.  Kept up to date by running integer
  * sums, so that any way to the same placement gives the same score.
  *
- * What N+1 of mirrored instances (drbd) and spindles of local disks add is left out: the score is
- * then lower than hbal's, which ganeti_score_is_whole tells.
+ * What N+1 of mirrored instances (drbd), spindles of local disks and locations add is left out: the
+ * score is then lower than hbal's, which ganeti_score_is_whole tells.
  *
  * Pure; one thread at a time. */
 #ifndef VRM_SCHEDULER_GANETI_SCORE_H
@@ -39,7 +39,8 @@ void ganeti_score_move(GanetiScore *score, uint32_t instance, uint32_t node);
 /* The whole score of the instances where `snap` (made by ganeti_snapshot, or a later state) has
  * them. */
 int64_t ganeti_score_of(const Ganeti *ganeti, int64_t cluster_id, const Snapshot *snap);
-/* No instance of the group is mirrored or on local disks: the score equals hbal's. */
+/* No instance of the group is mirrored or on local disks, and there are no locations: the score
+ * equals hbal's. */
 bool ganeti_score_is_whole(const Ganeti *ganeti, int64_t cluster_id);
 
 #endif /* VRM_SCHEDULER_GANETI_SCORE_H */

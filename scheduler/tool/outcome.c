@@ -133,7 +133,7 @@ static void print_scores(const struct outcome *outcome, const struct input *inpu
 
     if (before >= 0)
         printf("%-22s  %10.4f  %10.4f%s\n", "hbal's score", before, after,
-               whole ? "" : "  (without N+1 and spindles)");
+               whole ? "" : "  (without N+1, spindles, locations)");
 }
 
 static void print_plans(const struct outcome *outcome, const struct input *input,
