@@ -18,7 +18,7 @@
 
 /* Proposals of one annealing: so many for each VM and host, within bounds. */
 #define PROPOSALS_PER_PAIR 60
-#define MIN_PROPOSALS      UINT64_C(200000)
+#define MIN_PROPOSALS      UINT64_C(50000)
 #define MAX_PROPOSALS      UINT64_C(1500000)
 /* Where many are made: a price is found with few, the last of them with more. */
 #define BRIEF    1
