@@ -356,6 +356,7 @@ static void add_vms(Problem *p, const struct problem_starts *starts)
     p->vm_pin = g_new0(uint8_t, n);
     p->vm_cost_ms = g_new0(int64_t, n);
     p->vm_cost_mb = g_new0(int64_t, n);
+    p->n_vms = 0; /* it is; clang-tidy does not see into g_new0 */
     for (size_t i = 0; i < p->snap->n_vms; i++)
         consider_vm(p, p->snap->vms[i], starts);
 }
