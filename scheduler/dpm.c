@@ -16,9 +16,12 @@
 #define N_LEVELS     9
 #define LEVEL_MEDIUM 5
 /* Hosts looked at closely in one plan; the next plan looks at the others. */
-#define MAX_TRIES  16
-#define MS_PER_DAY INT64_C(86400000)
-#define MS_PER_MIN INT64_C(60000)
+#define MAX_TRIES 16
+/* Of them, hosts that could leave but whose absence broke a promise: the others would break it too,
+ * and finding that out is what takes long. */
+#define MAX_DEEP_TRIES 3
+#define MS_PER_DAY     INT64_C(86400000)
+#define MS_PER_MIN     INT64_C(60000)
 
 // clang-format off
 static const struct dpm_level levels[N_LEVELS + 1] = {
@@ -298,7 +301,8 @@ static char *worse_text(const struct dpm_judge *j, const Snapshot *before, const
         return g_strdup_printf("without it the load would be %" PRId64 " %%, the limit is "
                                "%" PRId64 " %%",
                                dpm_fullness(&is, NULL) / 10, j->level->sleep_below / 10);
-    if (is.hottest > MAX(j->level->wake_above, was.hottest))
+    /* one that is hot anyhow is for DRS to cool, if that does not need the room */
+    if (is.hottest > j->level->wake_above && (is.hottest > was.hottest || is.overload > 0))
         return g_strdup_printf("without it the hottest host would have %" PRId64 " %%",
                                is.hottest / 10);
     if (is.crowd > was.crowd)
@@ -353,13 +357,14 @@ static char *absence_trouble(const struct dpm_judge *j, const Snapshot *calm, co
     return why ? why : dpm_need(j, now_after);
 }
 
-/* Sets the verdict's moves when it may sleep. */
+/* Sets the verdict's moves when it may sleep; else *ret_deep: it could leave, but is needed. */
 static char *sleep_trouble(const struct dpm_judge *j, const Snapshot *calm, const Snapshot *now,
-                           struct dpm_verdict *verdict)
+                           struct dpm_verdict *verdict, bool *ret_deep)
 {
     g_autoptr(Plan) plan = NULL;
     char *why = leave_text(j, now, verdict->host_id, &plan);
 
+    *ret_deep = !why;
     if (!why)
         why = absence_trouble(j, calm, now, plan, verdict->host_id);
     if (why)
@@ -400,7 +405,7 @@ static void plan_sleep(const struct dpm_judge *j, const Snapshot *calm, const Sn
                        DpmPlan *plan)
 {
     g_autofree struct candidate_host *list = g_new0(struct candidate_host, plan->hosts.len + 1);
-    size_t n = 0;
+    size_t n = 0, n_deep = 0;
 
     set_verdict(plan, g_strdup("no host can be spared"));
     for (size_t i = 0; i < plan->hosts.len; i++) {
@@ -415,10 +420,13 @@ static void plan_sleep(const struct dpm_judge *j, const Snapshot *calm, const Sn
     if (n > 1)
         qsort(list, n, sizeof(*list), candidate_cmp);
     for (size_t i = 0; i < n; i++) {
-        char *why = i < MAX_TRIES ? sleep_trouble(j, calm, now, list[i].verdict)
-                                  : g_strdup("not looked at this time");
+        bool deep = false;
+        char *why = i < MAX_TRIES && n_deep < MAX_DEEP_TRIES
+                        ? sleep_trouble(j, calm, now, list[i].verdict, &deep)
+                        : g_strdup("not looked at this time: the hosts before it cannot be spared");
 
         if (why) {
+            n_deep += deep ? 1 : 0;
             say_text(list[i].verdict, why);
             continue;
         }

@@ -10,6 +10,9 @@
 #include "scheduler/place.h"
 #include "scheduler/whatif.h"
 
+/* ha_policy.control_policy: so many hosts may fail. */
+#define POLICY_FAILURES 1
+
 void dpm_set_power(SnapshotBuilder *world, int64_t host_id, bool on)
 {
     Host *host = host_dup(snapshot_builder_get_host(world, host_id));
@@ -72,12 +75,22 @@ uint32_t dpm_hosts_to_fail(const Cluster *cluster, const struct dpm_params *para
     return MAX(cluster->ha.enabled ? 1 : 0, params->spare_hosts);
 }
 
+/* Does HA's own policy promise as much?  Then it need not be judged twice. */
+static bool is_promised(const struct dpm_judge *j)
+{
+    const struct ha_policy *ha = &j->cluster->ha;
+
+    return j->n_fail == 0 ||
+           (ha->enabled && ha->control_policy_on && ha->control_policy == POLICY_FAILURES &&
+            !ha->custom_slot && ha->hosts_fault_quantity >= (int64_t)j->n_fail);
+}
+
 /* What the policy of HA or the spare hosts lack; NULL if nothing. */
 static char *failure_trouble(const struct dpm_judge *j, const Snapshot *snap)
 {
     const int asked[] = { -1, (int)MIN(j->n_fail, PROBLEM_MAX_HOSTS) };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
+    for (size_t i = 0; i < (is_promised(j) ? 1 : G_N_ELEMENTS(asked)); i++) {
         struct admission_verdict verdict = { 0 };
 
         if (!admission_check(snap, j->cluster->id, asked[i], &j->params->sched, &verdict, NULL))

@@ -126,6 +126,7 @@ SCHED_GOLDEN = \
 	tests/golden/sched-place.scn tests/golden/sched-place.plan \
 	tests/golden/sched-imc.scn tests/golden/sched-imc.plan \
 	tests/golden/sched-dpm.scn tests/golden/sched-dpm.plan \
+	tests/golden/sched-dpm-limits.scn tests/golden/sched-dpm-limits.plan \
 	tests/golden/sched-bounds.scn tests/golden/sched-bounds.plan \
 	tests/golden/sched-devices.scn tests/golden/sched-devices.plan \
 	tests/golden/sched-entitlement.scn tests/golden/sched-entitlement.plan \

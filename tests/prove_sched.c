@@ -20,6 +20,7 @@
 #include "scheduler/evacuate.h"
 #include "scheduler/filter.h"
 #include "scheduler/place.h"
+#include "scheduler/whatif.h"
 #include "tests/naive.h"
 #include "tests/sched_wild.h"
 
@@ -308,6 +309,29 @@ static void check_drain(struct proof *p)
 
 /* ---- DPM ------------------------------------------------------------------------------------ */
 
+/* The policy of HA, and what DPM promises beside, with the host off. */
+static void check_promises(struct proof *p, const Snapshot *later, const Host *host)
+{
+    g_autoptr(SnapshotBuilder) builder = whatif_builder(later);
+    g_autoptr(Snapshot) off = NULL;
+    const Cluster *cluster = snapshot_cluster(later, WILD_CLUSTER);
+    int n = (int)MAX(p->dpm.spare_hosts, cluster->ha.enabled ? 1 : 0);
+    Host *gone = host_dup(host);
+
+    gone->connected = false;
+    gone->status = HOST_POWEROFF;
+    snapshot_builder_put_host(builder, gone);
+    off = snapshot_builder_build(builder, 0);
+    for (int asked = -1; asked <= n; asked += n + 1) {
+        struct admission_verdict verdict = { 0 };
+
+        if (!admission_check(off, WILD_CLUSTER, asked, &p->dpm.sched, &verdict, NULL) ||
+            (verdict.wanted && !verdict.holds))
+            blame(p, "with %s asleep a promise is broken: %s", host->name, verdict.text);
+        g_free(verdict.text);
+    }
+}
+
 /* Its VMs leave, all of them, and what is left suffices. */
 static void check_absence(struct proof *p, const Host *host, const Plan *plan)
 {
@@ -326,6 +350,7 @@ static void check_absence(struct proof *p, const Host *host, const Plan *plan)
         blame(p, "only %u hosts are left on, at least %u must be", left, wanted);
     if (naive_figures(n).overload_mhz > naive_figures(now).overload_mhz)
         blame(p, "more overload with %s asleep", host->name);
+    check_promises(p, later, host);
 }
 
 static void check_sleep(struct proof *p, const struct dpm_verdict *verdict)
@@ -374,8 +399,8 @@ static void check_dpm(struct proof *p)
         if (verdict->action != DPM_WAKE)
             continue;
         count.dpm_wakes++;
-        if (host->status != HOST_POWEROFF || host->off_since_ms == 0 || host->maintaining)
-            blame(p, "%s is woken, but does not sleep", host->name);
+        if (host->status != HOST_POWEROFF || !host->off_by_dpm || host->maintaining)
+            blame(p, "%s is woken, but DPM did not put it to sleep", host->name);
     }
     p->dpm.sched.on_demand = false;
 }

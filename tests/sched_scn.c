@@ -29,6 +29,8 @@ struct Scn {
     struct sched_params params;
     struct dpm_params dpm; /* its sched is params */
     int64_t growth;        /* per mille: load of the short window over that of the long one */
+    struct dpm_bar bar;    /* one host that is left alone */
+    int64_t waiting[4];    /* VMs whose start found no room */
     GPtrArray *clusters, *vms, *hosts, *groups, *rules; /* names; index + first = id */
 };
 
@@ -238,6 +240,14 @@ static bool dpm_key(Scn *scn, const char *word)
         scn->growth = number(v);
     else if (is_key(word, "spare", &v))
         scn->dpm.spare_hosts = (uint32_t)number(v);
+    else if (is_key(word, "watched_s", &v)) /* of 60 that are wanted */
+        scn->dpm.watched_ms = number(v) * 1000;
+    else if (is_key(word, "bar", &v))
+        scn->bar = (struct dpm_bar){ need_name(scn->hosts, v, FIRST_HOST), "its power failed" };
+    else if (is_key(word, "waiting", &v) && scn->dpm.n_waiting < G_N_ELEMENTS(scn->waiting))
+        scn->waiting[scn->dpm.n_waiting++] = need_name(scn->vms, v, 1);
+    else if (is_key(word, "nobody_waits", &v))
+        scn->dpm.n_waiting = 0;
     else
         return false;
     return true;
@@ -789,12 +799,26 @@ static void do_dpm(Scn *scn, const Snapshot *calm, GString *out)
     g_autofree char *text = NULL;
 
     scn->dpm.sched = scn->params;
+    scn->dpm.bars = &scn->bar;
+    scn->dpm.n_bars = scn->bar.host_id ? 1 : 0;
+    scn->dpm.waiting = scn->waiting;
     if (!dpm_plan(calm, now, scn_cluster(scn), &scn->dpm, &plan, &error)) {
         print_error(out, &error);
         return;
     }
     text = dpm_plan_format(plan);
     g_string_append(out, text);
+}
+
+static void do_absence(Scn *scn, const Snapshot *snap, const char *host, GString *out)
+{
+    g_autoptr(GError) error = NULL;
+
+    scn->dpm.sched = scn->params;
+    if (dpm_check_absence(snap, need_name(scn->hosts, host, FIRST_HOST), &scn->dpm, &error))
+        g_string_append(out, "it can be spared\n");
+    else
+        print_error(out, &error);
 }
 
 static void act(Scn *scn, char **words, GString *out)
@@ -829,6 +853,8 @@ static void act(Scn *scn, char **words, GString *out)
         do_join(scn, snap, words, out);
     else if (strcmp(words[1], "dpm") == 0)
         do_dpm(scn, snap, out);
+    else if (strcmp(words[1], "absence") == 0)
+        do_absence(scn, snap, words[2], out);
     else if (strcmp(words[1], "measure") == 0)
         do_measure(scn, snap, out);
     else
@@ -848,6 +874,7 @@ Scn *scn_new(void)
     scn->groups = g_ptr_array_new_with_free_func(g_free);
     scn->rules = g_ptr_array_new_with_free_func(g_free);
     dpm_params_init(&scn->dpm);
+    scn->dpm.watch_ms = scn->dpm.watched_ms = 60000;
     sched_params_init(&scn->params);
     scn->params.now_mono_ms = SCN_NOW_MONO_MS;
     scn->params.now_wall_ms = SCN_NOW_WALL_MS;

@@ -10,10 +10,10 @@
 #include "tests/suite.h"
 
 static const char *const scenarios[] = {
-    "sched-demo",   "sched-imc",        "sched-overload", "sched-rules",       "sched-no-decision",
-    "sched-policy", "sched-evacuate",   "sched-place",    "sched-order",       "sched-conflicts",
-    "sched-dpm",    "sched-network",    "sched-devices",  "sched-entitlement", "sched-racks",
-    "sched-bounds", "sched-rulegroups",
+    "sched-demo",   "sched-imc",        "sched-overload",   "sched-rules",   "sched-no-decision",
+    "sched-policy", "sched-evacuate",   "sched-place",      "sched-order",   "sched-conflicts",
+    "sched-dpm",    "sched-dpm-limits", "sched-network",    "sched-devices", "sched-entitlement",
+    "sched-racks",  "sched-bounds",     "sched-rulegroups",
 };
 
 static char *golden_path(const char *name, const char *suffix)

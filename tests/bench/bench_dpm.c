@@ -23,14 +23,18 @@ struct night {
     int64_t now_permille;
     uint32_t asleep; /* hosts, without VMs */
     bool ha, tight;  /* tight: memory is nearly full */
+    bool tied;       /* each host has a VM that cannot leave, found after the plan for the others */
+    uint32_t spare;  /* hosts that must not be needed */
 };
 
 static const struct night nights[] = {
-    { "quiet, HA, a host can sleep", 500, 500, 0, true, false },
-    { "quiet, no HA, a host can sleep", 500, 500, 0, false, false },
-    { "quiet, but memory is full", 500, 500, 0, true, true },
-    { "busy, none can sleep", 1800, 1800, 0, true, false },
-    { "load rises, 16 asleep", 1000, 1900, 16, true, false },
+    { "quiet, HA, a host can sleep", 500, 500, 0, true, false, false, 0 },
+    { "quiet, no HA, a host can sleep", 500, 500, 0, false, false, false, 0 },
+    { "quiet, but memory is full", 500, 500, 0, true, true, false, 0 },
+    { "quiet, but VMs are tied", 500, 500, 0, true, false, true, 0 },
+    { "quiet, 4 spare hosts", 500, 500, 0, true, false, false, 4 },
+    { "busy, none can sleep", 1800, 1800, 0, true, false, false, 0 },
+    { "load rises, 16 asleep", 1000, 1900, 16, true, false, false, 0 },
 };
 
 static double cpu_seconds(void)
@@ -81,6 +85,8 @@ static void set_vms(SnapshotBuilder *builder, const Snapshot *snap, const struct
         Vm *vm = vm_dup(snap->vms[i]);
 
         vm->load.cpu_mhz = vm->load.cpu_mhz * permille / 1000;
+        vm->enable_ha = true;
+        vm->binding_host = night->tied && i % 50 == 0;
         if (night->asleep > 0 && vm->host_id <= snap->hosts[night->asleep - 1]->id)
             vm->host_id = snap->hosts[night->asleep + i % (snap->n_hosts - night->asleep)]->id;
         snapshot_builder_put_vm(builder, vm);
@@ -100,6 +106,7 @@ static void run(uint32_t n_hosts, uint32_t n_vms, uint64_t seed, const struct ni
     dpm_params_init(&params);
     params.sched = sched;
     params.sched.now_wall_ms = NOW_WALL_MS;
+    params.spare_hosts = night->spare;
     set_cluster(builder, night);
     set_hosts(builder, park, night);
     set_vms(builder, park, night, night->load_permille);
