@@ -37,6 +37,24 @@ static void put_cycle(struct jw *out, const char *key, const struct cycle *cycle
     jw_object_end(out);
 }
 
+static void put_thresholds(struct jw *out, const Cluster *cluster)
+{
+    struct dpm_threshold levels[DPM_LEVELS + 1] = { 0 };
+
+    (void)dpm_thresholds_parse(cluster->dpm_thresholds, levels);
+    jw_array(out, "dpmThresholds");
+    for (int i = 1; i <= DPM_LEVELS; i++) {
+        if (levels[i].over == 0)
+            continue;
+        jw_object(out, NULL);
+        jw_int(out, "limen", i);
+        jw_int(out, "underloadThreshold", levels[i].under);
+        jw_int(out, "overloadThreshold", levels[i].over);
+        jw_object_end(out);
+    }
+    jw_array_end(out);
+}
+
 static void put_drs(struct request *req, const Cluster *cluster)
 {
     const struct drs_policy *drs = &cluster->drs;
@@ -51,6 +69,7 @@ static void put_drs(struct request *req, const Cluster *cluster)
     jw_int(out, "powerLevel", dpm->power_level);
     put_limen(out, "powerFragmentLimen", dpm->limen);
     put_cycle(out, "dpmCycle", &dpm->cycle);
+    put_thresholds(out, cluster);
     jw_int(out, "factor", drs->factor);
     jw_object(out, "drsThreshold");
     jw_int(out, "cpu", drs->threshold_cpu);

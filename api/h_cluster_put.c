@@ -90,6 +90,51 @@ static bool read_cycle(const struct json_reader *parent, const char *key, struct
     return true;
 }
 
+static bool read_threshold(const struct json_reader *entry,
+                           struct dpm_threshold levels[DPM_LEVELS + 1], GError **error)
+{
+    int64_t limen = 0, under = 0, over = 0;
+
+    if (!body_int(entry, INT_FIELD("limen", 1, DPM_LEVELS, REASON_DPM_THRESHOLD, &limen), error) ||
+        !body_int(entry, INT_FIELD("underloadThreshold", 1, 99, REASON_DPM_THRESHOLD, &under),
+                  error) ||
+        !body_int(entry, INT_FIELD("overloadThreshold", 2, 100, REASON_DPM_THRESHOLD, &over),
+                  error))
+        return false;
+    if (limen == 0)
+        return body_fail(entry, "limen", REASON_DPM_THRESHOLD, "a level, 1..9", error);
+    if (levels[limen].over)
+        return body_fail(entry, "limen", REASON_DPM_THRESHOLD, "each level once", error);
+    if (under == 0 || over <= under)
+        return body_fail(entry, "overloadThreshold", REASON_DPM_THRESHOLD,
+                         "more than underloadThreshold, both given", error);
+    levels[limen] = (struct dpm_threshold){ (uint8_t)under, (uint8_t)over };
+    return true;
+}
+
+/* The whole list; an empty one goes back to the levels' own. */
+static bool read_thresholds(const struct json_reader *reader, Cluster *cluster, GError **error)
+{
+    struct dpm_threshold levels[DPM_LEVELS + 1] = { 0 };
+    const json_t *array = NULL;
+
+    if (!json_read_array(reader, "dpmThresholds", DPM_LEVELS, &array, error))
+        return body_retag(REASON_DPM_THRESHOLD, error);
+    if (!array)
+        return true;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        struct json_reader entry;
+
+        if (!json_read_element(reader, "dpmThresholds", array, i, &entry, error))
+            return body_retag(REASON_DPM_THRESHOLD, error);
+        if (!read_threshold(&entry, levels, error))
+            return false;
+    }
+    g_free(cluster->dpm_thresholds);
+    cluster->dpm_thresholds = dpm_thresholds_format(levels);
+    return true;
+}
+
 static bool read_dpm(const struct json_reader *reader, struct dpm_policy *dpm, GError **error)
 {
     return body_int(reader, INT_FIELD("powerLevel", 0, 2, REASON_DRS_LEVEL, &dpm->power_level),
@@ -119,7 +164,8 @@ static bool read_drs(const struct request *req, Cluster *cluster, struct op *op,
                   INT_FIELD("memory", 0, 100, REASON_DRS_THRESHOLD, &drs->threshold_mem), error) ||
         !read_limen(&reader, "drsFragmentLimen", drs->limen, error) ||
         !read_cycle(&reader, "drsCycle", &drs->cycle, error) ||
-        !read_dpm(&reader, &cluster->dpm, error) || !h_cluster_rules_read(req, &reader, op, error))
+        !read_dpm(&reader, &cluster->dpm, error) || !read_thresholds(&reader, cluster, error) ||
+        !h_cluster_rules_read(req, &reader, op, error))
         return false;
     drs->level = (enum drs_level)level;
     drs->factor = (enum drs_factor)factor;

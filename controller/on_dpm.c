@@ -83,19 +83,22 @@ static void fill_hosts(const struct app *app, struct op_dpm *dpm, int64_t cluste
     }
 }
 
-static const struct dpm_level *level_of(const Cluster *cluster)
+/* All 0 in an hour in which DPM rests. */
+static struct dpm_level level_of(const Cluster *cluster)
 {
     g_autoptr(GDateTime) now = g_date_time_new_from_unix_local(clock_wall_ms() / 1000);
+    struct dpm_level level = { 0 };
 
-    return cluster->dpm.power_level > 0 ? dpm_level(cluster->dpm.limen[g_date_time_get_hour(now)])
-                                        : NULL;
+    if (cluster->dpm.power_level > 0)
+        (void)dpm_level(cluster, cluster->dpm.limen[g_date_time_get_hour(now)], &level);
+    return level;
 }
 
 static void answer(struct call *call, const Cluster *cluster)
 {
     const struct app *app = call->app;
     const struct settings *settings = app->settings;
-    const struct dpm_level *level = level_of(cluster);
+    struct dpm_level level = level_of(cluster);
     struct op_dpm *dpm = g_new0(struct op_dpm, 1);
     const DpmPlan *plan = dpm_latest(app->dpm, cluster->id, &dpm->at_ms);
 
@@ -106,8 +109,8 @@ static void answer(struct call *call, const Cluster *cluster)
                                                            : "power management is switched off");
     dpm->load_permille = plan ? plan->load_permille : 0;
     dpm->expected_permille = plan ? plan->expected_permille : 0;
-    dpm->sleep_below = level ? level->sleep_below : 0;
-    dpm->wake_above = level ? level->wake_above : 0;
+    dpm->sleep_below = level.sleep_below;
+    dpm->wake_above = level.wake_above;
     dpm->proof_days = settings->dpm_proof_days;
     dpm->spare_hosts = settings->dpm_spare_hosts;
     dpm->watts = settings->dpm_watts;

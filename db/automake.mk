@@ -12,7 +12,8 @@ DB_MIGRATIONS = \
 	db/migrations/0008_alarm.sql \
 	db/migrations/0009_resources.sql \
 	db/migrations/0010_vm_placed.sql \
-	db/migrations/0011_dpm.sql
+	db/migrations/0011_dpm.sql \
+	db/migrations/0012_dpm_thresholds.sql
 
 db_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 db_libdb_a_SOURCES = \

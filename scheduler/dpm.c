@@ -13,7 +13,7 @@
 #include "scheduler/place.h"
 #include "scheduler/whatif.h"
 
-#define N_LEVELS     9
+#define N_LEVELS     DPM_LEVELS
 #define LEVEL_MEDIUM 5
 /* Hosts looked at closely in one plan; the next plan looks at the others. */
 #define MAX_TRIES 16
@@ -37,9 +37,19 @@ static const struct dpm_level levels[N_LEVELS + 1] = {
 };
 // clang-format on
 
-const struct dpm_level *dpm_level(int level)
+bool dpm_level(const Cluster *cluster, int level, struct dpm_level *ret_level)
 {
-    return level >= 1 && level <= N_LEVELS ? &levels[level] : NULL;
+    struct dpm_threshold own[DPM_LEVELS + 1] = { 0 };
+
+    if (level < 1 || level > N_LEVELS)
+        return false;
+    *ret_level = levels[level];
+    if (dpm_thresholds_parse(cluster->dpm_thresholds, own) && own[level].over) {
+        ret_level->sleep_below = INT64_C(10) * own[level].under;
+        ret_level->wake_above = INT64_C(10) * own[level].over;
+        ret_level->why = "the cluster's own";
+    }
+    return true;
 }
 
 void dpm_params_init(struct dpm_params *params)
@@ -451,22 +461,22 @@ static bool in_cycle(const struct cycle *cycle, const struct sched_params *param
     return day < 1 || day > 31 || cycle->days == 0 || (cycle->days >> day & 1) != 0;
 }
 
-/* NULL and the reason when DPM rests: then every host should be on. */
-static const struct dpm_level *level_now(const Cluster *cluster, const struct sched_params *params,
-                                         const char **ret_why)
+/* False and the reason when DPM rests: then every host should be on. */
+static bool level_now(const Cluster *cluster, const struct sched_params *params,
+                      struct dpm_level *ret_level, const char **ret_why)
 {
     int hour = CLAMP(params->local_hour, 0, HOURS_PER_DAY - 1);
     int level = MIN(cluster->dpm.limen[hour], N_LEVELS);
 
     if (params->on_demand)
-        return dpm_level(level > 0 ? level : LEVEL_MEDIUM);
+        return dpm_level(cluster, level > 0 ? level : LEVEL_MEDIUM, ret_level);
     if (cluster->dpm.power_level == 0)
         *ret_why = "power management is switched off";
     else if (!in_cycle(&cluster->dpm.cycle, params))
         *ret_why = "power management rests today";
     else if (level == 0)
         *ret_why = "power management rests in this hour: its level is 0";
-    return *ret_why ? NULL : dpm_level(level);
+    return !*ret_why && dpm_level(cluster, level, ret_level);
 }
 
 static void list_hosts(const Snapshot *snap, DpmPlan *plan)
@@ -596,6 +606,7 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     g_autoptr(GError) cause = NULL;
     struct dpm_picture calm_picture, now_picture;
     const char *rest = NULL;
+    struct dpm_level level;
     g_autofree int64_t *waiting = NULL;
 
     trouble = data_trouble(calm, now, cluster_id, &params->sched, &cause);
@@ -613,7 +624,8 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     j.n_fail = dpm_hosts_to_fail(j.cluster, params);
     find_waiting(&j, now);
     waiting = j.waiting;
-    j.level = level_now(j.cluster, &params->sched, &rest);
+    if (level_now(j.cluster, &params->sched, &level, &rest))
+        j.level = &level;
     plan->decided = !j.level || !trouble;
     if (!j.level) {
         size_t n = wake_all(now, params, rest, plan);

@@ -52,8 +52,9 @@ struct dpm_level {
     int64_t wake_above;
     const char *why;
 };
-/* level 1 (conservative) .. 9 (aggressive); NULL for others (0: off). */
-const struct dpm_level *dpm_level(int level);
+/* level 1 (conservative) .. 9 (aggressive) with the cluster's own thresholds, if it has some. False
+ * for others (0: off). */
+bool dpm_level(const Cluster *cluster, int level, struct dpm_level *ret_level);
 
 enum dpm_action {
     DPM_STAY,

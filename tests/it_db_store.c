@@ -54,6 +54,7 @@ static Cluster *make_cluster(const char *name)
     cluster->drs.threshold_mem = 42;
     cluster->drs.vm_overrides_enabled = true;
     cluster->dpm.power_level = 2;
+    set_text(&cluster->dpm_thresholds, "1:30:50 9:50:90");
     cluster->dpm.cycle.type = CYCLE_MONTHLY;
     cluster->dpm.cycle.days = 0xfffffffe;
     cluster->dpm.electric_strategy = 3;
@@ -297,6 +298,7 @@ static void check_same_policies(const Cluster *a, const Cluster *b)
     ck_assert_int_eq(a->drs.threshold_mem, b->drs.threshold_mem);
     ck_assert_int_eq(a->drs.vm_overrides_enabled, b->drs.vm_overrides_enabled);
     ck_assert_int_eq(a->dpm.power_level, b->dpm.power_level);
+    ck_assert_str_eq(a->dpm_thresholds, b->dpm_thresholds);
     ck_assert_int_eq(a->dpm.cycle.type, b->dpm.cycle.type);
     ck_assert_uint_eq(a->dpm.cycle.days, b->dpm.cycle.days);
     ck_assert_int_eq(a->dpm.electric_strategy, b->dpm.electric_strategy);
@@ -779,7 +781,7 @@ START_TEST(volumes_of_one_file_become_one)
                        "ALTER TABLE host DROP off_since_ms, DROP wake_proven_ms, DROP slept_ms,"
                        " DROP net_mbps, DROP devices, DROP rack, DROP off_by_dpm;"
                        "ALTER TABLE drs_plan DROP kind; ALTER TABLE recommendation DROP type;"
-                       "ALTER TABLE cluster DROP vcpus_per_thread;"
+                       "ALTER TABLE cluster DROP vcpus_per_thread, DROP dpm_thresholds;"
                        "ALTER TABLE vm DROP devices;"
                        "ALTER TABLE drs_rule DROP fault_domain;"
                        "UPDATE volume SET path = '/a.qcow2';"

@@ -97,6 +97,7 @@ static const struct snapshot_field cluster_fields[] = {
     INT(Cluster, "dsFaultStrategy", ds_fault_strategy),
     OBJECT(Cluster, "drs", drs, drs_table),
     OBJECT(Cluster, "dpm", dpm, dpm_table),
+    STR(Cluster, "dpmThresholds", dpm_thresholds),
     OBJECT(Cluster, "ha", ha, ha_table),
     SIZE(Cluster, "vcpusPerThread", vcpus_per_thread),
     INT(Cluster, "createMs", create_ms),

@@ -125,9 +125,50 @@ OBJECT_DEFINE(Site, site);
 
 /* ---- cluster ------------------------------------------------------------------------------- */
 
+static bool is_threshold(gint64 level, gint64 under, gint64 over)
+{
+    return level >= 1 && level <= DPM_LEVELS && under >= 1 && over > under && over <= 100;
+}
+
+bool dpm_thresholds_parse(const char *text, struct dpm_threshold ret_levels[DPM_LEVELS + 1])
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", DPM_LEVELS + 1);
+    struct dpm_threshold levels[DPM_LEVELS + 1] = { 0 };
+
+    for (size_t i = 0; words[i]; i++) {
+        g_auto(GStrv) parts = g_strsplit(words[i], ":", 4);
+        gint64 n[3];
+
+        if (g_strv_length(parts) != 3)
+            return false;
+        for (size_t k = 0; k < 3; k++) {
+            if (!g_ascii_string_to_signed(parts[k], 10, 0, 100, &n[k], NULL))
+                return false;
+        }
+        if (!is_threshold(n[0], n[1], n[2]))
+            return false;
+        levels[n[0]] = (struct dpm_threshold){ (uint8_t)n[1], (uint8_t)n[2] };
+    }
+    memcpy(ret_levels, levels, sizeof(levels));
+    return true;
+}
+
+char *dpm_thresholds_format(const struct dpm_threshold levels[DPM_LEVELS + 1])
+{
+    GString *text = g_string_new(NULL);
+
+    for (int i = 1; i <= DPM_LEVELS; i++) {
+        if (levels[i].over)
+            g_string_append_printf(text, "%s%d:%u:%u", text->len ? " " : "", i, levels[i].under,
+                                   levels[i].over);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static const size_t cluster_strings[] = {
-    offsetof(Cluster, name),        offsetof(Cluster, description),  offsetof(Cluster, tag),
-    offsetof(Cluster, imc_setting), offsetof(Cluster, res_strategy),
+    offsetof(Cluster, name),         offsetof(Cluster, description),
+    offsetof(Cluster, tag),          offsetof(Cluster, imc_setting),
+    offsetof(Cluster, res_strategy), offsetof(Cluster, dpm_thresholds),
 };
 
 /* limen of an hour that nobody set */

@@ -69,6 +69,12 @@ struct drs_policy {
     bool vm_overrides_enabled;            /* enableVmDrs */
 };
 
+/* In per cent of the capacity that is on; both 0: the level's own. */
+struct dpm_threshold {
+    uint8_t under, over; /* hosts sleep below, wake above */
+};
+#define DPM_LEVELS 9
+
 struct dpm_policy {
     int64_t power_level; /* 0 off, 1 manual, 2 automatic */
     uint8_t limen[HOURS_PER_DAY];
@@ -100,6 +106,7 @@ typedef struct Cluster {
     int64_t id;
     int64_t generation;
     char *name, *description, *tag;
+    char *dpm_thresholds; /* "5:40:70 9:50:90": level, dpm_threshold; ascending, "": none */
     bool mem_overcommit;
     bool imc_enabled;
     char *imc_setting;
@@ -112,6 +119,10 @@ typedef struct Cluster {
     int64_t vcpus_per_thread; /* most vCPUs for each thread of a host; 0: the site's setting */
     int64_t create_ms;
 } Cluster;
+
+/* False for a text that is none. */
+bool dpm_thresholds_parse(const char *text, struct dpm_threshold ret_levels[DPM_LEVELS + 1]);
+char *dpm_thresholds_format(const struct dpm_threshold levels[DPM_LEVELS + 1]);
 
 Cluster *cluster_new(void); /* with FusionCompute's defaults */
 Cluster *cluster_dup(const Cluster *cluster);
