@@ -321,7 +321,7 @@ CTL_TEST_LIBS = $(vrmd_LDADD) $(TEST_LIBS)
 CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
 
 UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_vm_mac tests/test_observe tests/test_host_news tests/test_settings
-UNIT_TESTS += tests/test_agents tests/test_call tests/test_load tests/test_runtime
+UNIT_TESTS += tests/test_agents tests/test_call tests/test_dpm tests/test_load tests/test_runtime
 UNIT_TESTS += tests/test_metrics_view tests/test_settings_keys tests/test_users
 UNIT_TESTS += tests/test_reload tests/test_vm_target tests/test_vm_verb tests/test_power
 
@@ -329,6 +329,8 @@ tests_test_agents_SOURCES = tests/test_agents.c tests/suite.h tests/testcerts.c 
 tests_test_agents_LDADD = $(CTL_TEST_LIBS)
 tests_test_call_SOURCES = tests/test_call.c $(CTL_APP)
 tests_test_call_LDADD = $(CTL_TEST_LIBS)
+tests_test_dpm_SOURCES = tests/test_dpm.c $(CTL_APP)
+tests_test_dpm_LDADD = $(CTL_TEST_LIBS)
 tests_test_load_SOURCES = tests/test_load.c tests/suite.h
 tests_test_load_LDADD = controller/libcontroller.a $(MODEL_TEST_LIBS)
 tests_test_metrics_view_SOURCES = tests/test_metrics_view.c $(CTL_APP)

@@ -82,6 +82,34 @@ START_TEST(a_sample_counts_until_it_is_older_than_the_window)
 }
 END_TEST
 
+/* Of samples 900, 500, 100, a second apart, seen when the last was taken. */
+static const struct {
+    int64_t window_ms, cpu_mhz, span_ms;
+    uint32_t n_samples;
+} shorter[] = {
+    { 5000, 900, 2000, 3 }, { 2000, 900, 2000, 3 }, { 1999, 500, 1000, 2 },
+    { 999, 100, 0, 1 },     { -1, 100, 0, 1 }, /* the newest counts in any case */
+};
+
+START_TEST(the_load_over_a_shorter_window_leaves_the_older_samples_out)
+{
+    g_autoptr(LoadBook) book = make_book(100);
+    struct load load;
+
+    load = load_book_over(book, OBJECT_VM, 1, 5000, 9000);
+    ck_assert_uint_eq(load.n_samples, 0);
+    (void)add_cpu(book, 1, 900, 7000);
+    (void)add_cpu(book, 1, 500, 8000);
+    (void)add_cpu(book, 1, 100, 9000);
+    load = load_book_over(book, OBJECT_VM, 1, shorter[_i].window_ms, 9000);
+    ck_assert_int_eq(load.cpu_mhz, shorter[_i].cpu_mhz);
+    ck_assert_uint_eq(load.n_samples, shorter[_i].n_samples);
+    ck_assert_int_eq(load.window_ms, shorter[_i].span_ms);
+    ck_assert_int_eq(load.sampled_mono_ms, 9000);
+    ck_assert_int_eq(load.last_cpu_mhz, 100);
+}
+END_TEST
+
 START_TEST(a_flood_of_samples_keeps_the_newest_ones)
 {
     g_autoptr(LoadBook) book = make_book(100);
@@ -118,5 +146,6 @@ END_TEST
 
 SUITE_MAIN("load", SUITE_LOOP(the_load_is_the_percentile_by_nearest_rank, ranks),
            SUITE_LOOP(a_sample_counts_until_it_is_older_than_the_window, gaps),
+           SUITE_LOOP(the_load_over_a_shorter_window_leaves_the_older_samples_out, shorter),
            SUITE_TEST(a_flood_of_samples_keeps_the_newest_ones),
            SUITE_TEST(a_host_and_a_vm_of_the_same_number_are_two))
