@@ -470,7 +470,7 @@ static void looked(void *data, bool ran)
 
     if (!ran || !watch)
         err_set(&look->error, VRM_ERR_UNAVAILABLE, "the controller is stopping or reading anew");
-    if (look->error) {
+    if (look->error || !watch) {
         g_autoptr(GError) error = g_steal_pointer(&look->error);
 
         finish_look(look, error);

@@ -17,11 +17,11 @@ struct request {
     dpm_apply_fn done;
     void *user;
     GError *error;
+    char *user_name, *address; /* NULL: the controller itself */
     /* a proof, while it is judged */
     struct dpm_params params;
     Snapshot *snap;
     int64_t host_id;
-    char *user_name, *address;
 };
 
 static struct request *new_request(Dpm *dpm, int64_t cluster_id, dpm_apply_fn done, void *user)
@@ -76,8 +76,9 @@ static void written(const GError *error, void *user)
 }
 
 static Task *add_task(struct request *request, Commit *commit, enum task_type type,
-                      const Host *host, const char *user, const char *address, const char *why)
+                      const Host *host, const char *why)
 {
+    const char *user = request->user_name;
     Task *task = task_prepare(type, OBJECT_HOST, host->id, host->name, user ? user : "-_system");
 
     task->origin = user ? ORIGIN_USER : ORIGIN_DPM;
@@ -86,7 +87,7 @@ static Task *add_task(struct request *request, Commit *commit, enum task_type ty
     g_ptr_array_add(request->tasks, task_ref(task));
     commit_put_task(commit, task, NULL);
     commit_audit(commit, &(struct commit_audit){ .user = task->user,
-                                                 .address = address,
+                                                 .address = request->address,
                                                  .operation = task_type_name(type),
                                                  .object = host->name,
                                                  .result = *why ? why : "accepted",
@@ -135,7 +136,7 @@ static void choose(struct request *request, const struct dpm_order *order, Commi
             continue;
         task =
             add_task(request, commit, open->type == REC_POWER_ON ? TASK_WAKE_HOST : TASK_SLEEP_HOST,
-                     host, order->user, order->address, open->text);
+                     host, open->text);
         task->recommendation_id = open->id;
         rec = recommendation_dup(open);
         rec->state = REC_APPLYING;
@@ -150,6 +151,8 @@ void dpm_apply(Dpm *dpm, const struct dpm_order *order, dpm_apply_fn done, void 
     struct request *request = new_request(dpm, order->cluster_id, done, user);
     g_autoptr(Commit) commit = commit_new(&app->committer);
 
+    request->user_name = g_strdup(order->user);
+    request->address = g_strdup(order->address);
     inventory_publish(app->inv);
     request->begun = dpm_begin(dpm, order->cluster_id, &request->error);
     if (request->begun)
@@ -227,8 +230,7 @@ static void proof_judged(void *data, bool ran)
         return;
     }
     commit = commit_new(&app->committer);
-    (void)add_task(request, commit, TASK_PROVE_HOST, host, request->user_name, request->address,
-                   "");
+    (void)add_task(request, commit, TASK_PROVE_HOST, host, "");
     commit_submit(commit, NULL, written, request);
 }
 

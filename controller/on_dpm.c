@@ -8,13 +8,25 @@
 /* ---- status -----------------------------------------------------------------------------------
  */
 
-static const char *state_of(const Host *host, const Task *task)
+/* NULL: no task of DPM has it. */
+static const char *state_by_task(const Host *host, const Task *task)
 {
     if (task && task->type == TASK_PROVE_HOST)
         return "proving";
     if (task && task->type == TASK_SLEEP_HOST)
         return host->status == HOST_NORMAL ? "draining" : "powering-off";
-    if ((task && task->type == TASK_WAKE_HOST) || host->status == HOST_BOOTING)
+    if (task && task->type == TASK_WAKE_HOST)
+        return "waking";
+    return NULL;
+}
+
+static const char *state_of(const Host *host, const Task *task)
+{
+    const char *state = state_by_task(host, task);
+
+    if (state)
+        return state;
+    if (host->status == HOST_BOOTING)
         return "waking";
     if (host->maintaining)
         return "maintenance";

@@ -293,20 +293,25 @@ static bool all_hosts_connected(const struct app *app)
     return true;
 }
 
-/* Refused for want of hosts, while the first try to reach some of them may have come too early? */
-static bool hosts_may_come(const struct app *app, const GError *error)
+/* Might more hosts have helped? */
+static bool is_for_want_of_hosts(const GError *error)
 {
     static const int reasons[] = { REASON_HOST_FAULTY,         REASON_NO_RESOURCES,
                                    REASON_TARGET_NO_RESOURCES, REASON_NO_HOST_CPU,
                                    REASON_NO_HOST_MEMORY,      REASON_NO_HOST_RULE };
 
-    if (clock_now_ms() >= app->orders->hosts_until_ms || all_hosts_connected(app))
-        return false;
     for (size_t i = 0; i < G_N_ELEMENTS(reasons); i++) {
         if (err_reason(error) == reasons[i])
             return true;
     }
     return false;
+}
+
+/* Refused for want of hosts, while the first try to reach some of them may have come too early? */
+static bool hosts_may_come(const struct app *app, const GError *error)
+{
+    return clock_now_ms() < app->orders->hosts_until_ms && !all_hosts_connected(app) &&
+           is_for_want_of_hosts(error);
 }
 
 static void wait_for_hosts(struct placing *placing)
@@ -330,7 +335,7 @@ static void ask_for_host(const struct placing *placing, GError *error)
     char *text;
 
     if (!vm || placing->order.type != TASK_START_VM || placing->order.target_host_id != 0 ||
-        !err_is(error, VRM_ERR_NO_CAPACITY) || !dpm_want_start(app->dpm, vm))
+        !is_for_want_of_hosts(error) || !dpm_want_start(app->dpm, vm))
         return;
     text = g_strconcat(error->message,
                        "; DPM is asked for a host that sleeps: try again in some minutes", NULL);

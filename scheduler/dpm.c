@@ -235,22 +235,28 @@ static bool is_up(const Host *host, int64_t cluster_id)
 
 /* ---- may one sleep? ------------------------------------------------------------------------- */
 
+/* "sleeps; it is not woken now: its last wake-up failed ..." */
+static char *with_bar(const char *text, const char *joint, const struct dpm_bar *bar)
+{
+    return bar ? g_strconcat(text, joint, bar->why, NULL) : g_strdup(text);
+}
+
 /* Why a host that is not simply on is as it is; NULL if it is on. */
 static char *off_text(const struct dpm_judge *j, const Host *host)
 {
     const struct dpm_bar *bar = find_bar(j->params, host->id);
 
     if (dpm_is_asleep(host))
-        return g_strdup_printf("%s%s%s",
-                               host->off_since_ms > 0 ? "sleeps" : "did not come back when woken",
-                               bar ? "; it is not woken now: " : "", bar ? bar->why : "");
+        return with_bar(host->off_since_ms > 0 ? "sleeps" : "did not come back when woken",
+                        "; it is not woken now: ", bar);
     if (is_leaving(host))
-        return g_strdup_printf("is being emptied%s%s", bar ? ": " : "", bar ? bar->why : "");
-    if (host->status == HOST_POWEROFF && !host->maintaining)
+        return with_bar("is being emptied", ": ", bar);
+    if (host->maintaining)
+        return g_strdup("is in maintenance");
+    if (host->status == HOST_POWEROFF)
         return g_strdup("was switched off by hand: DPM leaves it off");
     if (!is_up(host, j->cluster->id))
-        return g_strdup_printf("is %s", host->maintaining ? "in maintenance"
-                                                          : host_status_name(host->status));
+        return g_strdup_printf("is %s", host_status_name(host->status));
     return bar ? g_strdup(bar->why) : NULL;
 }
 
@@ -379,6 +385,7 @@ static char *sleep_trouble(const struct dpm_judge *j, const Snapshot *calm, cons
         why = absence_trouble(j, calm, now, plan, verdict->host_id);
     if (why)
         return why;
+    g_assert(plan);
     verdict->n_moves = plan->moves.len;
     for (size_t i = 0; i < plan->moves.len; i++)
         verdict->move_mb += plan->moves.items[i].cost_mb;
@@ -411,13 +418,12 @@ static int64_t configured_on(const Snapshot *snap, int64_t host_id)
     return sum;
 }
 
-static void plan_sleep(const struct dpm_judge *j, const Snapshot *calm, const Snapshot *now,
-                       DpmPlan *plan)
+/* Hosts against which nothing plain speaks, best first; the others get their reason. */
+static size_t list_candidates(const struct dpm_judge *j, const Snapshot *now, DpmPlan *plan,
+                              struct candidate_host *list)
 {
-    g_autofree struct candidate_host *list = g_new0(struct candidate_host, plan->hosts.len + 1);
-    size_t n = 0, n_deep = 0;
+    size_t n = 0;
 
-    set_verdict(plan, g_strdup("no host can be spared"));
     for (size_t i = 0; i < plan->hosts.len; i++) {
         struct dpm_verdict *verdict = &plan->hosts.items[i];
         char *why = plain_trouble(j, snapshot_host(now, verdict->host_id));
@@ -429,24 +435,39 @@ static void plan_sleep(const struct dpm_judge *j, const Snapshot *calm, const Sn
     }
     if (n > 1)
         qsort(list, n, sizeof(*list), candidate_cmp);
+    return n;
+}
+
+static void send_to_sleep(DpmPlan *plan, const struct candidate_host *list, size_t chosen, size_t n)
+{
+    struct dpm_verdict *verdict = list[chosen].verdict;
+
+    verdict->action = DPM_SLEEP;
+    say_text(verdict, g_strdup("the others carry the load, and HA's promise holds"));
+    set_verdict(plan, g_strdup_printf("%s can sleep: %s", verdict->host_name, verdict->text));
+    for (size_t k = chosen + 1; k < n; k++)
+        say_text(list[k].verdict, g_strdup("another host goes first"));
+}
+
+static void plan_sleep(const struct dpm_judge *j, const Snapshot *calm, const Snapshot *now,
+                       DpmPlan *plan)
+{
+    g_autofree struct candidate_host *list = g_new0(struct candidate_host, plan->hosts.len + 1);
+    size_t n = list_candidates(j, now, plan, list), n_deep = 0;
+
+    set_verdict(plan, g_strdup("no host can be spared"));
     for (size_t i = 0; i < n; i++) {
         bool deep = false;
         char *why = i < MAX_TRIES && n_deep < MAX_DEEP_TRIES
                         ? sleep_trouble(j, calm, now, list[i].verdict, &deep)
                         : g_strdup("not looked at this time: the hosts before it cannot be spared");
 
-        if (why) {
-            n_deep += deep ? 1 : 0;
-            say_text(list[i].verdict, why);
-            continue;
+        if (!why) {
+            send_to_sleep(plan, list, i, n);
+            return;
         }
-        list[i].verdict->action = DPM_SLEEP;
-        say_text(list[i].verdict, g_strdup("the others carry the load, and HA's promise holds"));
-        set_verdict(plan, g_strdup_printf("%s can sleep: %s", list[i].verdict->host_name,
-                                          list[i].verdict->text));
-        for (size_t k = i + 1; k < n; k++)
-            say_text(list[k].verdict, g_strdup("another host goes first"));
-        return;
+        n_deep += deep ? 1 : 0;
+        say_text(list[i].verdict, why);
     }
 }
 
@@ -535,6 +556,31 @@ static char *data_trouble(const Snapshot *calm, const Snapshot *now, int64_t clu
     return NULL;
 }
 
+/* Puts the VM where it would start, if it finds a place there and HA could bear it. */
+static bool try_start(const struct dpm_judge *j, SnapshotBuilder *world, int64_t vm_id)
+{
+    g_autoptr(Snapshot) before = snapshot_builder_build(world, 0);
+    g_autoptr(Snapshot) after = NULL;
+    const Vm *vm = snapshot_vm(before, vm_id);
+    g_autoptr(Placement) placement = NULL;
+    g_autofree char *why = NULL;
+    Vm *started;
+
+    if (!vm || vm_is_placed(vm) || vm->cluster_id != j->cluster->id ||
+        !place_vm(before, vm->id, &j->params->sched, &placement, NULL))
+        return false;
+    started = vm_dup(vm);
+    started->host_id = placement->host_id;
+    started->status = VM_RUNNING;
+    snapshot_builder_put_vm(world, started);
+    after = snapshot_builder_build(world, 0);
+    why = dpm_failure_trouble(j, after);
+    if (!why)
+        return true;
+    snapshot_builder_put_vm(world, vm_dup(vm));
+    return false;
+}
+
 /* Those of the waiting VMs for which there would be room with every host awake: for the others
  * waking is in vain. */
 static void find_waiting(struct dpm_judge *j, const Snapshot *now)
@@ -553,19 +599,8 @@ static void find_waiting(struct dpm_judge *j, const Snapshot *now)
     }
     count_booting(world, now, j);
     for (size_t i = 0; i < j->params->n_waiting; i++) {
-        g_autoptr(Snapshot) snap = snapshot_builder_build(world, 0);
-        const Vm *vm = snapshot_vm(snap, j->params->waiting[i]);
-        g_autoptr(Placement) placement = NULL;
-        Vm *started;
-
-        if (!vm || vm_is_placed(vm) || vm->cluster_id != j->cluster->id ||
-            !place_vm(snap, vm->id, &j->params->sched, &placement, NULL))
-            continue;
-        started = vm_dup(vm);
-        started->host_id = placement->host_id;
-        started->status = VM_RUNNING;
-        snapshot_builder_put_vm(world, started);
-        j->waiting[j->n_waiting++] = vm->id;
+        if (try_start(j, world, j->params->waiting[i]))
+            j->waiting[j->n_waiting++] = j->params->waiting[i];
     }
 }
 
@@ -607,7 +642,6 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     struct dpm_picture calm_picture, now_picture;
     const char *rest = NULL;
     struct dpm_level level;
-    g_autofree int64_t *waiting = NULL;
 
     trouble = data_trouble(calm, now, cluster_id, &params->sched, &cause);
     if (cause || !dpm_read_picture(calm, cluster_id, &params->sched, &calm_picture, &cause) ||
@@ -623,7 +657,6 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     plan->expected_permille = dpm_fullness(&now_picture, j.growth);
     j.n_fail = dpm_hosts_to_fail(j.cluster, params);
     find_waiting(&j, now);
-    waiting = j.waiting;
     if (level_now(j.cluster, &params->sched, &level, &rest))
         j.level = &level;
     plan->decided = !j.level || !trouble;
@@ -640,6 +673,7 @@ bool dpm_plan(const Snapshot *calm, const Snapshot *now, int64_t cluster_id,
     } else {
         decide(&j, calm, now, plan);
     }
+    g_free(j.waiting);
     *ret_plan = g_steal_pointer(&plan);
     return true;
 }

@@ -85,8 +85,7 @@ static bool is_promised(const struct dpm_judge *j)
             !ha->custom_slot && ha->hosts_fault_quantity >= (int64_t)j->n_fail);
 }
 
-/* What the policy of HA or the spare hosts lack; NULL if nothing. */
-static char *failure_trouble(const struct dpm_judge *j, const Snapshot *snap)
+char *dpm_failure_trouble(const struct dpm_judge *j, const Snapshot *snap)
 {
     const int asked[] = { -1, (int)MIN(j->n_fail, PROBLEM_MAX_HOSTS) };
 
@@ -146,7 +145,7 @@ static char *start_trouble(const struct dpm_judge *j, const Snapshot *snap)
         g_clear_pointer(&filled, snapshot_unref);
         filled = snapshot_builder_build(world, 0);
     }
-    return filled ? failure_trouble(j, filled) : NULL;
+    return filled ? dpm_failure_trouble(j, filled) : NULL;
 }
 
 char *dpm_need(const struct dpm_judge *j, const Snapshot *snap)
@@ -158,6 +157,6 @@ char *dpm_need(const struct dpm_judge *j, const Snapshot *snap)
         return g_strdup("it cannot be judged");
     why = load_trouble(j, &picture);
     if (!why)
-        why = failure_trouble(j, snap);
+        why = dpm_failure_trouble(j, snap);
     return why ? why : start_trouble(j, snap);
 }

@@ -43,6 +43,9 @@ int64_t dpm_fullness(const struct dpm_picture *picture, const int64_t *growth);
  * promise made by DPM. */
 uint32_t dpm_hosts_to_fail(const Cluster *cluster, const struct dpm_params *params);
 
+/* What the policy of HA or the spare hosts lack; NULL if nothing.  Caller frees. */
+char *dpm_failure_trouble(const struct dpm_judge *j, const Snapshot *snap);
+
 /* Why this world needs one host more; NULL if it does not.  Caller frees. */
 char *dpm_need(const struct dpm_judge *j, const Snapshot *snap);
 

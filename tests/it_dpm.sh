@@ -31,7 +31,7 @@ has_power() { [[ $(lab status | awk -v h="$1" '$1 == h { print $2 }') != down ]]
 has_no_power() { ! has_power "$1"; }
 
 # Low, because the guests get little of a machine that others use as well.
-THRESHOLDS='[{"limen":1,"underloadThreshold":8,"overloadThreshold":12},{"limen":3,"underloadThreshold":12,"overloadThreshold":15}]'
+THRESHOLDS='[{"limen":1,"underloadThreshold":8,"overloadThreshold":12},{"limen":2,"underloadThreshold":2,"overloadThreshold":4},{"limen":3,"underloadThreshold":12,"overloadThreshold":15}]'
 
 # set_dpm off|manual|automatic [LEVEL]
 set_dpm()
@@ -205,7 +205,7 @@ case_a_person_applies_what_is_recommended()
     say "$host: $(api GET "$CLUSTER/drsrecommendations" | jq -r '.recommendations[0].reasonText')"
     task POST "$uri/action/apply" || return
     has_no_power "$host" && state_is "$host" asleep || return
-    set_dpm manual 1
+    set_dpm manual 2
     all_busy 100
     wait_for 90 "it should wake" has_open powerOn || return
     task POST "$CLUSTER/drsrecommendations/action/apply" '{}' || return

@@ -119,11 +119,6 @@ static void run(uint32_t n_hosts, uint32_t n_vms, uint64_t seed, const struct ni
     taken = cpu_seconds() - start;
     printf("%4u hosts %6u VMs, %-31s %.3f s: %s\n", n_hosts, n_vms, night->name, taken,
            plan->verdict);
-    if (getenv("BENCH_WHY")) {
-        g_autofree char *text = dpm_plan_format(plan);
-
-        (void)fputs(text, stdout);
-    }
 }
 
 int main(int argc, char **argv)
