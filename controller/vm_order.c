@@ -471,6 +471,7 @@ static void note_refusals(struct app *app, const GPtrArray *starts,
 static void go_on(struct placing *placing, struct start_answer *answer)
 {
     if (answer->error) {
+        ask_for_host(placing, answer->error);
         finish_order(placing, answer->error);
         return;
     }
