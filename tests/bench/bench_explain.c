@@ -1,5 +1,5 @@
 /* bench_explain.c - how long a person waits for an explanation, and a start for its host.  Prints
- * milliseconds, the worst of several VMs or hosts:
+ * CPU milliseconds, the worst of several VMs or hosts:
  *
  *     bench_explain [HOSTS VMS [SEED]]
  *
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "model/snapshot_json.h"
