@@ -42,6 +42,7 @@ struct walk {
     struct score floor; /* what must not get worse */
     int64_t aim;        /* a lower score is worth nothing */
     uint32_t effort;
+    uint64_t attempt; /* each begins with other dice */
     int64_t *price; /* by VM, for being away from home */
     int64_t price_sum, value;
     uint32_t *away, *slot, n_away; /* VMs away from home, and where each stands in that list */
@@ -326,7 +327,7 @@ static void search_at(struct walk *w, int64_t mean_price)
     w->floor = w->layout->score;
     set_prices(w, mean_price);
     follow_layout(w);
-    rng_seed(&w->rng, p->params.seed);
+    rng_seed(&w->rng, p->params.seed + w->attempt++);
     if (w->n_hosts >= 2 && p->n_vms > 0)
         anneal(w, mean_price * HEAT);
 }
@@ -400,10 +401,11 @@ static void search_until(struct walk *w, int64_t until)
             dear = middle;
     }
     w->aim = until;
+    cheap *= 2; /* the brief searches may have missed a dearer one */
     w->effort = LONG;
     for (int i = 0; i < N_THRIFTY && kept.value <= until; i++) {
         try_price(w, cheap, until, &kept);
-        cheap *= 0.9;
+        cheap *= 0.8;
     }
     w->aim = 0;
     for (uint32_t v = 0; v < w->layout->problem->n_vms; v++)
@@ -444,6 +446,7 @@ static int64_t price_of_level(const struct walk *w, const struct ganeti_goal *go
 static void search_once(struct walk *w, const struct ganeti_goal *goal)
 {
     w->effort = ORDINARY;
+    w->attempt = 0;
     if (goal->until_score >= 0)
         search_until(w, goal->until_score);
     else
