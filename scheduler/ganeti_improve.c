@@ -43,7 +43,7 @@ struct walk {
     int64_t aim;        /* a lower score is worth nothing */
     uint32_t effort;
     uint64_t attempt; /* each begins with other dice */
-    int64_t *price; /* by VM, for being away from home */
+    int64_t *price;   /* by VM, for being away from home */
     int64_t price_sum, value;
     uint32_t *away, *slot, n_away; /* VMs away from home, and where each stands in that list */
     uint32_t *hosts, n_hosts;      /* that may take VMs */
