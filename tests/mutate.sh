@@ -51,6 +51,8 @@ row failover-host(failover_ok) not for DRS | the search asks problem_usable firs
 row failover-host(failover_ok) not for STATIC | as host-state
 row host-cluster(cluster_ok) not for START | a VM is placed among the hosts of its own cluster
 row host-cluster(cluster_ok) not for USER | filter_check_target looks at the clusters before
+scheduler/filter.c:load_ok:5 < -> <= | a tie: the score decides
+scheduler/filter.c:network_ok:8 < -> <= | a tie: the score decides
 '
 
 trim()

@@ -32,7 +32,7 @@
 #define GAP            0.005 /* the solver may stop so near to its bound */
 #define MOST_MEAN_GAP  0.03  /* of a host */
 #define MOST_WORST_GAP 0.30
-#define MOST_ABOVE     5 /* percent of the cases more than a twentieth of a host off */
+#define MOST_ABOVE     10 /* percent of the cases more than a twentieth of a host off */
 
 struct small {
     struct rng rng;
