@@ -181,7 +181,7 @@ hosts_with_vms() { (($(api GET "$SITE/vms" | jq '[.vms[] | select(.status == "ru
 
 case_switched_off_dpm_wakes_what_sleeps()
 {
-    all_on && set_drs false && set_dpm automatic || return
+    all_on && set_drs false && set_dpm automatic 5 || return
     wait_for 150 "a host sleeps" sleep_at_least 1 || return
     set_dpm off || return
     wait_for 90 "nobody sleeps" n_asleep_is 0 || return
@@ -196,7 +196,7 @@ has_open() { [[ -n $(open_power "$1") ]]; }
 case_a_person_applies_what_is_recommended()
 {
     local uri host
-    all_on && spread && set_drs false && set_dpm manual || return
+    all_on && spread && set_drs false && set_dpm manual 5 || return
     wait_for 90 "a recommendation" has_open powerOff || return
     sleep 5
     n_asleep_is 0 || fail "it was done unasked" || return
@@ -222,7 +222,7 @@ case_a_host_switched_off_by_hand_stays_off()
     all_on || return
     for i in a b c; do vm_is_on $i cna1 || task_ok "$(migrate $i cna1)" || return; done
     task POST "$(host_uri cna3)/action/poweroff" || return
-    set_dpm automatic || return
+    set_dpm automatic 5 || return
     wait_for 20 "the reason" reason_has cna3 'by hand' || return
     all_busy 100
     sleep 15
@@ -236,7 +236,7 @@ case_a_host_switched_off_by_hand_stays_off()
 case_a_start_without_room_wakes_a_host()
 {
     local free answer
-    all_on && set_dpm automatic || return
+    all_on && set_dpm automatic 5 || return
     wait_for 200 "two hosts sleep" sleep_at_least 2 || return
     free=$(api GET "$SITE/hosts" | jq '[.hosts[] | select(.status == "normal").memQuantityMB] | max')
     lab guest big --busy 0 >/dev/null
@@ -258,7 +258,7 @@ start_big() { task POST "$(vm_uri big)/action/start" 2>/dev/null; }
 # sleeper - puts one host to sleep and prints it.
 sleeper()
 {
-    all_on >&2 && set_drs false && set_dpm automatic || return
+    all_on >&2 && set_drs false && set_dpm automatic 5 || return
     wait_for 150 "a host sleeps" sleep_at_least 1 || return
     set_dpm manual 1 # nothing more of itself
     sleep 3
@@ -335,7 +335,7 @@ case_the_controller_dies_in_the_night()
     take_over || return # while it is off, or boots
     task_ok "$uri" 120 || return
     host_is cna3 normal || return
-    set_dpm automatic || return
+    set_dpm automatic 5 || return
     wait_for 150 "a host drains or sleeps" busy_or_asleep || return
     take_over || return
     wait_for 150 "a host sleeps" sleep_at_least 1 || return

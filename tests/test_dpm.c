@@ -158,6 +158,7 @@ static struct op_result ask(struct ctl *ctl, enum op_kind kind, int64_t id)
     struct op *op = op_new(kind);
 
     op->id = id;
+    g_free(op->user);
     op->user = g_strdup("admin");
     return ctl_call(ctl, op);
 }
