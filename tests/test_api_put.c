@@ -333,13 +333,20 @@ static const struct {
     { "POST", VM35 "/action/migrate", "{\"location\":\"" U("vms:i-00000035") "\"}", "10300067",
       "location" },
     { "DELETE", VM37 "?isReserveDisks=perhaps", NULL, "10000001", "isReserveDisks" },
-    { "PUT", C117, "{\"drsSetting\":{\"dpmThresholds\":[{\"limen\":10}]}}", "10300223", "drsSetting.dpmThresholds[0].limen" },
-    { "PUT", C117, "{\"drsSetting\":{\"dpmThresholds\":[{\"underloadThreshold\":10,"
-      "\"overloadThreshold\":20}]}}", "10300223", "drsSetting.dpmThresholds[0].limen" },
-    { "PUT", C117, "{\"drsSetting\":{\"dpmThresholds\":[{\"limen\":5,\"underloadThreshold\":50,"
-      "\"overloadThreshold\":50}]}}", "10300223", "drsSetting.dpmThresholds[0].overloadThreshold" },
-    { "PUT", C117, "{\"drsSetting\":{\"dpmThresholds\":[{\"limen\":5,\"underloadThreshold\":50,"
-      "\"overloadThreshold\":101}]}}", "10300223", "drsSetting.dpmThresholds[0].overloadThreshold" },
+    { "PUT", C117, "{\"drsSetting\":{\"dpmThresholds\":[{\"limen\":10}]}}", "10300223",
+      "drsSetting.dpmThresholds[0].limen" },
+    { "PUT", C117,
+      "{\"drsSetting\":{\"dpmThresholds\":[{\"underloadThreshold\":10,"
+      "\"overloadThreshold\":20}]}}",
+      "10300223", "drsSetting.dpmThresholds[0].limen" },
+    { "PUT", C117,
+      "{\"drsSetting\":{\"dpmThresholds\":[{\"limen\":5,\"underloadThreshold\":50,"
+      "\"overloadThreshold\":50}]}}",
+      "10300223", "drsSetting.dpmThresholds[0].overloadThreshold" },
+    { "PUT", C117,
+      "{\"drsSetting\":{\"dpmThresholds\":[{\"limen\":5,\"underloadThreshold\":50,"
+      "\"overloadThreshold\":101}]}}",
+      "10300223", "drsSetting.dpmThresholds[0].overloadThreshold" },
     { "POST", C117 "/drsrecommendations/action/apply", "{\"recommendations\":[]}", "10000001",
       NULL },
     { "POST", C117 "/drsrecommendations/action/apply", "{\"recommendations\":[{\"urn\":\"x\"}]}",
