@@ -317,6 +317,9 @@ static char *worse_text(const struct dpm_judge *j, const Snapshot *before, const
         return g_strdup_printf("without it the load would be %" PRId64 " %%, the limit is "
                                "%" PRId64 " %%",
                                dpm_fullness(&is, NULL) / 10, j->level->sleep_below / 10);
+    if (was.overload > 0 && is.overload > 0)
+        return g_strdup_printf("a host is overloaded (%" PRId64 " %%): DRS comes first",
+                               was.hottest / 10);
     /* one that is hot anyhow is for DRS to cool, if that does not need the room */
     if (is.hottest > j->level->wake_above && (is.hottest > was.hottest || is.overload > 0))
         return g_strdup_printf("without it the hottest host would have %" PRId64 " %%",

@@ -96,6 +96,7 @@ says 'more VMs of 4 vCPUs and 8192 MB fit as the cluster stands'
 run 0 dpm -t g.data -U g.load -S asleep
 says ' can sleep '
 says ' stays '
+says 'moves balance the cluster first'
 says 'kWh a day'
 sleeper=$(sed -n 's/^\([^ ]*\) *can sleep .*/\1/p' out | head -1)
 grep '^v' asleep | grep -q "|$sleeper|" && fail "VMs are left on $sleeper, which can sleep"

@@ -1,7 +1,8 @@
 /* command_dpm.c - vrm-plan dpm: which hosts could sleep, which must wake, and why.
  *
- * dpm.h lets one host sleep at a time; here its decision is carried out on a copy and asked again,
- * until no host can be spared, so that the answer is how many hosts the load needs. */
+ * dpm.h lets one host sleep at a time, and none while another is overloaded; here such a cluster is
+ * balanced first, and the decision is carried out on a copy and asked again, until no host can be
+ * spared, so that the answer is how many hosts the load needs. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -26,6 +27,7 @@ struct night {
     struct outcome outcome;
     GPtrArray *plans; /* DpmPlan *, the last one changes nothing */
     size_t n_sleep, n_wake;
+    size_t n_balanced; /* moves that end overload first */
 };
 
 static void free_dpm_plan(gpointer plan)
@@ -112,6 +114,22 @@ static bool carry_out(struct night *night, const struct input *input, const DpmP
     return true;
 }
 
+/* What DRS would have done before the night. */
+static bool end_overload(struct night *night, const struct input *input, GError **error)
+{
+    struct plan_measure now;
+    Plan *plan;
+
+    if (!balance_measure(night->outcome.after, input->cluster_id, &input->params, &now, NULL) ||
+        now.overload_mhz == 0)
+        return true; /* what is wrong with the data, dpm_plan says */
+    if (!balance_plan(night->outcome.after, input->cluster_id, &input->params, &plan, error))
+        return false;
+    night->n_balanced = plan->moves.len;
+    outcome_add(&night->outcome, plan, 0);
+    return true;
+}
+
 /* Each round switches hosts one way; after waking nobody sleeps again. */
 static bool run_night(struct night *night, const struct input *input, GError **error)
 {
@@ -176,6 +194,8 @@ static void print_table(const struct night *night, const struct options *options
         printf("%s\n", first->verdict);
         return;
     }
+    if (night->n_balanced > 0)
+        printf("hosts are overloaded: %zu moves balance the cluster first\n", night->n_balanced);
     printf("%zu of %zu hosts can sleep, %zu must wake; then: %s\n", night->n_sleep,
            first->hosts.len, night->n_wake, last->verdict);
     printf("load of the hosts that are on: %.1f %% now, %.1f %% then\n",
@@ -217,6 +237,7 @@ static void print_json(const struct night *night, const struct options *options)
     json_object_set_new(json, "then", json_string(last->verdict));
     json_object_set_new(json, "sleep", json_integer((json_int_t)night->n_sleep));
     json_object_set_new(json, "wake", json_integer((json_int_t)night->n_wake));
+    json_object_set_new(json, "balancedFirst", json_integer((json_int_t)night->n_balanced));
     json_object_set_new(json, "loadPermille", json_integer(first->load_permille));
     json_object_set_new(json, "loadPermilleThen", json_integer(last->load_permille));
     json_object_set_new(json, "savedKwhPerDay",
@@ -256,8 +277,9 @@ int command_dpm(const struct options *options, struct input *input)
     set_params(options, input, &night.params);
     prove_all(options, input, &night.params);
     outcome_init(&night.outcome, input->snap);
-    status =
-        run_night(&night, input, &error) ? finish(&night, input, options) : command_failed(error);
+    status = end_overload(&night, input, &error) && run_night(&night, input, &error)
+                 ? finish(&night, input, options)
+                 : command_failed(error);
     outcome_clear(&night.outcome);
     g_ptr_array_unref(night.plans);
     return status;
