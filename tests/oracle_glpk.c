@@ -236,11 +236,11 @@ static void add_loads(glp_prob *mip, const struct small *s)
 
         cols[n + 1] = col_max(s);
         values[n + 1] = -1;
-        add_row(mip, n + 1, cols, values, -INFINITY, 0);
+        add_row(mip, n + 1, cols, values, -HUGE_VAL, 0);
         cols[n + 1] = col_deviation(s, h);
-        add_row(mip, n + 1, cols, values, -INFINITY, mean);
+        add_row(mip, n + 1, cols, values, -HUGE_VAL, mean);
         values[n + 1] = 1;
-        add_row(mip, n + 1, cols, values, mean, INFINITY);
+        add_row(mip, n + 1, cols, values, mean, HUGE_VAL);
     }
 }
 
@@ -261,7 +261,7 @@ static void add_places(glp_prob *mip, const struct small *s, const Naive *naive)
             cols[v + 1] = col_x(s, v, h);
             values[v + 1] = (double)s->snap->vms[v]->memory.size_mb;
         }
-        add_row(mip, (int)s->n_vms, cols, values, -INFINITY, (double)naive_mem_limit(naive, h));
+        add_row(mip, (int)s->n_vms, cols, values, -HUGE_VAL, (double)naive_mem_limit(naive, h));
     }
 }
 
@@ -278,7 +278,7 @@ static void add_rule(glp_prob *mip, const struct small *s, const Rule *rule)
         bool forbidden = rule->type == RULE_VM_HOST && in != (rule->strength == RULE_MUST);
 
         if (rule->type == RULE_APART)
-            add_row(mip, 2, cols, values, -INFINITY, 1);
+            add_row(mip, 2, cols, values, -HUGE_VAL, 1);
         else if (rule->type == RULE_TOGETHER || forbidden)
             add_row(mip, 2, cols, values, 0, 0);
     }
