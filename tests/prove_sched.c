@@ -612,6 +612,20 @@ static void say_counts(uint64_t first)
             count.losses, count.admitted, count.failed);
 }
 
+/* Rare things that are no violations one by one. */
+static void judge_rates(void)
+{
+    if (count.hot * HOT_PART > count.carried && count.seeds >= DEFAULT_SEEDS) {
+        g_print("  that is more than every %dth\n", HOT_PART);
+        count.failed++;
+    }
+    if (count.restless * RESTLESS_PART > MAX(count.seeds, RESTLESS_PART)) {
+        g_print("  that is more than every %dth cluster that a second run still moves\n",
+                RESTLESS_PART);
+        count.failed++;
+    }
+}
+
 int main(int argc, char **argv)
 {
     gint64 first = 1, seeds = DEFAULT_SEEDS;
@@ -644,14 +658,6 @@ int main(int argc, char **argv)
         }
     }
     say_counts((uint64_t)first);
-    if (count.hot * HOT_PART > count.carried && count.seeds >= DEFAULT_SEEDS) {
-        g_print("  that is more than every %dth\n", HOT_PART);
-        count.failed++;
-    }
-    if (count.restless * RESTLESS_PART > MAX(count.seeds, RESTLESS_PART)) {
-        g_print("  that is more than every %dth cluster that a second run still moves\n",
-                RESTLESS_PART);
-        count.failed++;
-    }
+    judge_rates();
     return count.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -604,7 +604,7 @@ static void print_plan(GString *out, Plan *plan)
     plan_free(plan);
 }
 
-static void do_balance(Scn *scn, const Snapshot *snap, bool apply, GString *out)
+static void run_balance(Scn *scn, const Snapshot *snap, bool apply, GString *out)
 {
     g_autoptr(GError) error = NULL;
     Plan *plan = NULL;
@@ -618,8 +618,22 @@ static void do_balance(Scn *scn, const Snapshot *snap, bool apply, GString *out)
     print_plan(out, plan);
 }
 
-static void do_evacuate(Scn *scn, const Snapshot *snap, const char *host, GString *out)
+static void do_balance(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
+    (void)words;
+    run_balance(scn, snap, false, out);
+}
+
+/* And carries it out. */
+static void do_rebalance(Scn *scn, const Snapshot *snap, char **words, GString *out)
+{
+    (void)words;
+    run_balance(scn, snap, true, out);
+}
+
+static void do_evacuate(Scn *scn, const Snapshot *snap, char **words, GString *out)
+{
+    const char *host = words[2];
     g_autoptr(GError) error = NULL;
     Plan *plan = NULL;
 
@@ -629,8 +643,9 @@ static void do_evacuate(Scn *scn, const Snapshot *snap, const char *host, GStrin
         print_error(out, &error);
 }
 
-static void do_place(Scn *scn, const Snapshot *snap, const char *vm, GString *out)
+static void do_place(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
+    const char *vm = words[2];
     g_autoptr(GError) error = NULL;
     g_autoptr(Placement) table = NULL;
     g_autoptr(Placement) placement = NULL;
@@ -672,8 +687,9 @@ static void do_why(Scn *scn, const Snapshot *snap, char **words, GString *out)
         print_error(out, &error);
 }
 
-static void do_explain(Scn *scn, const Snapshot *snap, const char *vm, GString *out)
+static void do_explain(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
+    const char *vm = words[2];
     g_autoptr(GError) error = NULL;
     g_autoptr(VmExplanation) x = NULL;
 
@@ -683,21 +699,23 @@ static void do_explain(Scn *scn, const Snapshot *snap, const char *vm, GString *
         print_error(out, &error);
 }
 
-static void do_breaches(Scn *scn, const Snapshot *snap, GString *out)
+static void do_breaches(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
     g_autoptr(RuleBreaches) breaches = rules_breaches(snap, scn_cluster(scn));
 
+    (void)words;
     for (size_t i = 0; i < breaches->n_items; i++)
         g_string_append_printf(out, "%s\n", breaches->items[i].text);
     if (breaches->n_items == 0)
         g_string_append(out, "no rule is broken\n");
 }
 
-static void do_judge(Scn *scn, const Snapshot *snap, GString *out)
+static void do_judge(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(RuleVerdicts) verdicts = NULL;
 
+    (void)words;
     if (!rules_judge(snap, scn_cluster(scn), &scn->params, &verdicts, &error)) {
         print_error(out, &error);
         return;
@@ -714,7 +732,7 @@ static void do_judge(Scn *scn, const Snapshot *snap, GString *out)
 static void do_check(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(Rule) rule = make_rule(scn, words + 1);
+    g_autoptr(Rule) rule = make_rule(scn, words + 2);
 
     if (rules_check(snap, rule, &error))
         g_string_append(out, "ok\n");
@@ -723,8 +741,9 @@ static void do_check(Scn *scn, const Snapshot *snap, char **words, GString *out)
 }
 
 /* imc off|MODE: what it would mean; the check of the change that goes with it. */
-static void do_imc(Scn *scn, const Snapshot *snap, const char *mode, GString *out)
+static void do_imc(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
+    const char *mode = words[2];
     const Cluster *current = snapshot_cluster(snap, scn_cluster(scn));
     g_autoptr(Cluster) wanted = cluster_dup(current);
     g_autoptr(ImcPlan) plan = NULL;
@@ -756,11 +775,12 @@ static void do_join(Scn *scn, const Snapshot *snap, char **words, GString *out)
         print_error(out, &error);
 }
 
-static void do_measure(Scn *scn, const Snapshot *snap, GString *out)
+static void do_measure(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
     g_autoptr(GError) error = NULL;
     struct plan_measure m;
 
+    (void)words;
     if (!balance_measure(snap, scn_cluster(scn), &scn->params, &m, &error)) {
         print_error(out, &error);
         return;
@@ -791,13 +811,14 @@ static Snapshot *grown(const Snapshot *snap, int64_t growth)
     return snapshot_builder_build(builder, SCN_NOW_MONO_MS);
 }
 
-static void do_dpm(Scn *scn, const Snapshot *calm, GString *out)
+static void do_dpm(Scn *scn, const Snapshot *calm, char **words, GString *out)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Snapshot) now = grown(calm, scn->growth);
     g_autoptr(DpmPlan) plan = NULL;
     g_autofree char *text = NULL;
 
+    (void)words;
     scn->dpm.sched = scn->params;
     scn->dpm.bars = &scn->bar;
     scn->dpm.n_bars = scn->bar.host_id ? 1 : 0;
@@ -810,8 +831,9 @@ static void do_dpm(Scn *scn, const Snapshot *calm, GString *out)
     g_string_append(out, text);
 }
 
-static void do_absence(Scn *scn, const Snapshot *snap, const char *host, GString *out)
+static void do_absence(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
+    const char *host = words[2];
     g_autoptr(GError) error = NULL;
 
     scn->dpm.sched = scn->params;
@@ -821,44 +843,33 @@ static void do_absence(Scn *scn, const Snapshot *snap, const char *host, GString
         print_error(out, &error);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(Scn *scn, const Snapshot *snap, char **words, GString *out);
+} actions[] = {
+    { "balance", do_balance },   { "rebalance", do_rebalance },
+    { "evacuate", do_evacuate }, { "place", do_place },
+    { "target", do_target },     { "why", do_why },
+    { "explain", do_explain },   { "judge", do_judge },
+    { "breaches", do_breaches }, { "check", do_check },
+    { "imc", do_imc },           { "join", do_join },
+    { "dpm", do_dpm },           { "absence", do_absence },
+    { "measure", do_measure },
+};
+
 static void act(Scn *scn, char **words, GString *out)
 {
     g_autoptr(Snapshot) snap = scn_snapshot(scn);
     g_autofree char *line = g_strjoinv(" ", words + 1);
 
     g_string_append_printf(out, "> %s\n", line);
-    if (strcmp(words[1], "balance") == 0)
-        do_balance(scn, snap, false, out);
-    else if (strcmp(words[1], "rebalance") == 0) /* and carry it out */
-        do_balance(scn, snap, true, out);
-    else if (strcmp(words[1], "evacuate") == 0)
-        do_evacuate(scn, snap, words[2], out);
-    else if (strcmp(words[1], "place") == 0)
-        do_place(scn, snap, words[2], out);
-    else if (strcmp(words[1], "target") == 0)
-        do_target(scn, snap, words, out);
-    else if (strcmp(words[1], "why") == 0)
-        do_why(scn, snap, words, out);
-    else if (strcmp(words[1], "explain") == 0)
-        do_explain(scn, snap, words[2], out);
-    else if (strcmp(words[1], "judge") == 0)
-        do_judge(scn, snap, out);
-    else if (strcmp(words[1], "breaches") == 0)
-        do_breaches(scn, snap, out);
-    else if (strcmp(words[1], "check") == 0) /* check rule NAME ... */
-        do_check(scn, snap, words + 1, out);
-    else if (strcmp(words[1], "imc") == 0)
-        do_imc(scn, snap, words[2], out);
-    else if (strcmp(words[1], "join") == 0) /* join HOST CLUSTER */
-        do_join(scn, snap, words, out);
-    else if (strcmp(words[1], "dpm") == 0)
-        do_dpm(scn, snap, out);
-    else if (strcmp(words[1], "absence") == 0)
-        do_absence(scn, snap, words[2], out);
-    else if (strcmp(words[1], "measure") == 0)
-        do_measure(scn, snap, out);
-    else
-        bad_line("unknown action", words[1]);
+    for (size_t i = 0; i < G_N_ELEMENTS(actions); i++) {
+        if (strcmp(words[1], actions[i].name) == 0) {
+            actions[i].run(scn, snap, words, out);
+            return;
+        }
+    }
+    bad_line("unknown action", words[1]);
 }
 
 /* ---- entries -------------------------------------------------------------------------------- */

@@ -74,11 +74,13 @@ static void check_fair(const struct entitle_claim *c, const int64_t *grants, siz
     }
 }
 
+static const uint64_t seeds[] = { 1, 2, 3, 5, 8, 13, 21, 34, 55, 89 };
+
 START_TEST(random_claims_keep_every_promise)
 {
     struct rng rng;
 
-    rng_seed(&rng, (uint64_t)_i + 1);
+    rng_seed(&rng, seeds[_i]);
     for (int round = 0; round < 200; round++) {
         struct entitle_claim c[40];
         int64_t grants[40], capacity = rng_below(&rng, 20000), demand = 0, floors = 0, sum = 0;
@@ -103,8 +105,6 @@ START_TEST(random_claims_keep_every_promise)
     }
 }
 END_TEST
-
-static const int seeds[20];
 
 SUITE_MAIN("entitle", SUITE_LOOP(each_gets_its_part, rows),
            SUITE_LOOP(random_claims_keep_every_promise, seeds))
