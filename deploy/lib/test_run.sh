@@ -93,14 +93,15 @@ run_report() # STEP STATUS SECONDS
 
 run_step() # STEP
 {
-    local start=$SECONDS status=0
+    local start=$SECONDS status=0 need
     run_row "$1"
-    if [[ $ROW_NEED != - && ${RUN_STATE[$ROW_NEED]-passed} == failed ]]; then
-        echo "FAILED  $1: not run, because $ROW_NEED failed"
+    for need in ${ROW_NEED//,/ }; do
+        [[ ${RUN_STATE[$need]-passed} == failed ]] || continue
+        echo "FAILED  $1: not run, because $need failed"
         N_FAILED=$((N_FAILED + 1))
         RUN_STATE[$1]=failed
         return
-    fi
+    done
     timeout --kill-after=30 "$ROW_LIMIT" "$TEST_TOP/deploy/test" --step "$1" \
         </dev/null >"$TEST_LOGS/$1.log" 2>&1 9>&- &
     RUN_CHILD=$!
@@ -131,11 +132,11 @@ run_all() # KINDS
 # run_with_needs STEP - first what it needs, if that never passed here.
 run_with_needs()
 {
-    local step=$1
+    local step=$1 need
     run_row "$step"
-    if [[ $ROW_NEED != - && -z ${RUN_STATE[$ROW_NEED]-} && ! -e $TEST_DIR/$ROW_NEED.passed ]]; then
-        run_with_needs "$ROW_NEED"
-    fi
+    for need in ${ROW_NEED//,/ }; do
+        [[ $need == - || -n ${RUN_STATE[$need]-} || -e $TEST_DIR/$need.passed ]] || run_with_needs "$need"
+    done
     run_step "$step"
 }
 
