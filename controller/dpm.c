@@ -409,7 +409,7 @@ static void keep_drained(const struct look *look)
         g_autofree char *why = g_strdup_printf("it is needed after all: %s", verdict->text);
 
         if (run)
-            task_dpm_give_up(run, why);
+            task_dpm_give_up(run, REASON_HOST_STATE, why);
     }
 }
 

@@ -38,6 +38,13 @@ static const Vm *find_vm(Observe *observe, int64_t vm_id)
     return snapshot_builder_get_vm(inventory_edit(observe->app->inv), vm_id);
 }
 
+bool observe_has_guests(const Observe *observe, int64_t host_id)
+{
+    const struct view *view = views_peek(observe->views, host_id);
+
+    return views_is_heard(view) && views_has_alive(view);
+}
+
 bool observe_hears(Observe *observe, int64_t host_id)
 {
     return views_is_heard(views_peek(observe->views, host_id));

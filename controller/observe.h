@@ -35,6 +35,8 @@ void observe_settle(Observe *observe, int64_t vm_id);
 bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id);
 /* Is what we know of this host what it says now? */
 bool observe_hears(Observe *observe, int64_t host_id);
+/* Does this host, connected now, report any guest as alive, known here or not? */
+bool observe_has_guests(const Observe *observe, int64_t host_id);
 void observe_forget_host(Observe *observe, int64_t host_id);
 
 #endif /* VRM_CONTROLLER_OBSERVE_H */

@@ -18,6 +18,7 @@ struct dpm_run {
     int64_t until_ms; /* it must be empty */
     bool ordering;    /* a child is being committed */
     char *given_up;   /* why; NULL: it goes on */
+    int reason;       /* of that: REASON_HOST_STATE if the host may be tried again at once */
 };
 
 static void free_dpm_run(void *data)
@@ -167,7 +168,7 @@ static void advance(struct run *run)
         return;
     }
     if (child && child->status == TASK_FAILED && work->given_up)
-        fail(run, REASON_HOST_STATE, work->given_up);
+        fail(run, work->reason, work->given_up);
     else if (child && child->status == TASK_FAILED)
         fail(run, (int)child->reason, child->reason_text);
     if (run->finishing)
@@ -176,7 +177,7 @@ static void advance(struct run *run)
     if (next == NO_STEP)
         run_finish(run, NULL);
     else if (work->given_up && next != TASK_POWER_ON_HOST)
-        fail(run, REASON_HOST_STATE, work->given_up);
+        fail(run, work->reason, work->given_up);
     else
         order_child(run, (enum task_type)next);
 }
@@ -189,21 +190,31 @@ static void cancel_told(const GError *error, void *user)
     (void)error, (void)user; /* it ended meanwhile; its end tells */
 }
 
-void task_dpm_give_up(struct run *run, const char *why)
+/* Level-triggered: a child may have been committed only after that, or its cancelling have failed.
+ */
+static void stop_emptying(struct run *run)
 {
     static const struct commit_audit audit = { .user = "-_system",
                                                .operation = "dpm-give-up",
                                                .result = "done" };
+    const Task *child = newest_child(run->app, run->task_id);
+
+    if (child && child->type == TASK_EVACUATE_HOST && !task_is_final(child) &&
+        !child->cancel_wanted)
+        tasks_cancel(run->app->tasks, child->id, &audit, cancel_told, NULL);
+}
+
+void task_dpm_give_up(struct run *run, int reason, const char *why)
+{
     struct dpm_run *work = run->data;
     const Task *child = newest_child(run->app, run->task_id);
 
     if (run->finishing || work->given_up || (child && child->type != TASK_EVACUATE_HOST))
         return;
     work->given_up = g_strdup(why);
-    if (child && !task_is_final(child))
-        tasks_cancel(run->app->tasks, child->id, &audit, cancel_told, NULL);
-    else
-        advance(run);
+    work->reason = reason;
+    stop_emptying(run);
+    advance(run);
 }
 
 static gboolean watch(void *data)
@@ -216,17 +227,20 @@ static gboolean watch(void *data)
     if (run->finishing)
         return G_SOURCE_CONTINUE;
     if (host && host->maintaining && task->type != TASK_WAKE_HOST)
-        task_dpm_give_up(run, "the host entered maintenance mode");
+        task_dpm_give_up(run, REASON_HOST_STATE, "the host entered maintenance mode");
     else if (work->until_ms && clock_now_ms() >= work->until_ms)
-        task_dpm_give_up(run, "emptying it took too long: drain_timeout_s is over");
+        task_dpm_give_up(run, REASON_FAILED, "emptying it took too long: drain_timeout_s is over");
+    if (work->given_up)
+        stop_emptying(run);
     if (!run->finishing)
         advance(run);
     return G_SOURCE_CONTINUE;
 }
 
+/* A person wants the host: not taken again at once. */
 static void cancel_dpm(struct run *run)
 {
-    task_dpm_give_up(run, "cancelled");
+    task_dpm_give_up(run, REASON_FAILED, "cancelled");
 }
 
 /* ---- begin and end ----------------------------------------------------------------------------

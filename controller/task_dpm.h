@@ -18,7 +18,8 @@
 extern const struct task_kind *const task_dpm_kinds[];
 extern const size_t task_dpm_n_kinds;
 
-/* Gives the emptying up, for this reason; nothing happens once the power is concerned. */
-void task_dpm_give_up(struct run *run, const char *why);
+/* Gives the emptying up; nothing happens once the power is concerned.  REASON_HOST_STATE: the host
+ * may be tried again at once; another reason lets it rest. */
+void task_dpm_give_up(struct run *run, int reason, const char *why);
 
 #endif /* VRM_CONTROLLER_TASK_DPM_H */

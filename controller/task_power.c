@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/alarm.h"
+#include "controller/observe.h"
 #include "controller/power.h"
 #include "model/reason.h"
 
@@ -119,6 +120,21 @@ static void is_off(bool is_on, const GError *error, void *user)
     run_finish(run, error);
 }
 
+/* Nothing may run there: neither what we placed nor a guest that only its host knows, made by hand
+ * or left over by a command whose end nobody heard. */
+static bool check_dark(const struct app *app, const Host *host, GError **error)
+{
+    if (!task_power_check_empty(app, host, REASON_HOST_POWER_HAS_VMS, error))
+        return false;
+    if (!observe_has_guests(app->observe, host->id))
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_POWER_HAS_VMS, NULL,
+                   "host %s runs a guest that this controller did not place there: look at 'virsh "
+                   "list' on it and stop it first",
+                   host->name);
+    return false;
+}
+
 static gboolean switch_off(void *data)
 {
     struct run *run = data;
@@ -127,7 +143,7 @@ static gboolean switch_off(void *data)
 
     ((struct power_run *)run->data)->timer = 0;
     inventory_publish(run->app->inv);
-    if (host && !task_power_check_empty(run->app, host, REASON_HOST_POWER_HAS_VMS, &error))
+    if (host && !check_dark(run->app, host, &error))
         run_finish(run, error);
     else
         command(run, POWER_OFF, is_off);

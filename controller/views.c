@@ -112,6 +112,19 @@ bool views_is_alive(const struct seen *seen)
     return seen && (seen->state == DOMAIN_RUNNING || seen->state == DOMAIN_PAUSED);
 }
 
+bool views_has_alive(const struct view *view)
+{
+    GHashTableIter iter;
+    void *seen;
+
+    g_hash_table_iter_init(&iter, view->domains);
+    while (g_hash_table_iter_next(&iter, NULL, &seen)) {
+        if (views_is_alive(seen))
+            return true;
+    }
+    return false;
+}
+
 int64_t views_alive_elsewhere(const Views *views, const Vm *vm, bool heard)
 {
     GHashTableIter iter;

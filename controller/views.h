@@ -58,6 +58,8 @@ bool views_can_tell_absence(const struct view *view);
 const struct seen *views_seen(const Views *views, int64_t host_id, const char *uuid);
 /* Running or paused; seen may be NULL. */
 bool views_is_alive(const struct seen *seen);
+/* Does it name any guest that is alive?  Also one that nobody knows here. */
+bool views_has_alive(const struct view *view);
 /* Another host that reports the VM alive, now (heard) or when it was last heard; 0: none. */
 int64_t views_alive_elsewhere(const Views *views, const Vm *vm, bool heard);
 /* Is an unfinished command of any host about it?  A task may have given it up long ago. */

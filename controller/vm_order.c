@@ -218,6 +218,21 @@ static bool set_cpu(const struct app *app, Vm *vm, GError **error)
     return true;
 }
 
+/* The host was chosen over an older snapshot: one that has closed meanwhile (maintenance, a drain,
+ * its power) takes no VM; a new one is chosen then. */
+static bool is_still_open(const struct app *app, const Vm *vm, GError **error)
+{
+    const Host *host = find_host(app, vm->host_id);
+
+    if (host && host->cluster_id == vm->cluster_id && !host->maintaining && !host->draining &&
+        (host->status == HOST_NORMAL || !host->connected)) /* that check_host tells */
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, NULL,
+                   "host %s, chosen for VM %s, takes no VMs any more", host ? host->name : "?",
+                   vm->name);
+    return false;
+}
+
 /* Fills target and run fields of the copy that becomes the intent. */
 static bool prepare(struct placing *placing, const struct vm_verb *verb, Vm *vm, GError **error)
 {
@@ -228,7 +243,7 @@ static bool prepare(struct placing *placing, const struct vm_verb *verb, Vm *vm,
     if (verb->type == TASK_START_VM) {
         vm->host_id = placing->start_host_id;
         vm->run_gen++;
-        if (!set_cpu(app, vm, error))
+        if (!is_still_open(app, vm, error) || !set_cpu(app, vm, error))
             return false;
     } else if (verb->type == TASK_MIGRATE_VM) {
         if (!vm_target_for_migration(app, vm, order->target_host_id, &placing->target_host_id,
@@ -352,6 +367,11 @@ static void open_order(struct placing *placing)
     if (!(placing->vm_id ? open_existing(placing, &error) : open_new(placing, &error))) {
         if (hosts_may_come(app, error)) {
             wait_for_hosts(placing);
+            return;
+        }
+        if (was_overtaken(placing, error)) {
+            open_again(placing);
+            pump_soon(app);
             return;
         }
         ask_for_host(placing, error);

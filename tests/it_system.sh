@@ -287,6 +287,13 @@ case_power()
     lab bmc cna3 ok
     refused POST "$uri/action/poweron" '' 'on already' || return
 
+    # a guest made by hand, past the controller
+    echo "<domain type='qemu'><name>stray</name><memory>65536</memory><os><type>hvm</type></os></domain>" >"$WORK/stray.xml"
+    lab exec cna3 virsh create "$WORK/stray.xml" >/dev/null || return
+    sleep 2
+    power_fails cna3 poweroff 'did not place there' && host_is cna3 normal || return
+    lab exec cna3 virsh destroy stray >/dev/null
+
     task POST "$uri/action/poweroff" && host_is cna3 poweroff || return
     [[ $(lab status | awk '$1 == "cna3" { print $2 }') == down ]] || fail "cna3 has power" || return
     refused POST "$uri/action/poweroff" '' 'is off already' || return

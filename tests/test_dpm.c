@@ -67,7 +67,8 @@ static const struct {
     { TASK_PROVE_HOST, REASON_HOST_NOT_BACK, true, true },
     { TASK_WAKE_HOST, REASON_FAILED, true, true },
     { TASK_SLEEP_HOST, REASON_NO_RESOURCES, true, false }, /* a VM could not leave */
-    { TASK_SLEEP_HOST, REASON_HOST_STATE, false, false },  /* it was called off */
+    { TASK_SLEEP_HOST, REASON_HOST_STATE, false, false },  /* it is needed, or in maintenance */
+    { TASK_SLEEP_HOST, REASON_FAILED, true, false },       /* cancelled, or it took too long */
 };
 
 START_TEST(a_failure_bars_the_host_until_its_rest_or_its_cause_is_over)
