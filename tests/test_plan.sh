@@ -72,6 +72,22 @@ grep -qv ' h0003 ' out && fail "-E moves others than those of the offline node: 
 run 0 balance -t g.data -U g.load -O h0003 -C
 says 'gnt-instance failover -f -n h'
 
+# What is no plain file stays what it is, and a link leads to its target.
+mkfifo pipe
+cat pipe > piped &
+run 0 balance -t g.data -U g.load -S pipe
+wait $!
+[ -p pipe ] || fail "the pipe was replaced"
+grep -q '^v00001|' piped || fail "nothing came through the pipe"
+(umask 077; : > private)
+ln -s private link
+run 0 balance -t g.data -U g.load -S link
+[ -L link ] || fail "the link was replaced"
+grep -q '^v00001|' private || fail "nothing came through the link"
+[ "$(stat -c %a private)" = 600 ] || fail "the mode was not kept"
+run 4 balance -t g.data -U g.load -S .
+warns 'Is a directory'
+
 # --- others ------------------------------------------------------------------------------------
 run 0 drain h0003 -t g.data -U g.load -S drained
 says 'VMs of h0003 can leave'

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "model/snapshot_json.h"
@@ -224,10 +226,25 @@ json_t *outcome_json(const struct outcome *outcome, const struct input *input)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* Whole or not at all: through a temporary file beside it. */
+/* Devices, pipes: they must stay what they are. */
+static bool write_through(const char *path, const char *text, GError **error)
+{
+    FILE *file = fopen(path, "we");
+    bool good = file && fputs(text, file) >= 0;
+
+    good = (!file || fclose(file) == 0) && good;
+    if (!good)
+        err_set(error, VRM_ERR_UNAVAILABLE, "cannot write '%s': %s", path, g_strerror(errno));
+    return good;
+}
+
+/* A file whole or not at all: through a temporary file beside it, with the mode that it had. */
 static bool write_file(const char *path, const char *text, GError **error)
 {
     g_autoptr(GError) cause = NULL;
+    g_autofree char *target = realpath(path, NULL); /* behind a symbolic link */
+    struct stat status;
+    bool is_there = stat(path, &status) == 0;
 
     if (strcmp(path, "-") == 0) {
         if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
@@ -235,7 +252,10 @@ static bool write_file(const char *path, const char *text, GError **error)
         err_set(error, VRM_ERR_UNAVAILABLE, "standard output: %s", g_strerror(errno));
         return false;
     }
-    if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &cause))
+    if (is_there && !S_ISREG(status.st_mode))
+        return write_through(path, text, error);
+    if (g_file_set_contents_full(target ? target : path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT,
+                                 is_there ? (int)(status.st_mode & 0777) : 0666, &cause))
         return true;
     err_set(error, VRM_ERR_UNAVAILABLE, "%s", cause->message);
     return false;
