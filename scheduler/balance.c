@@ -358,7 +358,10 @@ static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_
     g_autofree char *held =
         pins[0] ? g_strdup_printf(" (of %u VMs: %s)", l->problem->n_vms, pins) : g_strdup("");
 
-    if (trouble)
+    if (l->problem->params.max_moves == 0)
+        plan_set_verdict(plan, "%s%simbalance %" PRId64 " per mille; no move is allowed%s",
+                         trouble ? trouble : "", trouble ? "; " : "", m->imbalance, left_out);
+    else if (trouble)
         plan_set_verdict(plan, "%s, but no move helps%s%s", trouble, held, left_out);
     else if (m->imbalance < level->threshold && !balance_is_worth(l, level))
         plan_set_verdict(plan,

@@ -88,6 +88,11 @@ grep -q '^v00001|' private || fail "nothing came through the link"
 run 4 balance -t g.data -U g.load -S .
 warns 'Is a directory'
 
+# No node is offline: -E has nothing to do.
+run 0 balance -t g.data -U g.load -E
+says '^0 moves'
+says 'no move is allowed'
+
 # --- others ------------------------------------------------------------------------------------
 run 0 drain h0003 -t g.data -U g.load -S drained
 says 'VMs of h0003 can leave'

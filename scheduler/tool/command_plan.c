@@ -137,10 +137,13 @@ int command_balance(const struct options *options, struct input *input)
 
     allow_none(options, input);
     outcome_init(&outcome, input->snap);
-    good = add_closed_hosts(&outcome, input, &error) &&
-           ((options->evacuate_only && outcome.plans->len > 0) ||
-            (wants_score(input, options) ? add_score_balance(&outcome, input, options, &error)
-                                         : add_balance(&outcome, input, &error)));
+    good = add_closed_hosts(&outcome, input, &error);
+    if (options->evacuate_only)
+        input->params.max_moves = 0; /* nothing beyond that */
+    good =
+        good && ((options->evacuate_only && outcome.plans->len > 0) ||
+                 (wants_score(input, options) ? add_score_balance(&outcome, input, options, &error)
+                                              : add_balance(&outcome, input, &error)));
     status = good ? finish(&outcome, input, options) : command_failed(error);
     outcome_clear(&outcome);
     return status;
