@@ -36,6 +36,16 @@ void inventory_free(Inventory *inv)
     g_free(inv);
 }
 
+const Vm *inventory_find_vm(Inventory *inv, int64_t id)
+{
+    return snapshot_builder_get_vm(inventory_edit(inv), id);
+}
+
+const Host *inventory_find_host(Inventory *inv, int64_t id)
+{
+    return snapshot_builder_get_host(inventory_edit(inv), id);
+}
+
 void inventory_publish(Inventory *inv)
 {
     Snapshot *fresh, *old;

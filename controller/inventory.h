@@ -20,6 +20,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Inventory, inventory_free)
 SnapshotBuilder *inventory_edit(Inventory *inv);
 void inventory_publish(Inventory *inv);
 
+/* As they stand in the builder, borrowed until they are changed; NULL: there is none. */
+const Vm *inventory_find_vm(Inventory *inv, int64_t id);
+const Host *inventory_find_host(Inventory *inv, int64_t id);
+
 /* Forgets everything and starts from an empty builder (before a reload). */
 void inventory_reset(Inventory *inv);
 

@@ -33,11 +33,6 @@ static struct view *view_of(Observe *observe, int64_t host_id)
     return views_of(observe->views, host_id, clock_now_ms());
 }
 
-static const Vm *find_vm(Observe *observe, int64_t vm_id)
-{
-    return snapshot_builder_get_vm(inventory_edit(observe->app->inv), vm_id);
-}
-
 bool observe_has_guests(const Observe *observe, int64_t host_id)
 {
     const struct view *view = views_peek(observe->views, host_id);
@@ -52,7 +47,7 @@ bool observe_hears(Observe *observe, int64_t host_id)
 
 bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id)
 {
-    const Vm *vm = find_vm(observe, vm_id);
+    const Vm *vm = inventory_find_vm(observe->app->inv, vm_id);
 
     return vm && observe_hears(observe, host_id) &&
            views_is_alive(views_seen(observe->views, host_id, vm->uuid));
@@ -253,7 +248,7 @@ static void compare_gone(Observe *observe, const Vm *vm)
 
 void observe_vm(Observe *observe, int64_t vm_id)
 {
-    const Vm *vm = find_vm(observe, vm_id);
+    const Vm *vm = inventory_find_vm(observe->app->inv, vm_id);
     int64_t other;
 
     if (!vm)

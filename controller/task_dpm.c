@@ -31,14 +31,9 @@ static void free_dpm_run(void *data)
     g_free(work);
 }
 
-static const Host *find_host(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_host(inventory_edit(app->inv), id);
-}
-
 static void show_draining(struct app *app, int64_t host_id, bool draining)
 {
-    const Host *current = find_host(app, host_id);
+    const Host *current = inventory_find_host(app->inv, host_id);
     Host *host;
 
     if (!current || current->draining == draining)
@@ -155,7 +150,7 @@ static void advance(struct run *run)
 {
     struct dpm_run *work = run->data;
     const Task *parent = run_task(run), *child;
-    const Host *host = find_host(run->app, parent->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, parent->entity_id);
     int next;
 
     if (run->finishing || work->ordering)
@@ -222,7 +217,7 @@ static gboolean watch(void *data)
     struct run *run = data;
     const struct dpm_run *work = run->data;
     const Task *task = run_task(run);
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
 
     if (run->finishing)
         return G_SOURCE_CONTINUE;
@@ -273,7 +268,7 @@ static void dpm_child_ended(struct run *run, const Task *child, bool ok)
 /* What became of what was recommended; the report may be of an earlier life. */
 static void put_outcome(const struct run *run, const Task *task, Commit *commit, bool ok)
 {
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
     const DrsReport *report = host ? dpm_report(run->app->dpm, host->cluster_id) : NULL;
     g_autoptr(Recommendation) rec = NULL;
 

@@ -17,11 +17,6 @@
 #define DRAIN_POLL_MS      1000
 #define DRAIN_MAX_FAILURES 3 /* of one VM */
 
-static const Host *find_host(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_host(inventory_edit(app->inv), id);
-}
-
 /* ---- join -------------------------------------------------------------------------------------
  */
 
@@ -63,7 +58,7 @@ static gboolean poll_join(void *data)
     struct run *run = data;
     struct join *join = run->data;
     const Task *task = run_task(run);
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
     g_autoptr(GError) error = NULL;
 
     if (host && !has_joined(host) && clock_now_ms() < join->until_ms)
@@ -89,7 +84,7 @@ static void begin_join(struct run *run)
 {
     struct join *join = g_new0(struct join, 1);
     const Task *task = run_task(run);
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
 
     run->data = join;
     join->until_ms = clock_now_ms() + JOIN_LIMIT_MS;
@@ -101,7 +96,7 @@ static void begin_join(struct run *run)
 /* A host that never answered leaves nothing behind. */
 static void record_join(struct run *run, const Task *task, const GError *error, Commit *commit)
 {
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
     struct commit_event event = { .severity = error ? EVENT_ERROR : EVENT_INFO,
                                   .name = "HostAdded",
                                   .kind = OBJECT_HOST,

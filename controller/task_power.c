@@ -32,14 +32,9 @@ static void free_run_data(void *data)
     g_free(work);
 }
 
-static const Host *find_host(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_host(inventory_edit(app->inv), id);
-}
-
 static const Host *host_of(const struct run *run)
 {
-    return find_host(run->app, run_task(run)->entity_id);
+    return inventory_find_host(run->app->inv, run_task(run)->entity_id);
 }
 
 static void show(struct app *app, const Host *current, bool connected, enum host_status status)
@@ -163,7 +158,7 @@ static void begin_off(struct run *run)
 
 static void record_off(struct run *run, const Task *task, const GError *error, Commit *commit)
 {
-    const Host *current = find_host(run->app, task->entity_id);
+    const Host *current = inventory_find_host(run->app->inv, task->entity_id);
     struct commit_event event = event_of(task, error, "HostPoweredOff");
 
     if (error) {
@@ -183,7 +178,7 @@ static void record_off(struct run *run, const Task *task, const GError *error, C
 
 static void after_off(struct run *run, const Task *task, bool ok)
 {
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
 
     if (!host || host->status != HOST_SHUTTING_DOWN)
         return;
@@ -257,7 +252,7 @@ static void record_on(struct run *run, const Task *task, const GError *error, Co
 {
     const struct power_run *work = run->data;
     bool has_power = !error || work->until_ms > 0;
-    const Host *current = find_host(run->app, task->entity_id);
+    const Host *current = inventory_find_host(run->app->inv, task->entity_id);
     struct commit_event event = event_of(task, error, "HostPoweredOn");
     Host *host;
 
@@ -279,7 +274,7 @@ static void record_on(struct run *run, const Task *task, const GError *error, Co
 /* A host that has power and does not come back is no longer off: nobody knows what it does. */
 static void after_on(struct run *run, const Task *task, bool ok)
 {
-    const Host *host = find_host(run->app, task->entity_id);
+    const Host *host = inventory_find_host(run->app->inv, task->entity_id);
 
     if (ok || !host || host->status != HOST_BOOTING)
         return;

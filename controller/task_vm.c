@@ -20,19 +20,9 @@
 #define SECOND_MS      INT64_C(1000)
 #define ABORT_AGAIN_MS 500
 
-static const Vm *find_vm(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_vm(inventory_edit(app->inv), id);
-}
-
-static const Host *find_host(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_host(inventory_edit(app->inv), id);
-}
-
 static const char *host_name(const struct app *app, int64_t id)
 {
-    const Host *host = find_host(app, id);
+    const Host *host = inventory_find_host(app->inv, id);
 
     return host ? host->name : "?";
 }
@@ -55,7 +45,7 @@ static int64_t deadline_ms(const struct app *app, const struct vm_verb *verb)
 static bool fill_migration(const struct app *app, const Task *task, struct migrate_args *ret_args,
                            GError **error)
 {
-    const Host *target = find_host(app, task->target_host_id);
+    const Host *target = inventory_find_host(app->inv, task->target_host_id);
 
     if (!target) {
         err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_HOST_MISSING, NULL,
@@ -119,9 +109,9 @@ static void note_dirty_rate(struct app *app, int64_t vm_id, int64_t dirty_mbps)
 {
     Vm *vm;
 
-    if (dirty_mbps <= 0 || !find_vm(app, vm_id))
+    if (dirty_mbps <= 0 || !inventory_find_vm(app->inv, vm_id))
         return;
-    vm = vm_dup(find_vm(app, vm_id));
+    vm = vm_dup(inventory_find_vm(app->inv, vm_id));
     vm->dirty_mbps = dirty_mbps;
     snapshot_builder_put_vm(inventory_edit(app->inv), vm);
 }
@@ -171,7 +161,7 @@ static int64_t commanded_host(const Task *task, const Vm *vm)
 static void begin(struct run *run)
 {
     const Task *task = run_task(run);
-    const Vm *vm = find_vm(run->app, task->entity_id);
+    const Vm *vm = inventory_find_vm(run->app->inv, task->entity_id);
     struct agent_command command;
     g_autoptr(GError) error = NULL;
 
@@ -241,7 +231,7 @@ static void abort_ended(const struct command_report *report, const GError *error
 static void send_abort(struct run *run)
 {
     const Task *task = run_task(run);
-    const Vm *vm = find_vm(run->app, task->entity_id);
+    const Vm *vm = inventory_find_vm(run->app->inv, task->entity_id);
     struct calling_off *off = run->data;
     g_autofree char *part = g_strdup_printf("abort%u", ++off->number);
     struct agent_command command = {
@@ -330,7 +320,7 @@ static void record_event(const struct app *app, const struct vm_verb *verb, cons
 static void record(struct run *run, const Task *task, const GError *error, Commit *commit)
 {
     const struct vm_verb *verb = vm_verb_find(task->type);
-    const Vm *current = find_vm(run->app, task->entity_id);
+    const Vm *current = inventory_find_vm(run->app->inv, task->entity_id);
     Vm *vm;
 
     record_event(run->app, verb, task, error, commit);

@@ -28,16 +28,6 @@
  */
 #define MAX_STARTS 100
 
-static const Vm *find_vm(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_vm(inventory_edit(app->inv), id);
-}
-
-static const Host *find_host(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_host(inventory_edit(app->inv), id);
-}
-
 /* ---- the intent -------------------------------------------------------------------------------
  */
 
@@ -192,7 +182,7 @@ static void commit_intent(struct placing *placing, Commit *commit)
 static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb *verb,
                        GError **error)
 {
-    const Host *host = find_host(app, vm->host_id);
+    const Host *host = inventory_find_host(app->inv, vm->host_id);
 
     if (host && host->connected)
         return true;
@@ -206,7 +196,7 @@ static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb
 /* Which CPU it gets: the cluster's baseline, or its host's own. */
 static bool set_cpu(const struct app *app, Vm *vm, GError **error)
 {
-    const Host *host = find_host(app, vm->host_id);
+    const Host *host = inventory_find_host(app->inv, vm->host_id);
     const Cluster *cluster =
         host ? snapshot_cluster(inventory_peek(app->inv), host->cluster_id) : NULL;
     char *old = vm->cpu_model;
@@ -222,7 +212,7 @@ static bool set_cpu(const struct app *app, Vm *vm, GError **error)
  * its power) takes no VM; a new one is chosen then. */
 static bool is_still_open(const struct app *app, const Vm *vm, GError **error)
 {
-    const Host *host = find_host(app, vm->host_id);
+    const Host *host = inventory_find_host(app->inv, vm->host_id);
 
     if (host && host->cluster_id == vm->cluster_id && !host->maintaining && !host->draining &&
         (host->status == HOST_NORMAL || !host->connected)) /* that check_host tells */
@@ -262,7 +252,7 @@ static bool open_existing(struct placing *placing, GError **error)
     struct app *app = placing->app;
     const struct vm_order *order = &placing->order;
     const struct vm_verb *verb = vm_verb_find(order->type);
-    const Vm *current = find_vm(app, placing->vm_id);
+    const Vm *current = inventory_find_vm(app->inv, placing->vm_id);
     Vm *vm;
 
     if (!current) {
@@ -346,7 +336,7 @@ static void wait_for_hosts(struct placing *placing)
 static void ask_for_host(const struct placing *placing, GError *error)
 {
     struct app *app = placing->app;
-    const Vm *vm = find_vm(app, placing->vm_id);
+    const Vm *vm = inventory_find_vm(app->inv, placing->vm_id);
     char *text;
 
     if (!vm || placing->order.type != TASK_START_VM || placing->order.target_host_id != 0 ||
@@ -398,7 +388,7 @@ static bool is_start(const struct placing *placing)
 static bool check_start(const struct placing *placing, GError **error)
 {
     const struct app *app = placing->app;
-    const Vm *vm = find_vm(app, placing->vm_id);
+    const Vm *vm = inventory_find_vm(app->inv, placing->vm_id);
 
     if (!vm) {
         err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL,
@@ -469,7 +459,8 @@ static void note_refusals(struct app *app, const GPtrArray *starts,
 
     for (guint i = 0; i < starts->len; i++) {
         const struct placing *placing = starts->pdata[i];
-        const Vm *vm = placing && answers[i].error ? find_vm(app, placing->vm_id) : NULL;
+        const Vm *vm =
+            placing && answers[i].error ? inventory_find_vm(app->inv, placing->vm_id) : NULL;
 
         if (!vm || !placing->order.user) /* who is no person tries again and tells in the end */
             continue;

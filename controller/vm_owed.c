@@ -44,11 +44,6 @@ static struct debt *find_debt(const Owed *owed, int64_t vm_id)
     return NULL;
 }
 
-static const Vm *find_vm(const struct app *app, int64_t id)
-{
-    return snapshot_builder_get_vm(inventory_edit(app->inv), id);
-}
-
 /* Nobody has started or removed it meanwhile. */
 static bool waits_for_its_start(const Vm *vm)
 {
@@ -93,7 +88,7 @@ static void ordered(int64_t task_id, const GError *error, void *user)
     g_autofree struct debt_order *order = user;
     Owed *owed = order->app->owed;
     struct debt *debt = owed ? find_debt(owed, order->vm_id) : NULL;
-    const Vm *vm = find_vm(order->app, order->vm_id);
+    const Vm *vm = inventory_find_vm(order->app->inv, order->vm_id);
 
     (void)task_id;
     if (!debt)
@@ -160,7 +155,7 @@ static bool lacks_its_start(const struct app *app, const Task *task, int64_t now
 {
     return task->type == TASK_CREATE_VM && task->status == TASK_SUCCESS && task->auto_start &&
            now_ms - task->finish_ms < MAKE_UP_MS &&
-           waits_for_its_start(find_vm(app, task->entity_id));
+           waits_for_its_start(inventory_find_vm(app->inv, task->entity_id));
 }
 
 void owed_resume(Owed *owed)
