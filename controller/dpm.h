@@ -66,7 +66,7 @@ const struct dpm_trouble *dpm_host_trouble(const Dpm *dpm, const Host *host);
 /* Was its wake-up proven within proof_days? */
 bool dpm_is_proven(const struct app *app, const Host *host);
 bool dpm_is_task(enum task_type type);
-/* The unfinished task that holds the host, 0: none. */
+/* The unfinished task that holds the host; NULL: none. */
 const Task *dpm_host_task(const struct app *app, int64_t host_id);
 /* How long DPM had it asleep, with the present time; and what that saved. */
 int64_t dpm_slept_ms(const Host *host);

@@ -98,17 +98,6 @@ static Task *add_task(struct request *request, Commit *commit, enum task_type ty
 /* ---- recommendations --------------------------------------------------------------------------
  */
 
-static bool is_chosen(const struct dpm_order *order, int64_t rec_id)
-{
-    if (!order->ids)
-        return true;
-    for (size_t i = 0; i < order->n_ids; i++) {
-        if (order->ids[i] == rec_id)
-            return true;
-    }
-    return false;
-}
-
 /* The world has moved on since it was recommended? */
 static bool still_fits(const struct app *app, const Recommendation *rec, const Host *host)
 {
@@ -131,8 +120,8 @@ static void choose(struct request *request, const struct dpm_order *order, Commi
         Recommendation *rec;
         Task *task;
 
-        if (open->state != REC_OPEN || open->id == 0 || !is_chosen(order, open->id) ||
-            !still_fits(app, open, host))
+        if (open->state != REC_OPEN || open->id == 0 ||
+            !drs_is_chosen(order->ids, order->n_ids, open->id) || !still_fits(app, open, host))
             continue;
         task =
             add_task(request, commit, open->type == REC_POWER_ON ? TASK_WAKE_HOST : TASK_SLEEP_HOST,

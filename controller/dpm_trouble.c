@@ -79,11 +79,6 @@ void dpm_trouble_note(DpmTroubles *troubles, const Task *task, const Host *host)
     (void)g_hash_table_replace(troubles->by_host, g_memdup2(&id, sizeof(id)), trouble);
 }
 
-const struct dpm_trouble *dpm_trouble_last(const DpmTroubles *troubles, int64_t host_id)
-{
-    return g_hash_table_lookup(troubles->by_host, &host_id);
-}
-
 const struct dpm_trouble *dpm_trouble_look(DpmTroubles *troubles, const Host *host, int64_t now_ms)
 {
     struct dpm_trouble *trouble = g_hash_table_lookup(troubles->by_host, &host->id);

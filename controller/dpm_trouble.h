@@ -32,8 +32,6 @@ void dpm_trouble_note(DpmTroubles *troubles, const Task *task, const Host *host)
 /* What keeps the host from being tried at now_ms; NULL: nothing.  Forgets what is over because the
  * host has other BMC data. */
 const struct dpm_trouble *dpm_trouble_look(DpmTroubles *troubles, const Host *host, int64_t now_ms);
-/* The last failure, also when its rest is over; NULL: none. */
-const struct dpm_trouble *dpm_trouble_last(const DpmTroubles *troubles, int64_t host_id);
 
 /* "its last wake-up failed 3 min ago, next try in 5 min: the BMC ..."; caller frees. */
 char *dpm_trouble_text(const struct dpm_trouble *trouble, int64_t now_ms);

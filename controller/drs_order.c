@@ -45,12 +45,12 @@ static void apply_written(const GError *error, void *user)
     finish_request(request, error);
 }
 
-static bool is_chosen(const struct drs_order *order, int64_t rec_id)
+bool drs_is_chosen(const int64_t *ids, size_t n_ids, int64_t rec_id)
 {
-    if (!order->ids)
+    if (!ids)
         return true;
-    for (size_t i = 0; i < order->n_ids; i++) {
-        if (order->ids[i] == rec_id)
+    for (size_t i = 0; i < n_ids; i++) {
+        if (ids[i] == rec_id)
             return true;
     }
     return false;
@@ -67,7 +67,7 @@ static size_t choose(const struct app *app, const struct drs_order *order, Commi
         Recommendation *rec;
 
         if (report->recommendations[i]->state != REC_OPEN ||
-            !is_chosen(order, report->recommendations[i]->id))
+            !drs_is_chosen(order->ids, order->n_ids, report->recommendations[i]->id))
             continue;
         rec = recommendation_dup(report->recommendations[i]);
         rec->state = REC_APPLYING;

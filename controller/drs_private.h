@@ -16,6 +16,8 @@ const Plan *drs_latest_plan(const Drs *drs, int64_t cluster_id);
  * dependencies the carrying out follows. */
 bool drs_begin(Drs *drs, int64_t cluster_id, GError **error);
 void drs_end(Drs *drs, int64_t cluster_id);
+/* Is the recommendation among the chosen ones?  ids NULL: all are. */
+bool drs_is_chosen(const int64_t *ids, size_t n_ids, int64_t rec_id);
 /* A plan of this cluster is being carried out. */
 bool drs_is_applying(const struct app *app, int64_t cluster_id);
 

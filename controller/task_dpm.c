@@ -329,37 +329,16 @@ static void after_dpm(struct run *run, const Task *task, bool ok)
     dpm_task_ended(run->app->dpm, task);
 }
 
-static const struct task_kind sleep_kind = {
-    .type = TASK_SLEEP_HOST,
-    .entity = OBJECT_HOST,
-    .begin = begin_dpm,
-    .cancel = cancel_dpm,
-    .record = record_dpm,
-    .after = after_dpm,
-    .child_ended = dpm_child_ended,
-    .free_data = free_dpm_run,
-};
-
-static const struct task_kind wake_kind = {
-    .type = TASK_WAKE_HOST,
-    .entity = OBJECT_HOST,
-    .begin = begin_dpm,
-    .record = record_dpm,
-    .after = after_dpm,
-    .child_ended = dpm_child_ended,
-    .free_data = free_dpm_run,
-};
-
-static const struct task_kind prove_kind = {
-    .type = TASK_PROVE_HOST,
-    .entity = OBJECT_HOST,
-    .begin = begin_dpm,
-    .cancel = cancel_dpm,
-    .record = record_dpm,
-    .after = after_dpm,
-    .child_ended = dpm_child_ended,
-    .free_data = free_dpm_run,
-};
+/* A host that is being woken is not left half-way. */
+#define DPM_KIND(TYPE, CANCEL)                                                                     \
+    {                                                                                              \
+        .type = (TYPE), .entity = OBJECT_HOST, .begin = begin_dpm, .cancel = (CANCEL),             \
+        .record = record_dpm, .after = after_dpm, .child_ended = dpm_child_ended,                  \
+        .free_data = free_dpm_run,                                                                 \
+    }
+static const struct task_kind sleep_kind = DPM_KIND(TASK_SLEEP_HOST, cancel_dpm);
+static const struct task_kind wake_kind = DPM_KIND(TASK_WAKE_HOST, NULL);
+static const struct task_kind prove_kind = DPM_KIND(TASK_PROVE_HOST, cancel_dpm);
 
 const struct task_kind *const task_dpm_kinds[] = { &sleep_kind, &wake_kind, &prove_kind };
 const size_t task_dpm_n_kinds = G_N_ELEMENTS(task_dpm_kinds);

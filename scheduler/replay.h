@@ -39,8 +39,6 @@ void replay_setting_init(struct replay_setting *setting);
  * right. cluster: where policies go, the caller's own. */
 bool replay_set(struct replay_setting *setting, Cluster *cluster, const char *assignment,
                 GError **error);
-/* "drs.limen, drs.factor, ...", for messages and help; static. */
-const char *replay_keys(void);
 
 struct replay_result {
     int64_t length_ms;

@@ -75,12 +75,13 @@ static const struct {
 };
 // clang-format on
 
-const char *replay_keys(void)
+static char *list_keys(void)
 {
-    return "drs.enabled, drs.limen, drs.factor, drs.interval_s, drs.window_s, drs.percentile, "
-           "drs.horizon_s, drs.cooldown_s, drs.link_mbps, drs.moves_per_cluster, drs.max_moves, "
-           "drs.seed, dpm.enabled, dpm.limen, dpm.interval_s, dpm.wake_window_s, "
-           "dpm.sleep_window_s, dpm.boot_s, dpm.spare, hot_percent, watts";
+    GString *text = g_string_new(rows[0].key);
+
+    for (size_t i = 1; i < G_N_ELEMENTS(rows); i++)
+        g_string_append_printf(text, ", %s", rows[i].key);
+    return g_string_free(text, FALSE);
 }
 
 static void store(size_t row, void *base, int64_t value)
@@ -160,6 +161,7 @@ bool replay_set(struct replay_setting *setting, Cluster *cluster, const char *as
     const char *equals = strchr(assignment, '=');
     g_autofree char *key =
         equals ? g_strndup(assignment, (gsize)(equals - assignment)) : g_strdup(assignment);
+    g_autofree char *keys = NULL;
     void *const bases[] = { cluster, setting, &setting->sched };
     int64_t value;
 
@@ -171,7 +173,8 @@ bool replay_set(struct replay_setting *setting, Cluster *cluster, const char *as
         store(i, bases[rows[i].place], value);
         return true;
     }
+    keys = list_keys();
     err_set(error, VRM_ERR_INVALID, "there is no setting '%s': want KEY=VALUE with a key of %s",
-            key, replay_keys());
+            key, keys);
     return false;
 }
