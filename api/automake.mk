@@ -15,7 +15,7 @@ api_libapi_a_SOURCES = \
 	api/h_cluster_rules.c api/h_cluster_rules.h \
 	api/h_datastore.c \
 	api/h_devices.c api/h_devices.h \
-	api/h_dpm.c api/h_drs.c \
+	api/h_dpm.c api/h_drain.c api/h_drs.c \
 	api/h_event.c \
 	api/h_explain.c \
 	api/h_group.c \

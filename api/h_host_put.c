@@ -124,11 +124,21 @@ static bool wants_drain(const struct request *req, bool *ret_drain, GError **err
            json_read_bool(&req->json, "drain", ret_drain, error);
 }
 
+/* The deed, or with dryRun=true the plan of it; NULL: bad words. */
+static struct op *deed_or_plan(const struct request *req, enum op_kind deed, GError **error)
+{
+    bool dry_run = false;
+
+    if (!target_bool(&req->target, "dryRun", &dry_run, error))
+        return NULL;
+    return host_op(req, dry_run ? OP_DRAIN_PLAN : deed);
+}
+
 struct op *h_host_enter_maintenance(struct request *req, GError **error)
 {
     bool drain = false;
 
-    return wants_drain(req, &drain, error) ? host_op(req, OP_HOST_ENTER_MAINT) : NULL;
+    return wants_drain(req, &drain, error) ? deed_or_plan(req, OP_HOST_ENTER_MAINT, error) : NULL;
 }
 
 /* Synchronous {} for FusionCompute's clients; with drain the move of all VMs follows as a task. */
@@ -136,6 +146,8 @@ bool h_host_entered_maintenance(struct request *req, struct op_result *result, G
 {
     bool drain = false;
 
+    if (result->drain)
+        return h_drain_answer(req, result, error);
     if (!wants_drain(req, &drain, error))
         return false;
     if (!drain)
@@ -153,8 +165,7 @@ struct op *h_host_exit_maintenance(struct request *req, GError **error)
 
 struct op *h_host_evacuate(struct request *req, GError **error)
 {
-    (void)error;
-    return host_op(req, OP_HOST_EVACUATE);
+    return deed_or_plan(req, OP_HOST_EVACUATE, error);
 }
 
 /* ---- power --------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@
     X(h_drs_refresh) X(h_drs_list) X(h_drs_apply) X(h_drs_apply_one) X(h_drs_history)      \
     X(h_dpm_status) X(h_dpm_refresh) X(h_host_prove_wake)                                  \
     X(h_imc_check) X(h_imc_check_mode)                                                     \
-    X(h_vm_explain) X(h_failover) X(h_capacity)                                            \
+    X(h_vm_explain) X(h_failover) X(h_capacity) X(h_drain_plan)                            \
     X(h_alarm_active) X(h_alarm_history) X(h_event_query) X(h_event_list) X(h_audit_list)  \
     X(h_datastore_create) X(h_datastore_delete)                                            \
     X(h_user_list) X(h_user_password)
@@ -44,6 +44,7 @@
     X(h_task_list_answer) X(h_task_get_answer)                                             \
     X(h_drs_refreshed) X(h_drs_list_answer) X(h_drs_history_answer) X(h_imc_answer)        \
     X(h_vm_explain_answer) X(h_failover_answer) X(h_capacity_answer)                       \
+    X(h_drain_answer)                                                                      \
     X(h_dpm_answer) X(h_alarm_answer) X(h_rule_created) X(h_event_answer) X(h_audit_answer) \
     X(h_user_list_answer) X(h_user_password_answer)
 // clang-format on

@@ -157,6 +157,7 @@ void op_result_clear(struct op_result *result)
     g_clear_pointer(&result->explain, op_explain_free);
     g_clear_pointer(&result->failover, op_failover_free);
     g_clear_pointer(&result->capacity, op_capacity_free);
+    g_clear_pointer(&result->drain, op_drain_free);
     g_clear_pointer(&result->dpm, op_dpm_free);
     for (size_t i = 0; i < result->n_events; i++)
         event_clear(&result->events[i]);

@@ -61,6 +61,7 @@
     X(OP_VM_EXPLAIN,         "vm-explain",        0) \
     X(OP_FAILOVER,           "failover",          0) \
     X(OP_CAPACITY,           "capacity",          0) \
+    X(OP_DRAIN_PLAN,         "drain-plan",        0) \
     X(OP_EVENT_LIST,         "event-list",        0) \
     X(OP_AUDIT_LIST,         "audit-list",        0) \
     X(OP_USER_LIST,          "user-list",         0) \
@@ -233,7 +234,8 @@ struct op_result {
     struct op_explain *explain;
     struct op_failover *failover;
     struct op_capacity *capacity;
-    struct op_dpm *dpm; /* DPM_STATUS */
+    struct op_drain *drain; /* DRAIN_PLAN */
+    struct op_dpm *dpm;     /* DPM_STATUS */
     struct op_event *events;
     size_t n_events;
     struct op_audit *audits;

@@ -43,3 +43,22 @@ void op_capacity_free(struct op_capacity *capacity)
     g_free(capacity->text);
     g_free(capacity);
 }
+
+void op_drain_free(struct op_drain *drain)
+{
+    for (size_t i = 0; i < drain->n_moves; i++) {
+        g_free(drain->moves[i].vm_name);
+        g_free(drain->moves[i].after);
+        g_free(drain->moves[i].text);
+        g_free(drain->moves[i].rejected);
+    }
+    for (size_t i = 0; i < drain->n_stays; i++) {
+        g_free(drain->stays[i].vm_name);
+        g_free(drain->stays[i].text);
+    }
+    g_free(drain->moves);
+    g_free(drain->stays);
+    g_free(drain->text);
+    g_free(drain->policy);
+    g_free(drain);
+}

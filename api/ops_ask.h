@@ -1,5 +1,5 @@
 /* ops_ask.h - answers of the controller to questions about decisions: why a VM is where it is, what
- * a host's death would mean, how many more VMs fit.
+ * a host's death or maintenance would mean, how many more VMs fit.
  *
  * Owned copies of what the scheduler says, which the API does not know. */
 #ifndef VRM_API_OPS_ASK_H
@@ -62,8 +62,39 @@ struct op_capacity {
     char *text;
 };
 
+/* DRAIN_PLAN: one move of those that empty a host. */
+struct op_drain_move {
+    int64_t vm_id, from_id, to_id;
+    char *vm_name;
+    bool aside;  /* not one of the host's VMs: it makes room */
+    bool detour; /* to a spare host first; a later move ends it */
+    int64_t start_ms, cost_ms, cost_mb;
+    uint32_t *after; /* indices of earlier moves that must have ended */
+    size_t n_after;
+    char *text, *rejected;
+};
+
+struct op_drain_stay {
+    int64_t vm_id;
+    char *vm_name;
+    bool transient; /* busy now: a drain waits for it */
+    char *text;
+};
+
+struct op_drain {
+    char *text; /* the verdict */
+    int64_t duration_ms;
+    struct op_drain_move *moves; /* in order of execution */
+    size_t n_moves;
+    struct op_drain_stay *stays;
+    size_t n_stays;
+    bool wanted, holds; /* the HA policy, while the host is away */
+    char *policy;
+};
+
 void op_explain_free(struct op_explain *explain);
 void op_failover_free(struct op_failover *failover);
 void op_capacity_free(struct op_capacity *capacity);
+void op_drain_free(struct op_drain *drain);
 
 #endif /* VRM_API_OPS_ASK_H */

@@ -56,6 +56,7 @@ static const call_fn handlers[] = {
     [OP_VM_EXPLAIN] = on_vm_explain,
     [OP_FAILOVER] = on_failover,
     [OP_CAPACITY] = on_capacity,
+    [OP_DRAIN_PLAN] = on_drain_plan,
     [OP_EVENT_LIST] = on_event_list,
     [OP_AUDIT_LIST] = on_audit_list,
     [OP_USER_LIST] = on_user_list,

@@ -82,6 +82,7 @@ void on_imc_check(struct call *call);
 void on_vm_explain(struct call *call);
 void on_failover(struct call *call);
 void on_capacity(struct call *call);
+void on_drain_plan(struct call *call);
 /* on_history.c */
 void on_task_cancel(struct call *call);
 void on_task_wait(struct call *call);

@@ -6,8 +6,10 @@
 #include "controller/call.h"
 #include "model/reason.h"
 #include "scheduler/admission.h"
+#include "scheduler/evacuate.h"
 #include "scheduler/explain_vm.h"
 #include "scheduler/sched_params.h"
+#include "scheduler/whatif.h"
 
 struct question {
     struct call *call;
@@ -124,6 +126,73 @@ static bool ask_capacity(struct question *q, GError **error)
     return true;
 }
 
+static bool is_on(const Snapshot *snap, int64_t vm_id, int64_t host_id)
+{
+    const Vm *vm = snapshot_vm(snap, vm_id);
+
+    return vm && vm->host_id == host_id;
+}
+
+static void copy_plan(const struct question *q, Plan *plan, struct op_drain *answer)
+{
+    answer->text = g_steal_pointer(&plan->verdict);
+    answer->duration_ms = plan->makespan_ms;
+    answer->n_moves = plan->moves.len;
+    answer->moves = g_new0(struct op_drain_move, plan->moves.len + 1);
+    for (size_t i = 0; i < plan->moves.len; i++) {
+        struct plan_move *move = &plan->moves.items[i];
+
+        answer->moves[i] =
+            (struct op_drain_move){ .vm_id = move->vm_id,
+                                    .from_id = move->from_id,
+                                    .to_id = move->to_id,
+                                    .vm_name = g_steal_pointer(&move->vm_name),
+                                    .aside = !is_on(q->snap, move->vm_id, q->call->op->id),
+                                    .detour = move->detour,
+                                    .start_ms = move->start_ms,
+                                    .cost_ms = move->cost_ms,
+                                    .cost_mb = move->cost_mb,
+                                    .after = g_steal_pointer(&move->depends),
+                                    .n_after = move->n_depends,
+                                    .text = g_steal_pointer(&move->text),
+                                    .rejected = g_steal_pointer(&move->rejected) };
+        move->n_depends = 0;
+    }
+    answer->n_stays = plan->stays.len;
+    answer->stays = g_new0(struct op_drain_stay, plan->stays.len + 1);
+    for (size_t i = 0; i < plan->stays.len; i++) {
+        struct plan_stay *stay = &plan->stays.items[i];
+
+        answer->stays[i] = (struct op_drain_stay){ .vm_id = stay->vm_id,
+                                                   .vm_name = g_steal_pointer(&stay->vm_name),
+                                                   .transient = stay->transient,
+                                                   .text = g_steal_pointer(&stay->text) };
+    }
+}
+
+/* The very plan that a drain would follow, which sees its host in maintenance; and what the HA
+ * policy would say when that is done. */
+static bool ask_drain(struct question *q, GError **error)
+{
+    int64_t id = q->call->op->id;
+    g_autoptr(Snapshot) closed = whatif_close_host(q->snap, id, error);
+    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Snapshot) then = NULL;
+    struct admission_verdict verdict;
+
+    if (!closed || !evacuate_plan(closed, id, &q->params, &plan, error))
+        return false;
+    then = whatif_moved(closed, plan);
+    if (!admission_check(then, plan->cluster_id, -1, &q->params, &verdict, error))
+        return false;
+    q->result.drain = g_new0(struct op_drain, 1);
+    copy_plan(q, plan, q->result.drain);
+    q->result.drain->wanted = verdict.wanted;
+    q->result.drain->holds = verdict.holds;
+    q->result.drain->policy = verdict.text;
+    return true;
+}
+
 /* ---- on the loop ------------------------------------------------------------------------------
  */
 
@@ -179,4 +248,9 @@ void on_failover(struct call *call)
 void on_capacity(struct call *call)
 {
     ask(call, ask_capacity);
+}
+
+void on_drain_plan(struct call *call)
+{
+    ask(call, ask_drain);
 }

@@ -193,6 +193,33 @@ case_snapshot_is_what_vrm_plan_reads()
 plan_decides() { api GET "$CLUSTER/snapshot" >"$1" && "$PLAN" balance --snapshot "$1" >"$WORK/plan.out"; }
 set_password() { api PUT "$(host_uri cna1)" '{"bmcIp":"10.0.0.9","bmcUserName":"u","bmcPasswd":"bmc-secret-1"}' >/dev/null; }
 
+# What is foretold happens; a VM that is bound to its host is named before, and stays.
+case_maintenance_is_previewed_and_then_done()
+{
+    local host answer free bound
+    host=$(host_uri cna1)
+    new_vm b cna1 && new_vm bound cna1 || return
+    task PUT "$(vm_uri bound)" '{"isBindingHost":true}' || return
+    answer=$(api GET "$host/maintenance/plan")
+    free=$(jq -r '[.plan[].vmName] | sort | join(" ")' <<<"$answer")
+    bound=$(jq -r '[.violations[].vmName] | join(" ")' <<<"$answer")
+    equal "who leaves, who stays" "$free / $bound" "a b / bound" || return
+    equal "possible" "$(jq -c '[.possible, .maintaining, .moves, .cannotLeave]' <<<"$answer")" "[false,false,2,1]" || return
+    equal "where to" "$(jq -r '[.plan[].destinationHostName] | unique | join(" ")' <<<"$answer")" cna2 || return
+    jq -e '.copyMB > 0 and .durationMs > 0 and ([.plan[].copyMB] | add) == .copyMB' <<<"$answer" >/dev/null || fail "sums: $answer" || return
+    says "$answer" '.violations[0].text' "bound to" || return
+    says "$answer" '.plan[0].reasonText' cna1 && says "$answer" .text "1 cannot: bound" || return
+    equal "dry run" "$(api POST "$host/action/enterMaintenanceMode?dryRun=true" | jq -c '[.possible, [.plan[].vmName]]')" "$(jq -c '[.possible, [.plan[].vmName]]' <<<"$answer")" || return
+    host_is cna1 normal && vm_is_on a cna1 || fail "the preview changed something" || return
+    refused "$(api GET "$SITE/hosts/999/maintenance/plan")" 10200120 "hosts/999 does not exist" || return
+    task_failed "$(begin POST "$host/action/enterMaintenanceMode?drain=true")" || return
+    vm_is_on a cna2 && vm_is_on b cna2 && vm_is_on bound cna1 || fail "not as foretold: $(api GET "$SITE/vms")" || return
+    equal "then" "$(api GET "$host/maintenance/plan" | jq -c '[.possible, .maintaining, .moves]')" "[false,true,0]" || return
+    stop bound && task POST "$host/action/MigrateAllVms" || return
+    api POST "$host/action/exitMaintenanceMode" >/dev/null
+    stop b && task_ok "$(migrate a cna1)"
+}
+
 case_bad_sizes_are_refused()
 {
     refused "$(api GET "$CLUSTER/capacity")" 10300003 "cpu is missing" || return
@@ -212,6 +239,7 @@ readonly CASES=(
     share_of_memory_is_kept
     failover_host_stays_empty
     snapshot_is_what_vrm_plan_reads
+    maintenance_is_previewed_and_then_done
     bad_sizes_are_refused
 )
 

@@ -243,6 +243,35 @@ START_TEST(right_after_a_take_over_an_order_waits_for_the_hosts)
 }
 END_TEST
 
+START_TEST(a_drain_is_previewed_and_nothing_is_changed)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *urn = vrmdsys_host_urn(&sys, 0);
+    g_autofree char *uri = uri_of(urn);
+    g_autofree char *plan = g_strconcat(uri, "/maintenance/plan", NULL);
+    g_autofree char *dry = g_strconcat(uri, "/action/MigrateAllVms?dryRun=true", NULL);
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    json_t *said, *same;
+
+    make_busy_vms(&sys);
+    before = scratch_sql(vrmdlab_conninfo(sys.lab), "SELECT count(*) FROM task");
+    said = vrmdsys_call(&sys, "GET", plan, NULL, 200);
+    same = vrmdsys_call(&sys, "POST", dry, NULL, 200);
+    ck_assert(json_is_true(json_object_get(said, "possible")));
+    ck_assert(json_is_true(json_object_get(same, "possible")));
+    ck_assert_uint_eq(json_array_size(json_object_get(said, "plan")), N_BUSY);
+    ck_assert_uint_eq(json_array_size(json_object_get(same, "plan")), N_BUSY);
+    json_decref(said);
+    json_decref(same);
+    after = scratch_sql(vrmdlab_conninfo(sys.lab), "SELECT count(*) FROM task");
+    ck_assert_str_eq(before, after);
+    vrmdsys_must_say(&sys, "SELECT count(*) FROM host WHERE maintaining", "0");
+    ck_assert_uint_eq(count_on(&sys, "cna0"), N_BUSY);
+    vrmdsys_end(&sys);
+}
+END_TEST
+
 START_TEST(a_drain_goes_on_under_the_next_controller)
 {
     struct vrmdsys sys = vrmdsys_begin(1);
@@ -368,6 +397,7 @@ SUITE_MAIN("it_vrmd_work", SUITE_TEST(a_vm_lives_moves_and_goes_with_its_files),
            SUITE_TEST(of_many_writers_at_once_none_is_refused),
            SUITE_TEST(a_host_that_is_back_is_told),
            SUITE_TEST(right_after_a_take_over_an_order_waits_for_the_hosts),
+           SUITE_TEST(a_drain_is_previewed_and_nothing_is_changed),
            SUITE_TEST(a_drain_goes_on_under_the_next_controller),
            SUITE_TEST(a_plan_is_carried_out_by_hand),
            SUITE_TEST(automatic_balance_goes_on_under_the_next_controller))

@@ -6,6 +6,7 @@
 #include "tests/suite.h"
 
 #define C117 FAKE_S "/clusters/117"
+#define H112 FAKE_S "/hosts/112"
 #define VM35 FAKE_S "/vms/i-00000035"
 
 static void answer_explain(struct fake *fake, const struct op *op, struct op_result *ret_result)
@@ -225,6 +226,113 @@ START_TEST(capacity_is_asked_with_a_size)
 }
 END_TEST
 
+static void answer_drain(struct fake *fake, const struct op *op, struct op_result *ret_result)
+{
+    struct op_drain *d;
+
+    if (op->kind != OP_DRAIN_PLAN) /* the deed */
+        return;
+    (void)fake;
+    d = ret_result->drain = g_new0(struct op_drain, 1);
+    *d = (struct op_drain){ .text = g_strdup("1 of 2 VMs of cna1 can leave"),
+                            .duration_ms = 2500,
+                            .n_moves = 2,
+                            .moves = g_new0(struct op_drain_move, 2),
+                            .n_stays = 1,
+                            .stays = g_new0(struct op_drain_stay, 1),
+                            .wanted = true,
+                            .policy = g_strdup("no host may die then") };
+    d->moves[0] = (struct op_drain_move){ .vm_id = 0x36,
+                                          .from_id = 113,
+                                          .to_id = 114,
+                                          .vm_name = g_strdup("web2"),
+                                          .aside = true,
+                                          .cost_ms = 1000,
+                                          .cost_mb = 1024,
+                                          .text = g_strdup("makes room"),
+                                          .rejected = g_strdup("") };
+    d->moves[1] = (struct op_drain_move){ .vm_id = 0x35,
+                                          .from_id = 112,
+                                          .to_id = 113,
+                                          .vm_name = g_strdup("web1"),
+                                          .start_ms = 1000,
+                                          .cost_ms = 1500,
+                                          .cost_mb = 2048,
+                                          .after = g_new0(uint32_t, 1),
+                                          .n_after = 1,
+                                          .text = g_strdup("cna1 is emptied"),
+                                          .rejected = g_strdup("cna3: fuller") };
+    d->stays[0] = (struct op_drain_stay){ .vm_id = 0x37,
+                                          .vm_name = g_strdup("gpu1"),
+                                          .text = g_strdup("a device is passed through") };
+}
+
+static const struct {
+    const char *method, *url;
+} previews[] = {
+    { "GET", H112 "/maintenance/plan" },
+    { "POST", H112 "/action/enterMaintenanceMode?dryRun=true" },
+    { "POST", H112 "/action/enterMaintenanceMode?drain=true&DRYRUN=1" },
+    { "POST", H112 "/action/MigrateAllVms?dryRun=true" },
+};
+
+START_TEST(maintenance_is_previewed_move_by_move)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    fake.answer = answer_drain;
+    reply = fake_ok(&fake, previews[_i].method, previews[_i].url, NULL);
+    ck_assert_uint_eq(fake.n_ops, 1);
+    ck_assert_int_eq(fake.last->kind, OP_DRAIN_PLAN);
+    ck_assert_int_eq(fake.last->id, 112);
+    ck_assert_str_eq(fake_str(reply.json, "hostName"), "cna1");
+    ck_assert(!fake_bool(reply.json, "possible"));
+    ck_assert(!fake_bool(reply.json, "maintaining"));
+    ck_assert_int_eq(fake_int(reply.json, "moves"), 2);
+    ck_assert_int_eq(fake_int(reply.json, "cannotLeave"), 1);
+    ck_assert_int_eq(fake_int(reply.json, "copyMB"), 3072);
+    ck_assert_int_eq(fake_int(reply.json, "durationMs"), 2500);
+    ck_assert(fake_bool(reply.json, "plan.0.makesRoom"));
+    ck_assert_int_eq(fake_int(reply.json, "plan.1.step"), 2);
+    ck_assert_int_eq(fake_int(reply.json, "plan.1.afterSteps.0"), 1);
+    ck_assert_str_eq(fake_str(reply.json, "plan.1.vmName"), "web1");
+    ck_assert_str_eq(fake_str(reply.json, "plan.1.destinationHostUrn"), FAKE_URN ":hosts:113");
+    ck_assert_str_eq(fake_str(reply.json, "plan.1.rejected"), "cna3: fuller");
+    ck_assert_str_eq(fake_str(reply.json, "violations.0.vmUrn"), FAKE_URN ":vms:i-00000037");
+    ck_assert_str_eq(fake_str(reply.json, "violations.0.text"), "a device is passed through");
+    ck_assert(!fake_bool(reply.json, "violations.0.waits"));
+    ck_assert(fake_bool(reply.json, "policy.wanted"));
+    ck_assert(!fake_bool(reply.json, "policy.holds"));
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
+START_TEST(without_a_dry_run_the_deed_is_done)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    g_autofree char *token = NULL;
+
+    fake_init(&fake);
+    fake.answer = answer_drain;
+    reply = fake_ok(&fake, "POST", H112 "/action/MigrateAllVms?dryRun=false", NULL);
+    ck_assert_int_eq(fake.last->kind, OP_HOST_EVACUATE);
+    fake_reply_clear(&reply);
+    reply = fake_ok(&fake, "POST", H112 "/action/enterMaintenanceMode?dryRun=0", NULL);
+    ck_assert_int_eq(fake.last->kind, OP_HOST_ENTER_MAINT);
+    fake_reply_clear(&reply);
+    token = fake_token(&fake, "administrator");
+    reply = fake_call(&fake, "POST", H112 "/action/MigrateAllVms?dryRun=maybe", token, NULL, NULL);
+    ck_assert_str_eq(fake_str(reply.json, "errorDes"), "dryRun = maybe: want true or false");
+    ck_assert_uint_eq(fake.n_ops, 2);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 /* ---- what is refused ------------------------------------------------------------------------- */
 
 static const struct {
@@ -240,6 +348,8 @@ static const struct {
     { FAKE_S "/clusters/999/failover", 400, "10300028", NULL, "clusters/999 does not exist" },
     { C117 "/failover?host=x", 400, "10300027", "host", "host = x" },
     { FAKE_S "/clusters/999/snapshot", 400, "10300028", NULL, "does not exist" },
+    { FAKE_S "/hosts/999/maintenance/plan", 400, "10200120", NULL, "hosts/999 does not exist" },
+    { H112 "/maintenance/plans", 404, "10000001", NULL, "there is no such URL" },
     { C117 "/capacity", 400, "10300003", "cpu", "cpu is missing: want a whole number from 1" },
     { C117 "/capacity?cpu=2", 400, "10300006", "memMB", "memMB is missing" },
     { C117 "/capacity?cpu=0&memMB=1", 400, "10300003", "cpu",
@@ -337,6 +447,8 @@ SUITE_MAIN("api_explain", SUITE_TEST(a_vm_is_explained_with_its_stored_decision)
            SUITE_TEST(a_vm_whose_decision_is_not_known_says_so),
            SUITE_TEST(a_stopped_vm_tells_where_it_would_start),
            SUITE_TEST(a_hosts_death_is_told_vm_by_vm), SUITE_TEST(capacity_is_asked_with_a_size),
+           SUITE_LOOP(maintenance_is_previewed_move_by_move, previews),
+           SUITE_TEST(without_a_dry_run_the_deed_is_done),
            SUITE_LOOP(bad_questions_name_what_is_wrong, bad),
            SUITE_LOOP(a_host_is_named_by_name_number_or_urn, hosts),
            SUITE_TEST(a_clusters_snapshot_reads_back_and_holds_no_secret))
