@@ -555,6 +555,16 @@ static bool is_being_switched(const struct app *app, int64_t host_id)
     return false;
 }
 
+/* No proof of a wake-up, but DPM leaves it on for a while as after one. */
+static Host *put_back(Observe *observe, int64_t host_id)
+{
+    Host *host = edit_host(observe, host_id);
+
+    host->back_ms = clock_wall_ms();
+    put_host(observe, host);
+    return host_dup(host);
+}
+
 /* Somebody has pressed its button, or it was woken and took too long. */
 static void note_woken_by_hand(Observe *observe, int64_t host_id)
 {
@@ -571,7 +581,7 @@ static void note_woken_by_hand(Observe *observe, int64_t host_id)
     if (is_being_switched(app, host_id))
         return;
     late = current->off_since_ms == 0;
-    host = host_dup(current);
+    host = put_back(observe, host_id);
     task_power_end_sleep(host);
     host->off_by_dpm = false;
     commit = commit_new(&app->committer);

@@ -42,6 +42,7 @@ void runtime_keep_host(Host *host, const Host *current)
     host->seen_mono_ms = current->seen_mono_ms;
     host->load = current->load;
     host->draining = current->draining;
+    host->back_ms = current->back_ms;
     replace(&host->agent_version, current->agent_version);
     replace(&host->boot_id, current->boot_id);
     replace(&host->migrate_address, current->migrate_address);

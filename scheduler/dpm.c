@@ -278,7 +278,8 @@ static char *fixed_text(const struct dpm_judge *j, const Host *host)
 static char *plain_trouble(const struct dpm_judge *j, const Host *host)
 {
     const struct dpm_params *params = j->params;
-    int64_t age_ms = params->sched.now_wall_ms - host->wake_proven_ms;
+    int64_t now_ms = params->sched.now_wall_ms, age_ms = now_ms - host->wake_proven_ms;
+    int64_t up_ms = now_ms - MAX(host->wake_proven_ms, host->back_ms);
     char *why = fixed_text(j, host);
 
     if (why)
@@ -289,9 +290,9 @@ static char *plain_trouble(const struct dpm_judge *j, const Host *host)
         return g_strdup_printf("its wake-up was last proven %" PRId64 " days ago, the limit is "
                                "%" PRId64,
                                age_ms / MS_PER_DAY, params->proof_ms / MS_PER_DAY);
-    if (age_ms < params->settle_ms)
+    if (up_ms < params->settle_ms)
         return g_strdup_printf("came back %" PRId64 " min ago, it stays on for %" PRId64,
-                               MAX(age_ms, 0) / MS_PER_MIN, params->settle_ms / MS_PER_MIN);
+                               MAX(up_ms, 0) / MS_PER_MIN, params->settle_ms / MS_PER_MIN);
     return NULL;
 }
 

@@ -218,6 +218,7 @@ static Host *host_now(const struct run *r, const struct host_state *state)
         g_free(host->bmc_ip);
         host->bmc_ip = g_strdup("assumed");
     }
+    host->back_ms = 0; /* the file's, of another time */
     host->wake_proven_ms = state->back_ms > 0 ? state->back_ms : r->now_ms - MS_PER_HOUR;
     if (state->power != POWER_ON || host->status == HOST_POWEROFF || host->status == HOST_BOOTING) {
         host->status = words[state->power];

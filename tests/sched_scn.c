@@ -356,6 +356,8 @@ static bool host_more_key(Host *host, const char *word)
         set_devices(&host->devices, v);
     else if (is_key(word, "rack", &v))
         set_string(&host->rack, v);
+    else if (is_key(word, "back_min", &v)) /* a person has pressed its button then */
+        host->back_ms = SCN_NOW_WALL_MS - number(v) * 60000;
     else if (is_key(word, "busy", &v)) { /* MHz of guests and system, as measured now */
         host->load.last_cpu_mhz = number(v);
         host->load.n_samples = 60;

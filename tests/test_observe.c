@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "controller/task.h"
 #include "tests/suite.h"
 
@@ -30,6 +31,17 @@ static void app_make(struct app *app, const char *known_uuid)
     host->id = HOST_ID;
     g_free(host->uuid);
     host->uuid = g_strdup(known_uuid);
+    snapshot_builder_put_host(inventory_edit(app->inv), host);
+}
+
+static void put_to_sleep(struct app *app)
+{
+    Host *host = host_dup(snapshot_builder_get_host(inventory_edit(app->inv), HOST_ID));
+
+    host->connected = false;
+    host->status = HOST_POWEROFF;
+    host->off_since_ms = 5;
+    host->off_by_dpm = true;
     snapshot_builder_put_host(inventory_edit(app->inv), host);
 }
 
@@ -81,4 +93,26 @@ START_TEST(another_machine_under_the_hosts_address_is_not_welcome)
 }
 END_TEST
 
-SUITE_MAIN("observe", SUITE_LOOP(another_machine_under_the_hosts_address_is_not_welcome, rows))
+/* DPM leaves it on for a while, whoever woke it. */
+START_TEST(a_host_that_a_person_woke_came_back_just_now)
+{
+    struct watch_line line = { .kind = WATCH_FULL, .hypervisor_ok = true };
+    const Host *host;
+    int64_t before_ms = clock_wall_ms();
+    struct app app;
+
+    app_make(&app, U1);
+    observe_line(HOST_ID, &line, &app);
+    host = snapshot_builder_get_host(inventory_edit(app.inv), HOST_ID);
+    ck_assert_int_eq(host->back_ms, 0); /* it was never off */
+    put_to_sleep(&app);
+    observe_line(HOST_ID, &line, &app);
+    host = snapshot_builder_get_host(inventory_edit(app.inv), HOST_ID);
+    ck_assert_int_ge(host->back_ms, before_ms);
+    ck_assert_int_eq(host->wake_proven_ms, 0); /* its BMC has proven nothing */
+    app_end(&app);
+}
+END_TEST
+
+SUITE_MAIN("observe", SUITE_TEST(a_host_that_a_person_woke_came_back_just_now),
+           SUITE_LOOP(another_machine_under_the_hosts_address_is_not_welcome, rows))

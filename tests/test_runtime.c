@@ -68,6 +68,8 @@ START_TEST(a_written_host_keeps_what_is_reported_and_has_what_was_written)
     current->connected = true;
     current->seen_mono_ms = 41;
     current->load = new_load;
+    current->draining = true;
+    current->back_ms = 42;
     set(&current->agent_version, "9");
     set(&current->boot_id, "b2");
     set(&current->trouble, "silent");
@@ -81,6 +83,8 @@ START_TEST(a_written_host_keeps_what_is_reported_and_has_what_was_written)
     ck_assert(written->connected);
     ck_assert_int_eq(written->seen_mono_ms, 41);
     ck_assert_int_eq(written->load.cpu_mhz, 71);
+    ck_assert(written->draining);
+    ck_assert_int_eq(written->back_ms, 42);
     ck_assert_str_eq(written->agent_version, "9");
     ck_assert_str_eq(written->boot_id, "b2");
     ck_assert_str_eq(written->trouble, "silent");

@@ -159,6 +159,7 @@ static const struct snapshot_field host_fields[] = {
     STR(Host, "migrateAddress", migrate_address),
     STR(Host, "trouble", trouble),
     BOOL(Host, "draining", draining),
+    INT(Host, "backMs", back_ms),
     OBJECT(Host, "load", load, load_table),
 };
 const struct snapshot_table snapshot_host_fields = TABLE("a host", host_fields);

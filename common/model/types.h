@@ -178,6 +178,7 @@ typedef struct Host {
     char *migrate_address; /* where other hosts send VMs to; "": ip */
     char *trouble;         /* "" or why it is not normal, for people */
     bool draining;         /* DPM empties it: it takes no VMs */
+    int64_t back_ms;       /* it came back then from a time off that we did not end; 0: no */
     struct load load;      /* the host itself: guests plus the system */
 } Host;
 
