@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "controller/dpm.h"
 #include "model/reason.h"
 
 #define TICK_MS        5000
@@ -390,6 +391,16 @@ static void judge_host(struct app *app, const Host *host)
         alarm_set(app, false, ALARM_HOST_NOT_BACK, host->id, NULL);
 }
 
+/* Where DPM is on, a host that it may not use for want of a proof is worth a hint. */
+static void judge_proof(struct app *app, const Host *host)
+{
+    g_autofree char *text =
+        g_strdup_printf("the wake-up of host %s %s: DPM leaves it on", host->name,
+                        host->wake_proven_ms ? "was not proven lately" : "was never proven");
+
+    alarm_set(app, dpm_lacks_proof(app, host), ALARM_WAKE_UNPROVEN, host->id, text);
+}
+
 /* ---- the tick ---------------------------------------------------------------------------------
  */
 
@@ -420,8 +431,10 @@ void alarms_tick(Alarms *alarms)
 
     if (!commit_check(&app->committer, NULL))
         return;
-    for (size_t i = 0; i < snap->n_hosts; i++)
+    for (size_t i = 0; i < snap->n_hosts; i++) {
         judge_host(app, snap->hosts[i]);
+        judge_proof(app, snap->hosts[i]);
+    }
     sync_all(alarms);
 }
 

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "controller/alarm.h"
 #include "controller/dpm_private.h"
 #include "controller/drs_private.h"
 #include "controller/task_dpm.h"
@@ -42,6 +41,7 @@ struct Dpm {
     LoadBook *calm;      /* a sample of each VM's load at each look */
     DpmTroubles *troubles;
     GArray *wishes; /* struct wish */
+    uint64_t age;   /* counts resets: what was begun before one means nothing after it */
 };
 
 static void free_watch(void *data)
@@ -75,21 +75,34 @@ struct app *dpm_app(const Dpm *dpm)
     return dpm->app;
 }
 
-bool dpm_begin(Dpm *dpm, int64_t cluster_id, GError **error)
+bool dpm_begin(Dpm *dpm, int64_t cluster_id, struct dpm_turn *ret_turn, GError **error)
 {
     struct watch *watch = watch_of(dpm, cluster_id);
 
-    if (!watch->busy)
+    if (!watch->busy) {
+        *ret_turn = (struct dpm_turn){ .cluster_id = cluster_id, .age = dpm->age, .begun = true };
         return watch->busy = true;
+    }
     err_set_reason(error, VRM_ERR_BUSY, REASON_BUSY, NULL,
                    "DPM is looking at this cluster, or ordering something; try again");
     return false;
 }
 
-void dpm_end(Dpm *dpm, int64_t cluster_id)
+bool dpm_still_counts(const Dpm *dpm, const struct dpm_turn *turn, GError **error)
 {
-    struct watch *watch = find_watch(dpm, cluster_id);
+    if (turn->age == dpm->age)
+        return true;
+    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                   "everything was read anew from the database meanwhile; try again");
+    return false;
+}
 
+void dpm_end(Dpm *dpm, struct dpm_turn *turn)
+{
+    struct watch *watch =
+        turn->begun && turn->age == dpm->age ? find_watch(dpm, turn->cluster_id) : NULL;
+
+    turn->begun = false;
     if (watch)
         watch->busy = false;
 }
@@ -146,7 +159,7 @@ struct vm_loads {
 struct look {
     Dpm *dpm;
     int64_t cluster_id;
-    bool begun;
+    struct dpm_turn turn;
     Snapshot *snap;
     GArray *loads; /* struct vm_loads, of VMs that have samples */
     GArray *bars;  /* struct dpm_bar; the texts are owned */
@@ -176,12 +189,19 @@ static void free_look(struct look *look)
     g_free(look);
 }
 
+static const char *cluster_name(const struct look *look)
+{
+    const Cluster *cluster = snapshot_cluster(look->snap, look->cluster_id);
+
+    return cluster ? cluster->name : "?";
+}
+
 static void finish_look(struct look *look, const GError *error)
 {
-    if (look->begun)
-        dpm_end(look->dpm, look->cluster_id);
+    dpm_end(look->dpm, &look->turn);
     if (error && !err_is(error, VRM_ERR_BUSY))
-        log_warning("DPM has no verdict", "REASON", error->message, NULL);
+        log_warning("DPM has no verdict", "CLUSTER", cluster_name(look), "REASON", error->message,
+                    NULL);
     if (look->done)
         look->done(error, look->user);
     free_look(look);
@@ -355,9 +375,12 @@ static bool says_the_same(const DrsReport *last, const DrsReport *report)
 
 static void log_apply(int64_t task_id, const GError *error, void *user)
 {
-    (void)task_id, (void)user;
+    g_autofree char *cluster = user;
+
+    (void)task_id; /* dpm_order.c tells of each task */
     if (error)
-        log_warning("a plan of DPM was not carried out", "REASON", error->message, NULL);
+        log_warning("a plan of DPM was not carried out", "CLUSTER", cluster, "REASON",
+                    error->message, NULL);
 }
 
 /* Manual: a person applies.  Switched off: what sleeps is woken all the same. */
@@ -372,13 +395,12 @@ static void carry_out(struct look *look, const struct watch *watch)
     const Cluster *cluster =
         snapshot_builder_get_cluster(inventory_edit(app->inv), look->cluster_id);
 
-    dpm_end(look->dpm, look->cluster_id);
-    look->begun = false;
+    dpm_end(look->dpm, &look->turn);
     if (watch->report->n_recommendations > 0 && is_automatic(cluster) &&
         (watch->report->recommendations[0]->type == REC_POWER_ON ||
          !drs_is_applying(app, look->cluster_id)))
         dpm_apply(look->dpm, &(struct dpm_order){ .cluster_id = look->cluster_id }, log_apply,
-                  NULL);
+                  g_strdup(cluster->name));
 }
 
 static void report_written(const GError *error, void *user)
@@ -386,7 +408,7 @@ static void report_written(const GError *error, void *user)
     struct look *look = user;
     struct watch *watch = find_watch(look->dpm, look->cluster_id);
 
-    if (!error && watch) {
+    if (!error && watch && dpm_still_counts(look->dpm, &look->turn, NULL)) {
         drs_report_unref(watch->report);
         watch->report = g_steal_pointer(&look->report);
         carry_out(look, watch);
@@ -419,24 +441,13 @@ bool dpm_is_proven(const struct app *app, const Host *host)
            clock_wall_ms() - host->wake_proven_ms <= app->settings->dpm_proof_days * MS_PER_DAY;
 }
 
-/* Where DPM is on, a host that it may not use for want of a proof is worth a hint. */
-static void judge_proofs(const struct look *look)
+bool dpm_lacks_proof(const struct app *app, const Host *host)
 {
-    struct app *app = look->dpm->app;
-    const Cluster *cluster = snapshot_cluster(look->snap, look->cluster_id);
+    const Cluster *cluster =
+        snapshot_builder_get_cluster(inventory_edit(app->inv), host->cluster_id);
 
-    for (size_t i = 0; i < look->snap->n_hosts; i++) {
-        const Host *host = look->snap->hosts[i];
-        g_autofree char *text =
-            g_strdup_printf("the wake-up of host %s %s: DPM leaves it on", host->name,
-                            host->wake_proven_ms ? "was not proven lately" : "was never proven");
-
-        if (host->cluster_id == look->cluster_id)
-            alarm_set(app,
-                      cluster && cluster->dpm.power_level > 0 && *host->bmc_ip &&
-                          !host->off_by_dpm && !dpm_is_proven(app, host),
-                      ALARM_WAKE_UNPROVEN, host->id, text);
-    }
+    return cluster && cluster->dpm.power_level > 0 && *host->bmc_ip && !host->off_by_dpm &&
+           !dpm_is_proven(app, host);
 }
 
 static void take_plan(struct look *look, struct watch *watch)
@@ -446,7 +457,6 @@ static void take_plan(struct look *look, struct watch *watch)
     Commit *commit;
 
     keep_drained(look);
-    judge_proofs(look);
     dpm_plan_free(watch->plan);
     watch->plan = g_steal_pointer(&look->plan);
     watch->at_ms = report->at_ms;
@@ -456,7 +466,7 @@ static void take_plan(struct look *look, struct watch *watch)
         finish_look(look, NULL);
         return;
     }
-    log_info("DPM verdict", "VERDICT", report->verdict, NULL);
+    log_info("DPM verdict", "CLUSTER", cluster_name(look), "VERDICT", report->verdict, NULL);
     look->report = drs_report_ref(report);
     commit = commit_new(&look->dpm->app->committer);
     commit_put_report(commit, report);
@@ -468,8 +478,10 @@ static void looked(void *data, bool ran)
     struct look *look = data;
     struct watch *watch = find_watch(look->dpm, look->cluster_id);
 
-    if (!ran || !watch)
-        err_set(&look->error, VRM_ERR_UNAVAILABLE, "the controller is stopping or reading anew");
+    if (!ran && !look->error)
+        err_set(&look->error, VRM_ERR_UNAVAILABLE, "the controller is stopping");
+    else if (!look->error)
+        (void)dpm_still_counts(look->dpm, &look->turn, &look->error);
     if (look->error || !watch) {
         g_autoptr(GError) error = g_steal_pointer(&look->error);
 
@@ -517,8 +529,7 @@ void dpm_look(Dpm *dpm, int64_t cluster_id, dpm_done_fn done, void *user)
 
     look->done = done;
     look->user = user;
-    look->begun = dpm_begin(dpm, cluster_id, &error);
-    if (look->begun) {
+    if (dpm_begin(dpm, cluster_id, &look->turn, &error)) {
         fill_look(look);
         if (!work_pool_submit(dpm->app->cpu, NULL, run_look, looked, look))
             err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL, "too much planning is waiting");
@@ -710,6 +721,7 @@ Dpm *dpm_new(struct app *app)
 
 void dpm_reset(Dpm *dpm)
 {
+    dpm->age++;
     g_hash_table_remove_all(dpm->watches);
     load_book_free(dpm->calm);
     dpm->calm = new_calm(dpm->app->settings);

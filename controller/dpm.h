@@ -65,6 +65,8 @@ const DrsReport *dpm_report(const Dpm *dpm, int64_t cluster_id);
 const struct dpm_trouble *dpm_host_trouble(const Dpm *dpm, const Host *host);
 /* Was its wake-up proven within proof_days? */
 bool dpm_is_proven(const struct app *app, const Host *host);
+/* DPM is on in its cluster, and may not use it for want of that proof. */
+bool dpm_lacks_proof(const struct app *app, const Host *host);
 bool dpm_is_task(enum task_type type);
 /* The unfinished task that holds the host; NULL: none. */
 const Task *dpm_host_task(const struct app *app, int64_t host_id);

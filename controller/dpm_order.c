@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "controller/dpm.h"
 #include "controller/dpm_private.h"
 #include "controller/drs_private.h"
@@ -12,7 +13,7 @@
 struct request {
     Dpm *dpm;
     int64_t cluster_id;
-    bool begun; /* dpm_begin */
+    struct dpm_turn turn;
     GPtrArray *tasks, *recs;
     dpm_apply_fn done;
     void *user;
@@ -43,8 +44,7 @@ static void finish(struct request *request, const GError *error)
 {
     const Task *first = request->tasks->len ? request->tasks->pdata[0] : NULL;
 
-    if (request->begun)
-        dpm_end(request->dpm, request->cluster_id);
+    dpm_end(request->dpm, &request->turn);
     request->done(error || !first ? 0 : first->id, error, request->user);
     g_ptr_array_unref(request->tasks);
     g_ptr_array_unref(request->recs);
@@ -63,6 +63,14 @@ static gboolean refuse(void *data)
     return G_SOURCE_REMOVE;
 }
 
+static void log_task(const Task *task)
+{
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, task->id);
+
+    log_info("DPM orders", "TYPE", task_type_name(task->type), "HOST", task->entity_name, "TASK",
+             id, "USER", task->user, "REASON", task->why, NULL);
+}
+
 static void written(const GError *error, void *user)
 {
     struct request *request = user;
@@ -70,8 +78,10 @@ static void written(const GError *error, void *user)
 
     for (guint i = 0; !error && i < request->recs->len; i++)
         dpm_put_recommendation(request->dpm, recommendation_ref(request->recs->pdata[i]));
-    for (guint i = 0; !error && i < request->tasks->len; i++)
+    for (guint i = 0; !error && i < request->tasks->len; i++) {
+        log_task(request->tasks->pdata[i]);
         tasks_begin(app->tasks, ((const Task *)request->tasks->pdata[i])->id);
+    }
     finish(request, error);
 }
 
@@ -143,12 +153,12 @@ void dpm_apply(Dpm *dpm, const struct dpm_order *order, dpm_apply_fn done, void 
     request->user_name = g_strdup(order->user);
     request->address = g_strdup(order->address);
     inventory_publish(app->inv);
-    request->begun = dpm_begin(dpm, order->cluster_id, &request->error);
-    if (request->begun)
+    if (dpm_begin(dpm, order->cluster_id, &request->turn, &request->error)) {
         choose(request, order, commit);
-    if (request->begun && request->tasks->len == 0)
-        err_set_reason(&request->error, VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING, "recommendations",
-                       "there is no open recommendation that still fits");
+        if (request->tasks->len == 0)
+            err_set_reason(&request->error, VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING,
+                           "recommendations", "there is no open recommendation that still fits");
+    }
     if (request->error) {
         g_idle_add(refuse, request);
         return;
@@ -213,6 +223,8 @@ static void proof_judged(void *data, bool ran)
     inventory_publish(app->inv);
     if (!ran)
         err_set(&error, VRM_ERR_UNAVAILABLE, "the controller is stopping");
+    else if (!error)
+        (void)dpm_still_counts(request->dpm, &request->turn, &error);
     host = error ? NULL : proof_host(request, &error);
     if (!host || !check_proof(app, host, &error)) {
         finish(request, error);
@@ -236,9 +248,9 @@ void dpm_prove(Dpm *dpm, const struct dpm_proof *proof, dpm_apply_fn done, void 
     host = proof_host(request, &request->error);
     if (host && check_proof(app, host, &request->error)) {
         request->cluster_id = host->cluster_id;
-        request->begun = dpm_begin(dpm, host->cluster_id, &request->error);
+        (void)dpm_begin(dpm, host->cluster_id, &request->turn, &request->error);
     }
-    if (request->begun) {
+    if (request->turn.begun) {
         dpm_fill_params(app, &request->params);
         request->snap = inventory_snapshot(app->inv);
         if (work_pool_submit(app->cpu, NULL, run_proof, proof_judged, request))

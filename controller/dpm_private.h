@@ -9,10 +9,18 @@ struct app *dpm_app(const Dpm *dpm);
 void dpm_fill_params(const struct app *app, struct dpm_params *ret_params);
 /* Replaces a recommendation of the cluster's report; takes rec. */
 void dpm_put_recommendation(Dpm *dpm, Recommendation *rec);
-/* Marks the cluster: something is being ordered, until dpm_end; nothing is planned meanwhile.
- * BUSY while that is so already. */
-bool dpm_begin(Dpm *dpm, int64_t cluster_id, GError **error);
-void dpm_end(Dpm *dpm, int64_t cluster_id);
+/* The cluster's turn: DPM looks at it or orders something, and nothing else meanwhile.  Plain value;
+ * all 0: none. */
+struct dpm_turn {
+    int64_t cluster_id;
+    uint64_t age; /* of what is known; dpm_reset() ends it */
+    bool begun;
+};
+/* Until dpm_end.  BUSY while another one has it. */
+bool dpm_begin(Dpm *dpm, int64_t cluster_id, struct dpm_turn *ret_turn, GError **error);
+void dpm_end(Dpm *dpm, struct dpm_turn *turn);
+/* UNAVAILABLE if everything was forgotten since it began. */
+bool dpm_still_counts(const Dpm *dpm, const struct dpm_turn *turn, GError **error);
 
 /* Hosts asleep and Wh saved, for /metrics. */
 void dpm_gauges_update(const struct app *app);

@@ -377,13 +377,16 @@ tests_fuzz_fuzz_etcd_LDADD = controller/libleader.a $(BASE_LIBS)
 tests_fuzz_fuzz_etcd_LDFLAGS = $(FUZZ_LINK)
 
 # Against a real PostgreSQL.
-COMPONENTS += tests/it_ctl tests/it_alarm
+COMPONENTS += tests/it_ctl tests/it_ctl_dpm tests/it_alarm
 COMPONENT_CHECKS += tests/it_ctl.sh
 EXTRA_DIST += tests/it_ctl.sh
 
 tests_it_ctl_CPPFLAGS = $(tests_test_db_CPPFLAGS)
 tests_it_ctl_SOURCES = tests/it_ctl.c tests/it_db.c tests/it_db.h $(CTL_APP)
 tests_it_ctl_LDADD = $(CTL_TEST_LIBS)
+tests_it_ctl_dpm_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_ctl_dpm_SOURCES = tests/it_ctl_dpm.c tests/it_db.c tests/it_db.h $(CTL_APP)
+tests_it_ctl_dpm_LDADD = $(CTL_TEST_LIBS)
 tests_it_alarm_CPPFLAGS = $(tests_test_db_CPPFLAGS)
 tests_it_alarm_SOURCES = tests/it_alarm.c tests/it_db.c tests/it_db.h $(CTL_APP)
 tests_it_alarm_LDADD = $(CTL_TEST_LIBS)

@@ -9,4 +9,5 @@ CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60}
 export CK_DEFAULT_TIMEOUT
 
 "${builddir:-.}/tests/it_ctl"
+"${builddir:-.}/tests/it_ctl_dpm"
 "${builddir:-.}/tests/it_alarm"
