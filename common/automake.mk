@@ -25,8 +25,10 @@ common_libmodel_a_SOURCES = \
 	common/model/imc.c common/model/imc.h \
 	common/model/reason.h \
 	common/model/snapshot.c common/model/snapshot.h \
+	common/model/snapshot_check.c common/model/snapshot_check.h \
 	common/model/snapshot_fields.c common/model/snapshot_fields.h \
 	common/model/snapshot_json.c common/model/snapshot_json.h \
+	common/model/snapshot_part.c common/model/snapshot_part.h \
 	common/model/state.c common/model/state.h \
 	common/model/types.c common/model/types.h
 

@@ -44,6 +44,7 @@ static void put_cluster(const struct model *m, size_t i)
     set_string(&cluster->name, m->g->groups.items[i].name);
     set_string(&cluster->tag, m->g->groups.items[i].uuid);
     cluster->drs.enabled = true;
+    cluster->vcpus_per_thread = MAX((int64_t)m->g->groups.items[i].vcpu_ratio, 1);
     snapshot_builder_put_cluster(m->builder, cluster);
 }
 
@@ -129,6 +130,7 @@ static void put_host(const struct model *m, size_t i, int64_t mem_mb)
     host->cluster_id = (int64_t)node->group + 1;
     host->maintaining = node->offline;
     host->mem_mb = MAX(mem_mb, 0);
+    host->mem_is_guests = true; /* the node's own memory is a figure of the file */
     host->cpu_threads = node->threads;
     host->cpu_mhz = (int64_t)(node->speed * MHZ_PER_THREAD);
     host->net_mbps = m->g->uplink_mbps;
@@ -177,6 +179,7 @@ static void put_vm(const struct model *m, size_t i)
     vm->binding_host = it->local_disk;
     vm->cpu.quantity = it->vcpus;
     vm->memory.size_mb = it->mem_mb;
+    vm->memory.held_mb = it->status != VM_RUNNING && it->holds_memory ? it->mem_mb : 0;
     vm->status = it->status;
     vm->host_reported = true;
     vm->enable_ha = true;

@@ -50,7 +50,7 @@ static enum filter_id host_verdict(const Cluster *cluster, const Host *host)
         return FILTER_HOST_MAINTENANCE;
     if (!host->connected || host->status != HOST_NORMAL)
         return FILTER_HOST_STATE;
-    if (host->cpu_threads <= 0 || host->cpu_mhz <= 0 || host->mem_mb <= 0)
+    if (host->cpu_threads <= 0 || host->cpu_mhz <= 0 || (host->mem_mb <= 0 && !host->mem_is_guests))
         return FILTER_HOST_STATE; /* facts not read yet */
     return is_kept_free(&cluster->ha, host->id) ? FILTER_FAILOVER_HOST : FILTER_NONE;
 }
@@ -76,7 +76,9 @@ static void add_host(Problem *p, const Host *host)
     int64_t threads = clamp(host->cpu_threads, 0, 65536);
     int64_t cpu = threads * clamp(host->cpu_mhz, 0, 100000);
     int64_t mem = clamp(host->mem_mb, 0, MAX_MB);
-    int64_t reserve = MAX(mem * params->mem_reserve_permille / 1000, params->mem_reserve_min_mb);
+    int64_t reserve = host->mem_is_guests ? 0
+                                          : MAX(mem * params->mem_reserve_permille / 1000,
+                                                params->mem_reserve_min_mb);
 
     p->host[h] = host;
     p->host_filter[h] = (uint8_t)host_verdict(p->cluster, host);
@@ -316,12 +318,24 @@ static bool is_start(const struct problem_starts *starts, int64_t vm_id)
     return low < starts->n && starts->ids[low] == vm_id;
 }
 
+/* What its host keeps for a VM that is down is there for its start. */
+static void release_held(Problem *p, const Vm *vm, uint32_t host)
+{
+    int64_t held = clamp(vm->memory.held_mb, 0, MAX_MB);
+
+    if (host == NO_INDEX || vm_is_placed(vm))
+        return;
+    p->host_cap[RES_MEM][host] += held;
+    p->host_mem_limit[host] += held;
+}
+
 static void consider_vm(Problem *p, const Vm *vm, const struct problem_starts *starts)
 {
     uint32_t here = problem_find_host(p, vm->host_id);
     uint32_t there = NO_INDEX;
 
     if (is_start(starts, vm->id)) {
+        release_held(p, vm, here);
         add_vm(p, vm, NO_INDEX, NO_INDEX);
         return;
     }

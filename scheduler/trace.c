@@ -3,6 +3,7 @@
 
 #include "scheduler/trace.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -68,13 +69,15 @@ static void split(struct ganeti_row *row, char *line)
     row->n = N_SAMPLE_COLUMNS;
 }
 
-static struct trace_vm *need_vm(Trace *trace, const char *name)
+/* line: where that is. */
+static struct trace_vm *need_vm(Trace *trace, const char *name, unsigned line)
 {
     size_t found = GPOINTER_TO_SIZE(g_hash_table_lookup(trace->index, name));
     struct trace_vm vm = { 0 };
 
     if (found == 0) {
         vm.name = g_strdup(name);
+        vm.line = line;
         trace_vms_push(&trace->vms, vm);
         found = trace->vms.len;
         g_hash_table_insert(trace->index, vm.name, GSIZE_TO_POINTER(found));
@@ -89,6 +92,37 @@ static bool read_figures(const struct ganeti_row *row, struct trace_sample *samp
            ganeti_row_int(row, SAMPLE_NET, 0, MAX_FIGURE, &sample->net_kbps, error);
 }
 
+/* Of a line that lacks some: split() fills them from the end. */
+static unsigned count_fields(const struct ganeti_row *row)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < N_SAMPLE_COLUMNS; i++)
+        n += *row->field[i] != '\0' ? 1 : 0;
+    return n;
+}
+
+/* A stray time would be played through, in steps of seconds. */
+static bool check_time(const Trace *trace, const struct ganeti_row *row, int64_t time_ms,
+                       GError **error)
+{
+    g_autofree char *want = NULL;
+    const int64_t gap_ms = TRACE_MAX_GAP_S * 1000, length_ms = TRACE_MAX_LENGTH_S * 1000;
+
+    if (trace->n_samples == 0)
+        return true;
+    if (time_ms < trace->end_ms)
+        want = g_strdup_printf("a time not before that of the line above, %.3f",
+                               (double)trace->end_ms / 1000);
+    else if (time_ms - trace->end_ms > gap_ms)
+        want = g_strdup_printf("seconds, at most %" PRId64 " (a day) after the line above, %.3f",
+                               TRACE_MAX_GAP_S, (double)trace->end_ms / 1000);
+    else if (time_ms - trace->begin_ms > length_ms)
+        want = g_strdup_printf("seconds, at most %" PRId64 " (a year) after the first line, %.3f",
+                               TRACE_MAX_LENGTH_S, (double)trace->begin_ms / 1000);
+    return !want || ganeti_row_refuse(row, SAMPLE_TIME, want, error);
+}
+
 static bool read_sample(Trace *trace, const struct ganeti_lines *lines, char *line, GError **error)
 {
     struct ganeti_row row = { .lines = lines, .kind = "sample", .columns = sample_columns };
@@ -97,24 +131,24 @@ static bool read_sample(Trace *trace, const struct ganeti_lines *lines, char *li
 
     split(&row, line);
     if (*row.field[SAMPLE_VM] == '\0') {
-        err_set(error, VRM_ERR_INVALID,
-                "%s:%u: want five fields: seconds, VM, CPU MHz, memory MiB, network kbit/s",
-                lines->file, lines->number);
+        err_set(
+            error, VRM_ERR_INVALID,
+            "%s:%u: has %u field%s: want five: seconds, VM, CPU MHz, memory MiB, network kbit/s",
+            lines->file, lines->number, count_fields(&row), count_fields(&row) == 1 ? "" : "s");
         return false;
     }
     if (!ganeti_row_real(&row, SAMPLE_TIME, 0, MAX_SECONDS, &seconds, error) ||
         !read_figures(&row, &sample, error))
         return false;
-    sample.time_ms = (int64_t)(seconds * 1000);
-    if (trace->n_samples > 0 && sample.time_ms < trace->end_ms)
-        return ganeti_row_refuse(&row, SAMPLE_TIME, "a time not before that of the line above",
-                                 error);
+    sample.time_ms = (int64_t)(seconds * 1000 + 0.5);
+    if (!check_time(trace, &row, sample.time_ms, error))
+        return false;
     if (trace->vms.len == MAX_VMS && !trace_find(trace, row.field[SAMPLE_VM]))
         return ganeti_row_refuse(&row, SAMPLE_VM, "at most 1000000 VMs", error);
     if (trace->n_samples++ == 0)
         trace->begin_ms = sample.time_ms;
     trace->end_ms = sample.time_ms;
-    trace_samples_push(&need_vm(trace, row.field[SAMPLE_VM])->samples, sample);
+    trace_samples_push(&need_vm(trace, row.field[SAMPLE_VM], lines->number)->samples, sample);
     return true;
 }
 
@@ -163,4 +197,22 @@ const struct trace_vm *trace_find(const Trace *trace, const char *name)
     size_t found = GPOINTER_TO_SIZE(g_hash_table_lookup(trace->index, name));
 
     return found > 0 ? &trace->vms.items[found - 1] : NULL;
+}
+
+bool trace_has_figures(const char *name, size_t *ret_len)
+{
+    size_t len = strlen(name), kept = len;
+
+    for (;;) {
+        size_t word = kept;
+
+        while (word > 0 && !is_blank(name[word - 1]))
+            word--;
+        if (word == 0 || strspn(name + word, "0123456789.") < kept - word)
+            break;
+        for (kept = word; kept > 0 && is_blank(name[kept - 1]); kept--) {
+        }
+    }
+    *ret_len = kept;
+    return kept < len;
 }

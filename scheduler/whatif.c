@@ -50,6 +50,25 @@ Snapshot *whatif_moved(const Snapshot *snap, const Plan *plan)
     return build(snap, builder);
 }
 
+Snapshot *whatif_started(const Snapshot *snap, int64_t vm_id, int64_t host_id)
+{
+    g_autoptr(SnapshotBuilder) builder = whatif_builder(snap);
+    Vm *vm = vm_dup(snapshot_vm(snap, vm_id));
+    const Host *was = snapshot_host(snap, vm->host_id);
+
+    if (was && vm->memory.held_mb > 0) {
+        Host *host = host_dup(was);
+
+        host->mem_mb += vm->memory.held_mb;
+        snapshot_builder_put_host(builder, host);
+    }
+    vm->memory.held_mb = 0;
+    vm->host_id = host_id;
+    vm->status = VM_RUNNING;
+    snapshot_builder_put_vm(builder, vm);
+    return build(snap, builder);
+}
+
 /* ---- hosts ---------------------------------------------------------------------------------- */
 
 static const Host *need_host(const Snapshot *snap, int64_t host_id, GError **error)

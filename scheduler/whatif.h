@@ -19,6 +19,9 @@ SnapshotBuilder *whatif_builder(const Snapshot *snap);
 /* Every VM of the plan where its last move takes it. */
 Snapshot *whatif_moved(const Snapshot *snap, const Plan *plan);
 
+/* The VM, which was down, running on the host; what was held for it is free for others. */
+Snapshot *whatif_started(const Snapshot *snap, int64_t vm_id, int64_t host_id);
+
 /* n empty hosts more, like the given one, named NAME-new1 ...  VRM_ERR_NOT_FOUND: no such host. */
 Snapshot *whatif_add_hosts(const Snapshot *snap, int64_t like_id, uint32_t n, GError **error);
 

@@ -112,6 +112,7 @@ UNIT_TESTS += tests/test_sched_balance tests/test_sched_filter tests/test_sched_
 UNIT_TESTS += tests/test_sched_anneal tests/test_sched_layout tests/test_sched_place tests/test_sched_random
 UNIT_TESTS += tests/test_sched_rules
 UNIT_TESTS += tests/test_admission tests/test_ganeti tests/test_ganeti_score \
+	tests/test_snapshot_check \
 	tests/test_snapshot_json
 UNIT_TESTS += tests/test_explain_vm tests/test_starts
 EXTRA_DIST += $(SCHED_GOLDEN)
@@ -206,13 +207,15 @@ tests_test_explain_vm_SOURCES = tests/test_explain_vm.c $(SCHED_TEST_SOURCES)
 tests_test_explain_vm_LDADD = $(SCHED_TEST_LIBS)
 tests_test_ganeti_SOURCES = tests/test_ganeti.c tests/suite.h
 tests_test_ganeti_LDADD = $(SCHED_TEST_LIBS)
+tests_test_snapshot_check_SOURCES = tests/test_snapshot_check.c tests/suite.h
+tests_test_snapshot_check_LDADD = common/libmodel.a $(TEST_LIBS)
 tests_test_snapshot_json_SOURCES = tests/test_snapshot_json.c tests/sched_gen.c tests/sched_gen.h \
 	tests/suite.h
 tests_test_snapshot_json_LDADD = $(SCHED_TEST_LIBS)
 
 # vrm-plan, and hbal beside it by hand (tests/bench/scheduler).
-TESTS += tests/test_plan.sh
-EXTRA_DIST += tests/test_plan.sh tests/bench/scheduler
+TESTS += tests/test_plan.sh tests/test_plan_input.sh
+EXTRA_DIST += tests/test_plan.sh tests/test_plan_input.sh tests/bench/scheduler
 
 FUZZ_TARGETS += tests/fuzz/fuzz_ganeti tests/fuzz/fuzz_snapshot tests/fuzz/fuzz_trace
 tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz_trace.c $(FUZZ_MAIN)

@@ -47,13 +47,15 @@ static const struct {
 } broken[] = {
     { "", "x.trace: has no sample: want lines" },
     { "# nothing\n", "x.trace: has no sample: want lines" },
-    { "100 web 1 2\n", "x.trace:1: want five fields: seconds, VM, CPU MHz" },
-    { "100\n", "x.trace:1: want five fields" },
+    { "100 web 1 2\n", "x.trace:1: has 4 fields: want five: seconds, VM, CPU MHz" },
+    { "100\n", "x.trace:1: has 1 field: want five" },
     { "soon web 1 2 3\n", "x.trace:1: sample: time = 'soon'" },
     { "\n100 web 1 x 3\n", "x.trace:2: sample 100: memory MiB = 'x': want a number 0..1000000000" },
     { "100 web -1 2 3\n", "CPU MHz = '-1': want a number" },
     { "100 web 1 2 1e30\n", "network kbit/s = '1e30': want a number" },
     { "100 web 1 2 3\n99 web 1 2 3\n", "x.trace:2: sample: time = '99': want a time not before" },
+    { "100 web 1 2 3\n86501 web 1 2 3\n", "x.trace:2: sample: time = '86501': want seconds, at "
+                                          "most 86400 (a day) after the line above" },
     { "100 w\xff 1 2 3\n", "x.trace:1: the byte 0xff is no text" },
 };
 

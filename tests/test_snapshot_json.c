@@ -88,7 +88,7 @@ static Host *full_host(void)
     TEXT(h, bmc_ip);
     TEXT(h, bmc_user);
     TEXT(h, bmc_password);
-    h->maintaining = h->connected = true;
+    h->maintaining = h->connected = h->mem_is_guests = true;
     NUMBER(h, create_ms);
     TEXT(h, real_name);
     TEXT(h, uuid);
@@ -172,6 +172,7 @@ static void fill_vm_size(Vm *vm)
     NUMBER(&vm->memory, weight);
     NUMBER(&vm->memory, limit_mb);
     NUMBER(&vm->memory, hot_plug);
+    NUMBER(&vm->memory, held_mb);
 }
 
 static Vm *full_vm(void)
@@ -427,6 +428,10 @@ static const struct {
     { HEAD "\"groups\":[{\"id\":1,\"members\":[2,1]}]}",
       "groups[0].members = [2,1]: want ids above 0, ascending" },
     { HEAD "\"site\":5}", "site = 5: want an object" },
+    { HEAD "\"clusters\":[],\"vms\":[]}", "hosts is missing: want a list" },
+    { HEAD "\"clusters\":[],\"hosts\":[],\"vms\":null}", "vms is missing: want a list" },
+    { HEAD "\"clusters\":[],\"hosts\":[],\"vms\":[],\"host\":[1]}",
+      "host = [1]: want no such field, a snapshot has none" },
 };
 
 START_TEST(what_is_wrong_is_told_with_its_path)

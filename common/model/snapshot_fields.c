@@ -143,6 +143,7 @@ static const struct snapshot_field host_fields[] = {
     STR(Host, "cpuGenerations", cpu_generations),
     STR(Host, "hypervisor", hypervisor),
     SIZE(Host, "memMb", mem_mb),
+    BOOL(Host, "memIsGuests", mem_is_guests),
     SIZE(Host, "cpuThreads", cpu_threads),
     SIZE(Host, "cpuSockets", cpu_sockets),
     SIZE(Host, "cpuCores", cpu_cores),
@@ -204,6 +205,7 @@ static const struct snapshot_field memory_fields[] = {
     SIZE(struct vm_memory, "weight", weight),
     SIZE(struct vm_memory, "limitMb", limit_mb),
     INT(struct vm_memory, "hotPlug", hot_plug),
+    SIZE(struct vm_memory, "heldMb", held_mb),
 };
 static const struct snapshot_table memory_table = TABLE("a VM's memory", memory_fields);
 

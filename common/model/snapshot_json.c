@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "model/snapshot_fields.h"
+#include "model/snapshot_part.h"
 
 #define FORMAT         "vrm-snapshot"
 #define FORMAT_VERSION 1
@@ -227,58 +228,14 @@ static void write_object(GString *out, const struct snapshot_table *table, const
     g_string_append(out, text);
 }
 
-/* Does an object belong to the cluster that is asked for? */
-static bool wants_cluster(const Snapshot *snap, const Cluster *cluster, int64_t id)
-{
-    (void)snap;
-    return cluster->id == id;
-}
-
-static bool wants_host(const Snapshot *snap, const Host *host, int64_t id)
-{
-    (void)snap;
-    return host->cluster_id == id;
-}
-
-static bool wants_vm(const Snapshot *snap, const Vm *vm, int64_t id)
-{
-    const Host *host = snapshot_host(snap, vm->host_id);
-    const Host *target = snapshot_host(snap, vm->target_host_id);
-
-    return vm->cluster_id == id || (host && host->cluster_id == id) ||
-           (target && target->cluster_id == id);
-}
-
-static bool wants_group(const Snapshot *snap, const Group *group, int64_t id)
-{
-    (void)snap;
-    return group->cluster_id == id;
-}
-
-static bool wants_rule(const Snapshot *snap, const Rule *rule, int64_t id)
-{
-    (void)snap;
-    return rule->cluster_id == id;
-}
-
-static bool wants_datastore(const Snapshot *snap, const Datastore *datastore, int64_t id)
-{
-    (void)snap;
-    (void)datastore;
-    (void)id;
-    return true;
-}
-
 #define X(Type, field, prefix)                                                                     \
-    static void write_##field(GString *out, const Snapshot *snap, int64_t cluster_id)              \
+    static void write_##field(GString *out, const Snapshot *snap)                                  \
     {                                                                                              \
         g_autoptr(Type) fresh = prefix##_new();                                                    \
         bool first = true;                                                                         \
                                                                                                    \
         g_string_append(out, ",\n\"" #field "\":[");                                               \
         for (size_t i = 0; i < snap->n_##field; i++) {                                             \
-            if (cluster_id != 0 && !wants_##prefix(snap, snap->field[i], cluster_id))              \
-                continue;                                                                          \
             write_object(out, &snapshot_##prefix##_fields, snap->field[i], fresh, first);          \
             first = false;                                                                         \
         }                                                                                          \
@@ -287,7 +244,7 @@ static bool wants_datastore(const Snapshot *snap, const Datastore *datastore, in
 SNAPSHOT_JSON_LISTS(X)
 #undef X
 
-char *snapshot_json_write(const Snapshot *snap, int64_t cluster_id)
+static char *write_all(const Snapshot *snap)
 {
     GString *out = g_string_new(NULL);
 
@@ -302,11 +259,18 @@ char *snapshot_json_write(const Snapshot *snap, int64_t cluster_id)
         g_string_append(out, ",\"site\":");
         write_object(out, &snapshot_site_fields, snap->site, fresh, true);
     }
-#define X(Type, field, prefix) write_##field(out, snap, cluster_id);
+#define X(Type, field, prefix) write_##field(out, snap);
     SNAPSHOT_JSON_LISTS(X)
 #undef X
     g_string_append(out, "}\n");
     return g_string_free(out, FALSE);
+}
+
+char *snapshot_json_write(const Snapshot *snap, int64_t cluster_id)
+{
+    g_autoptr(Snapshot) part = cluster_id != 0 ? snapshot_part(snap, cluster_id) : NULL;
+
+    return write_all(part ? part : snap);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -560,6 +524,43 @@ static bool check_head(const struct json_reader *root, GError **error)
     return version == FORMAT_VERSION || json_refuse(root, "version", "1", error);
 }
 
+static bool check_keys(const struct json_reader *root, const json_t *json, GError **error)
+{
+    static const char *const known[] = { "format",
+                                         "version",
+                                         "takenMonoMs",
+                                         "takenWallMs",
+                                         "site",
+#define X(Type, field, prefix) #field,
+                                         SNAPSHOT_JSON_LISTS(X)
+#undef X
+                                             NULL };
+    union {
+        const json_t *from;
+        json_t *to;
+    } cast = { .from = json };
+
+    for (void *i = json_object_iter(cast.to); i; i = json_object_iter_next(cast.to, i)) {
+        const char *key = json_object_iter_key(i);
+
+        if (!g_strv_contains(known, key))
+            return json_refuse(root, key, "no such field, a snapshot has none", error);
+    }
+    return true;
+}
+
+/* They stand there even when they are empty: a file without them is cut off, or another one. */
+static bool check_lists(const struct json_reader *root, const json_t *json, GError **error)
+{
+    static const char *const needed[] = { "clusters", "hosts", "vms" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
+        if (!json_is_array(json_object_get(json, needed[i])))
+            return json_refuse(root, needed[i], "a list of objects, [] if there are none", error);
+    }
+    return true;
+}
+
 Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
 {
     g_autoptr(json_t) json = json_parse(text, len, error);
@@ -571,7 +572,7 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
         return NULL;
     json_reader_init(&root, json);
     builder = snapshot_builder_new();
-    if (!check_head(&root, error) ||
+    if (!check_head(&root, error) || !check_keys(&root, json, error) ||
         !json_read_int(&root, "takenMonoMs", 0, SNAPSHOT_JSON_NUMBER, &taken_mono_ms, error) ||
         !json_read_int(&root, "takenWallMs", 0, SNAPSHOT_JSON_NUMBER, &taken_wall_ms, error) ||
         !read_site(builder, &root, error))
@@ -581,6 +582,8 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
         return NULL;
     SNAPSHOT_JSON_LISTS(X)
 #undef X
+    if (!check_lists(&root, json, error))
+        return NULL;
     snapshot_builder_set_wall(builder, taken_wall_ms);
     return snapshot_builder_build(builder, taken_mono_ms);
 }

@@ -27,11 +27,12 @@
 #define SNAPSHOT_JSON_NUMBER INT64_C(1000000000000000)
 #define SNAPSHOT_JSON_SIZE   INT64_C(1000000000)
 
-/* cluster_id: only this cluster with its hosts, VMs, groups and rules; 0: everything.  One object a
- * line.  Caller frees. */
+/* cluster_id: only this cluster (snapshot_part.h); 0: everything.  One object a line.  Caller
+ * frees. */
 char *snapshot_json_write(const Snapshot *snap, int64_t cluster_id);
 
-/* Fails with VRM_ERR_INVALID: "vms[3].cpu.quantity = -1: want ...".  Caller owns the snapshot. */
+/* Fails with VRM_ERR_INVALID: "vms[3].cpu.quantity = -1: want ...".  Ids may lead nowhere:
+ * snapshot_check.h.  Caller owns the snapshot. */
 Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error);
 
 #endif /* VRM_MODEL_SNAPSHOT_JSON_H */

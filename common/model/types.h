@@ -166,9 +166,10 @@ typedef struct Host {
      * "": not known */
     char *cpu_vendor, *cpu_features, *cpu_generations;
     int64_t mem_mb, cpu_threads, cpu_sockets, cpu_cores, cpu_mhz, nic_count;
-    int64_t net_mbps; /* speeds of its physical uplinks, summed, Mbit/s; 0: not known */
-    char *devices;    /* that VMs can be given, model/devices.h's words */
-    char *rack;       /* fault domain, set by people; "": the host is one of its own */
+    bool mem_is_guests; /* mem_mb is what guests may have: nothing of it is kept for the host */
+    int64_t net_mbps;   /* speeds of its physical uplinks, summed, Mbit/s; 0: not known */
+    char *devices;      /* that VMs can be given, model/devices.h's words */
+    char *rack;         /* fault domain, set by people; "": the host is one of its own */
     /* runtime */
     enum host_status status;
     bool connected;       /* the agent's watch stream is up and its full state was read */
@@ -229,6 +230,7 @@ struct vm_memory {
     int64_t size_mb;
     int64_t reservation_mb, weight, limit_mb;
     int64_t hot_plug; /* 0, 1 */
+    int64_t held_mb;  /* while it is down its host keeps this for it, and has it not in mem_mb */
 };
 
 typedef struct Vm {

@@ -149,25 +149,34 @@ int command_balance(const struct options *options, struct input *input)
     return status;
 }
 
+/* All of them, before the first is emptied: no VM goes to a host that is to be emptied as well. */
+static bool close_hosts(struct outcome *outcome, const struct input *input, char **names,
+                        GError **error)
+{
+    for (char **name = names; *name; name++) {
+        const Host *host = input_host(input, *name, error);
+        Snapshot *closed = host ? whatif_close_host(outcome->after, host->id, error) : NULL;
+
+        if (!closed)
+            return false;
+        snapshot_unref(outcome->after);
+        outcome->after = closed;
+    }
+    return true;
+}
+
 int command_drain(const struct options *options, struct input *input)
 {
     struct outcome outcome;
     GError *error = NULL;
-    bool good = true;
+    bool good;
     int status;
 
     outcome_init(&outcome, input->snap);
-    for (char **name = options->names; *name && good; name++) {
-        const Host *host = input_host(input, *name, &error);
-        Snapshot *closed = host ? whatif_close_host(outcome.after, host->id, &error) : NULL;
-
-        good = closed != NULL;
-        if (!good)
-            break;
-        snapshot_unref(outcome.after);
-        outcome.after = closed;
-        good = add_drain(&outcome, input, host, &error);
-    }
+    good = outcome_measure(&outcome, input->snap, input, &error) &&
+           close_hosts(&outcome, input, options->names, &error);
+    for (char **name = options->names; *name && good; name++)
+        good = add_drain(&outcome, input, input_host(input, *name, NULL), &error);
     status = good ? finish(&outcome, input, options) : command_failed(error);
     outcome_clear(&outcome);
     return status;

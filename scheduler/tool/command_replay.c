@@ -232,6 +232,41 @@ static void tell(void *ctx, double done)
                   table->columns[table->running].name, done * 100);
 }
 
+/* A name that the cluster lacks may be one that it has, with a figure too many behind it. */
+static bool check_names(const struct options *options, const struct input *input,
+                        const Trace *trace, GError **error)
+{
+    size_t known = 0;
+
+    for (size_t i = 0; i < trace->vms.len; i++) {
+        const struct trace_vm *vm = &trace->vms.items[i];
+        g_autofree char *name = NULL;
+        size_t len;
+
+        if (g_hash_table_contains(input->vm_index, vm->name)) {
+            known++;
+            continue;
+        }
+        if (!trace_has_figures(vm->name, &len))
+            continue;
+        name = g_strndup(vm->name, len);
+        if (!g_hash_table_contains(input->vm_index, name))
+            continue;
+        err_set(error, VRM_ERR_INVALID,
+                "%s:%u: more than five fields (the cluster has a VM '%s', but no '%s'): want "
+                "seconds, VM, CPU MHz, memory MiB, network kbit/s",
+                options->trace, vm->line, name, vm->name);
+        return false;
+    }
+    if (known > 0)
+        return true;
+    err_set(error, VRM_ERR_INVALID,
+            "%s:%u: has no sample of a VM of the cluster, the first is of '%s': want names of its "
+            "VMs",
+            options->trace, trace->vms.items[0].line, trace->vms.items[0].name);
+    return false;
+}
+
 static void warn_strangers(const struct options *options, const struct input *input,
                            const Trace *trace)
 {
@@ -285,7 +320,7 @@ int command_replay(const struct options *options, struct input *input)
         return EXIT_USAGE;
     }
     trace = read_trace(options->trace, &error);
-    if (!trace) {
+    if (!trace || !check_names(options, input, trace, &error)) {
         (void)command_failed(error);
         clear_columns(&table);
         return EXIT_BAD_FILE;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "model/snapshot_check.h"
 #include "model/snapshot_json.h"
 #include "scheduler/whatif.h"
 
@@ -108,17 +109,6 @@ static struct ganeti_unit find_unit(const Ganeti *g, enum ganeti_load load, doub
     return ganeti_find_unit(g, load);
 }
 
-static void set_ganeti_params(const Ganeti *g, struct input *input)
-{
-    struct sched_params *params = &input->params;
-    double ratio = g->groups.items[input->cluster_id - 1].vcpu_ratio;
-
-    params->now_mono_ms = GANETI_NOW_MONO_MS;
-    params->mem_reserve_permille = 0; /* the node's own memory is a figure of the file */
-    params->mem_reserve_min_mb = 0;
-    params->vcpus_per_thread = MAX((int64_t)ratio, 1);
-}
-
 static bool read_ganeti(const struct options *o, struct input *input, GError **error)
 {
     g_autoptr(Ganeti) g = NULL;
@@ -134,7 +124,7 @@ static bool read_ganeti(const struct options *o, struct input *input, GError **e
     input->snap = ganeti_snapshot(g, input->units);
     input->original = snapshot_ref(input->snap);
     add_warnings(input, g);
-    set_ganeti_params(g, input);
+    input->params.now_mono_ms = GANETI_NOW_MONO_MS;
     input->ganeti = g_steal_pointer(&g);
     return true;
 }
@@ -184,7 +174,7 @@ static bool read_snapshot(const struct options *o, struct input *input, GError *
     if (!input_read_file(o->snapshot, &text, &len, error))
         return false;
     input->snap = snapshot_json_parse(text, len, error);
-    if (!input->snap) {
+    if (!input->snap || !snapshot_check(input->snap, error)) {
         g_prefix_error(error, "%s: ", o->snapshot);
         return false;
     }
@@ -218,8 +208,10 @@ static void set_policy(const struct options *o, SnapshotBuilder *builder, int64_
                                                               : DRS_FACTOR_BOTH;
     if (o->select || o->exclude)
         cluster->drs.vm_overrides_enabled = true;
-    if (o->max_cpu > 0 || o->ignore_soft)
-        cluster->vcpus_per_thread = 0; /* the option goes before what the cluster says */
+    if (o->max_cpu > 0)
+        cluster->vcpus_per_thread = (int64_t)o->max_cpu;
+    if (o->ignore_soft)
+        cluster->vcpus_per_thread = 0; /* neither the cluster's figure nor that of a site */
     snapshot_builder_put_cluster(builder, cluster);
 }
 
@@ -300,13 +292,22 @@ static void change_params(const struct options *o, struct sched_params *params)
         params->link_mbps = o->link_mbps;
     if (o->horizon_s > 0)
         params->horizon_ms = o->horizon_s * INT64_C(1000);
-    if (o->max_cpu > 0)
-        params->vcpus_per_thread = (int64_t)o->max_cpu;
     if (o->ignore_soft)
         params->vcpus_per_thread = 0;
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
+
+static void index_vm(struct input *input, const Vm *vm)
+{
+    const gpointer object = (gpointer)(uintptr_t)vm;
+
+    input->n_vms++;
+    if (!g_hash_table_insert(input->vm_index, vm->name, object))
+        g_hash_table_add(input->vm_doubles, vm->name);
+    if (*vm->uuid != '\0')
+        g_hash_table_insert(input->vm_uuids, vm->uuid, object);
+}
 
 static void index_names(struct input *input)
 {
@@ -314,8 +315,7 @@ static void index_names(struct input *input)
 
     for (size_t i = 0; i < snap->n_vms; i++) {
         if (snap->vms[i]->cluster_id == input->cluster_id)
-            g_hash_table_insert(input->vm_index, snap->vms[i]->name,
-                                (gpointer)(uintptr_t)snap->vms[i]);
+            index_vm(input, snap->vms[i]);
     }
     for (size_t i = 0; i < snap->n_hosts; i++) {
         if (snap->hosts[i]->cluster_id == input->cluster_id)
@@ -328,6 +328,13 @@ const Vm *input_vm(const struct input *input, const char *name, GError **error)
 {
     const Vm *vm = g_hash_table_lookup(input->vm_index, name);
 
+    if (g_hash_table_contains(input->vm_doubles, name)) {
+        err_set(error, VRM_ERR_INVALID, "the cluster has several VMs '%s': want the UUID of one",
+                name);
+        return NULL;
+    }
+    if (!vm)
+        vm = g_hash_table_lookup(input->vm_uuids, name);
     if (!vm)
         err_set(error, VRM_ERR_NOT_FOUND, "the cluster has no VM '%s'", name);
     return vm ? snapshot_vm(input->snap, vm->id) : NULL;
@@ -348,6 +355,8 @@ bool input_read(const struct options *options, struct input *input, GError **err
 {
     *input = (struct input){ .warnings = g_ptr_array_new_with_free_func(g_free),
                              .vm_index = g_hash_table_new(g_str_hash, g_str_equal),
+                             .vm_uuids = g_hash_table_new(g_str_hash, g_str_equal),
+                             .vm_doubles = g_hash_table_new(g_str_hash, g_str_equal),
                              .host_index = g_hash_table_new(g_str_hash, g_str_equal) };
     sched_params_init(&input->params);
     input->params.on_demand = true;
@@ -364,6 +373,8 @@ bool input_read(const struct options *options, struct input *input, GError **err
 void input_clear(struct input *input)
 {
     g_clear_pointer(&input->vm_index, g_hash_table_unref);
+    g_clear_pointer(&input->vm_uuids, g_hash_table_unref);
+    g_clear_pointer(&input->vm_doubles, g_hash_table_unref);
     g_clear_pointer(&input->host_index, g_hash_table_unref);
     g_clear_pointer(&input->warnings, g_ptr_array_unref);
     snapshot_unref(input->snap);

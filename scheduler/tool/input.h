@@ -19,7 +19,9 @@ struct input {
     int64_t cluster_id;
     struct sched_params params;
     GPtrArray *warnings;               /* char * */
+    size_t n_vms;                      /* of this cluster */
     GHashTable *vm_index, *host_index; /* name -> object, of this cluster */
+    GHashTable *vm_uuids, *vm_doubles; /* UUID -> VM; names of more than one */
     /* Ganeti's form */
     char *text; /* the data file, NULL: another form */
     size_t text_len;
@@ -32,7 +34,8 @@ struct input {
 bool input_read(const struct options *options, struct input *input, GError **error);
 void input_clear(struct input *input);
 
-/* VRM_ERR_NOT_FOUND if the cluster has none of this name. */
+/* VRM_ERR_NOT_FOUND if the cluster has none of this name, VRM_ERR_INVALID if it has several; a VM
+ * may be named by its UUID too. */
 const Vm *input_vm(const struct input *input, const char *name, GError **error);
 const Host *input_host(const struct input *input, const char *name, GError **error);
 

@@ -53,9 +53,8 @@ static void print_input(const struct options *options, const struct input *input
     if (options->json || options->print_moves || options->verbosity < 1 ||
         options->command == COMMAND_CONVERT)
         return;
-    printf("Cluster %s: %u hosts, %u VMs, %zu rules\n", cluster->name,
-           g_hash_table_size(input->host_index), g_hash_table_size(input->vm_index),
-           input->snap->n_rules);
+    printf("Cluster %s: %u hosts, %zu VMs, %zu rules\n", cluster->name,
+           g_hash_table_size(input->host_index), input->n_vms, input->snap->n_rules);
     if (!options->data)
         return;
     print_unit("CPU", &input->units[GANETI_CPU], "threads", "a quarter of the vCPUs");

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "model/snapshot_json.h"
+#include "scheduler/balance.h"
 #include "scheduler/ganeti.h"
 #include "scheduler/ganeti_score.h"
 #include "scheduler/tool/show.h"
@@ -44,6 +45,21 @@ void outcome_clear(struct outcome *outcome)
     g_clear_pointer(&outcome->plans, g_ptr_array_unref);
     snapshot_unref(outcome->before);
     snapshot_unref(outcome->after);
+}
+
+bool outcome_measure(struct outcome *outcome, const Snapshot *snap, const struct input *input,
+                     GError **error)
+{
+    outcome->has_present =
+        balance_measure(snap, input->cluster_id, &input->params, &outcome->present, error);
+    return outcome->has_present;
+}
+
+static const struct plan_measure *measure_before(const struct outcome *outcome)
+{
+    const Plan *first = outcome->plans->pdata[0];
+
+    return outcome->has_present ? &outcome->present : &first->before;
 }
 
 void outcome_add(struct outcome *outcome, Plan *plan, double cpu_s)
@@ -141,7 +157,6 @@ static void print_scores(const struct outcome *outcome, const struct input *inpu
 static void print_plans(const struct outcome *outcome, const struct input *input,
                         const struct options *options)
 {
-    const Plan *first = outcome->plans->pdata[0];
     const Plan *last = outcome->plans->pdata[outcome->plans->len - 1];
     size_t number = 0;
 
@@ -156,7 +171,7 @@ static void print_plans(const struct outcome *outcome, const struct input *input
         return;
     for (guint p = 0; p < outcome->plans->len; p++)
         printf("%s\n", ((const Plan *)outcome->plans->pdata[p])->verdict);
-    show_measures(stdout, &first->before, &last->after);
+    show_measures(stdout, measure_before(outcome), &last->after);
     print_scores(outcome, input);
     print_sums(outcome);
     printf("%.3f CPU s to plan, %.3f CPU s in all\n", outcome->plan_cpu_s, outcome_cpu_seconds());
@@ -196,7 +211,6 @@ void outcome_print(const struct outcome *outcome, const struct input *input,
 
 json_t *outcome_json(const struct outcome *outcome, const struct input *input)
 {
-    const Plan *first = outcome->plans->pdata[0];
     const Plan *last = outcome->plans->pdata[outcome->plans->len - 1];
     struct outcome_sums sums = outcome_sums(outcome);
     json_t *json = json_object(), *plans = json_array(), *cost = json_object();
@@ -213,7 +227,7 @@ json_t *outcome_json(const struct outcome *outcome, const struct input *input)
     json_object_set_new(cost, "cpuSeconds", json_real(outcome_cpu_seconds()));
     json_object_set_new(json, "cluster",
                         json_string(snapshot_cluster(input->snap, input->cluster_id)->name));
-    json_object_set_new(json, "before", show_measure_json(&first->before));
+    json_object_set_new(json, "before", show_measure_json(measure_before(outcome)));
     json_object_set_new(json, "after", show_measure_json(&last->after));
     if (score_of(input, outcome->before) >= 0) {
         json_object_set_new(json, "hbalScoreBefore", json_real(score_of(input, outcome->before)));

@@ -17,10 +17,16 @@ struct outcome {
     GPtrArray *plans; /* Plan *, in order; two at least are never needed before the first */
     Snapshot *before, *after;
     double plan_cpu_s;
+    struct plan_measure present; /* the cluster as it is, where the first plan does not see it so */
+    bool has_present;
 };
 
 void outcome_init(struct outcome *outcome, const Snapshot *before);
 void outcome_clear(struct outcome *outcome);
+
+/* The "before" of the table is the cluster of the snapshot. */
+bool outcome_measure(struct outcome *outcome, const Snapshot *snap, const struct input *input,
+                     GError **error);
 
 /* Takes the plan; cpu_s: what it cost to make. */
 void outcome_add(struct outcome *outcome, Plan *plan, double cpu_s);

@@ -1,0 +1,130 @@
+#!/bin/sh
+# test_plan_input.sh - vrm-plan before odd files and odd options: what it cannot take it refuses, with
+# the line or the path, the value and what would be right; and two ways to say the same agree.
+set -eu
+top=$(cd "${builddir:-.}" && pwd)
+plan=$top/vrm-plan
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+n_bad=0
+
+fail() { echo "FAIL: $*" >&2; n_bad=$((n_bad + 1)); }
+
+# run STATUS COMMAND...: output in out, errors in err
+run() {
+    want=$1
+    shift
+    got=0
+    timeout 60 "$plan" "$@" > out 2> err < /dev/null || got=$?
+    [ "$got" -eq "$want" ] || fail "vrm-plan $*: exit status $got, not $want: $(cat err)"
+}
+says() { grep -qe "$1" out || fail "output lacks '$1': $(head -c 2000 out)"; }
+hides() { ! grep -qe "$1" out || fail "output has '$1': $(head -c 2000 out)"; }
+warns() { grep -qe "$1" err || fail "errors lack '$1': $(cat err)"; }
+
+"$top/tests/bench/gencluster" 16 200 1 g
+
+# --- a converted cluster is the same one -------------------------------------------------------
+# With a vCPU ratio of its own, and a node that keeps memory for instances that are down.
+sed 's/^\(v0000[789]|.*\)|running|/\1|ADMIN_down|/' g.data > rich.data
+printf '\n|2048,8,1048576,2,2,8|128,1,1024,1,1,1;32768,64,1048576,16,16,32|drbd,plain|6.0|32.0\n' \
+    > policy
+awk -v RS= -v ORS='\n\n' 'NR <= 3' rich.data > sections
+printf 'htools:iextags:app\n' >> sections
+cat sections policy > rich.data
+run 0 convert -t rich.data -U g.load
+cp out rich.json
+grep -q '"vcpusPerThread":6' rich.json || fail "the vCPU ratio is lost"
+for question in 'capacity --size 4,8192' 'capacity --size 16,1024 --failures 2' 'admission' \
+    'place v00007' 'place v00007 v00008 v00009' 'balance --print-moves' 'drain h0003 --print-moves' \
+    'explain v00001'; do
+    # shellcheck disable=SC2086 # words of the question
+    run 0 $question -t rich.data -U g.load -q
+    sed '/^Cluster /d; / load: 1.0 = /d' out > first
+    # shellcheck disable=SC2086
+    run 0 $question -s rich.json -q
+    cmp -s first out || fail "$question: another answer after a conversion: $(diff first out)"
+done
+run 0 balance -t rich.data -U g.load -l 0 --save-snapshot saved.json
+cmp -s rich.json saved.json || fail "--save-snapshot without moves is not what convert writes"
+run 0 convert -t rich.data --max-cpu 3
+says '"vcpusPerThread":3'
+
+# --- snapshots that do not hold together -------------------------------------------------------
+bad_json() { # MESSAGE SED
+    sed "$2" g.json > bad.json
+    cmp -s g.json bad.json && fail "$2 changes nothing"
+    run 3 balance -s bad.json
+    warns "bad.json: $1"
+}
+bad_json 'vms\[0\].hostId = 999: want the id of a host' '/"name":"v00000"/s/"hostId":[0-9]*/"hostId":999/'
+bad_json 'vms\[0\].clusterId = 7: want the id of a cluster' '/"name":"v00000"/s/"clusterId":1/"clusterId":7/'
+bad_json "vms\[1\].name = 'v00000': want a name that no other" 's/"v00001"/"v00000"/'
+bad_json "hosts\[1\].name = '': want a name" 's/"h0001"/""/'
+bad_json 'hosts is missing: want a list' '/^"hosts":/,/\]/d'
+bad_json 'hostz = \[\]: want no such field' 's/^{"format"/{"hostz":[],"format"/'
+
+# --- traces ------------------------------------------------------------------------------------
+bad_trace() { # MESSAGE TEXT
+    printf '%b' "$2" > bad.trace
+    run 3 replay -t g.data --trace bad.trace
+    warns "$1"
+}
+bad_trace "bad.trace:2: .*'1760000000': want seconds, at most 86400 (a day) after the line above" \
+    '0 v00001 1 1 1\n1760000000 v00001 1 1 1\n'
+bad_trace "bad.trace:1: more than five fields (the cluster has a VM 'v00001'" '0 v00001 1 2 3 4\n'
+bad_trace 'bad.trace:1: has 4 fields: want five' '0 v00001 1 1\n'
+bad_trace 'bad.trace:1: has no sample of a VM of the cluster' '0 nobody 1 1 1\n'
+{
+    day=0
+    while [ $day -le 400 ]; do
+        echo "$((day * 86400)) v00001 1 1 1"
+        day=$((day + 1))
+    done
+} > year.trace
+run 3 replay -t g.data --trace year.trace
+warns 'year.trace:368: .*want seconds, at most 31622400 (a year) after the first line'
+
+# --- starts ------------------------------------------------------------------------------------
+# Two nodes of 10 GiB; a and b are down, and memory is held for them where they were.
+cat > small.data <<'EOF'
+group-01|c0ffee00-0000-0000-0000-000000000001|preferred||
+
+n1|10240|0|2048|100000|100000|8|N|c0ffee00-0000-0000-0000-000000000001|1||N|0|0|1
+n2|10240|0|8192|100000|100000|8|N|c0ffee00-0000-0000-0000-000000000001|1||N|0|0|1
+
+a|8192|0|1|ADMIN_down|N|n2||ext||1|-
+b|6144|0|1|ADMIN_offline|N|n2||ext||1|-
+c|8192|0|1|running|N|n1||ext||1|-
+d|1024|0|1|ADMIN_offline|N|n2||ext||1|-
+
+
+EOF
+run 0 place a -t small.data
+says '^a: n2: with it CPU'
+run 1 place b -t small.data
+says 'no host can take b'
+sed 's/ADMIN_down/ADMIN_offline/' small.data > free.data
+run 1 place a b -t free.data
+says '^a: n2'
+says '^b: no host can take b'
+run 0 place a d -t free.data
+says '^d: n1'
+run 0 place d a -t free.data
+says '^d: n1'
+says '^a: n2'
+run 2 place a a -t free.data
+warns 'a is named twice'
+
+# --- drains ------------------------------------------------------------------------------------
+hosts=$(sed -n 's/^\(h[0-9]*\)|.*/\1/p' g.data)
+# shellcheck disable=SC2086 # names
+run 1 drain -t g.data $hosts --print-moves
+[ ! -s out ] || fail "with every host drained there are moves: $(head -3 out)"
+run 0 drain -t g.data h0001 h0002 --print-moves
+hides '^v[0-9]* h000[0-9]* h000[12]$'
+run 0 drain -t g.data h0001
+says '^hosts  *16  *15$'
+
+[ "$n_bad" -eq 0 ] || { echo "$n_bad failed"; exit 1; }
