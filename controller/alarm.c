@@ -155,6 +155,8 @@ static void written(const GError *error, void *data)
                     job->alarm->object_name, "REASON", error->message, NULL);
     if (slot) {
         slot->busy = false;
+        if (err_is(error, VRM_ERR_CONFLICT) && !job->is_new)
+            slot->stored->id = 0; /* somebody has cleared it: the tick raises it anew if need be */
         if (!error) {
             count(alarms, job);
             if (job->alarm->clear_ms)
@@ -326,15 +328,6 @@ void alarm_set(struct app *app, bool raised, enum alarm_kind alarm, int64_t obje
         alarm_raise(app, alarm, kind, object_id, text);
     else
         alarm_clear(app, alarm, kind, object_id);
-}
-
-bool alarm_is_raised(const struct app *app, enum alarm_kind alarm, enum object_kind kind,
-                     int64_t object_id)
-{
-    g_autofree char *key = key_of(alarm_info(alarm)->number, kind, object_id);
-    const struct slot *slot = g_hash_table_lookup(app->alarms->slots, key);
-
-    return slot && slot->raised;
 }
 
 /* ---- hosts ------------------------------------------------------------------------------------

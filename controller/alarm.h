@@ -22,8 +22,6 @@ void alarm_clear(struct app *app, enum alarm_kind alarm, enum object_kind kind, 
 /* Raises or clears. */
 void alarm_set(struct app *app, bool raised, enum alarm_kind alarm, int64_t object_id,
                const char *text);
-bool alarm_is_raised(const struct app *app, enum alarm_kind alarm, enum object_kind kind,
-                     int64_t object_id);
 
 /* What came of a command to a host's BMC (power.h): error NULL, or told apart by its reason.  The
  * alarms of the BMC and of the power follow from it; that the host did not come back ends when it

@@ -15,6 +15,9 @@ void rule_watch_free(RuleWatch *watch);
 /* Forgets what was seen (before a reload). */
 void rule_watch_reset(RuleWatch *watch);
 
+/* ---- for tests --------------------------------------------------------------------------------
+ */
+
 /* What the timer does: looks at every cluster with rules. */
 void rule_watch_look(RuleWatch *watch);
 /* Nothing is being judged. */

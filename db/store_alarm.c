@@ -102,7 +102,7 @@ bool store_alarm_update(Db *db, const Alarm *alarm, GError **error)
     stmt_add_text(&params, alarm->text);
     stmt_add_int(&params, alarm->update_ms);
     stmt_add_int(&params, alarm->clear_ms);
-    return stmt_do(db, &alarm_stmts[ALARM_UPDATE], &params, NULL, error);
+    return row_write_one(db, &alarm_stmts[ALARM_UPDATE], &params, "alarm", alarm->id, error);
 }
 
 static void add_filter(struct stmt_params *params, const struct alarm_filter *filter)

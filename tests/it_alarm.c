@@ -177,7 +177,7 @@ START_TEST(a_take_over_keeps_what_is_raised)
     ck_assert_uint_eq(stored->len, 1);
     alarms_reset(lab.ctl.app.alarms, stored);
     g_ptr_array_unref(stored);
-    ck_assert(alarm_is_raised(&lab.ctl.app, ALARM_HOST_SILENT, OBJECT_HOST, 112));
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
     raise_silent("why");
     ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
     check_sql(EVENTS, "AlarmRaised");
@@ -214,6 +214,29 @@ START_TEST(the_alarms_of_a_removed_object_end)
     ck_assert_int_eq(count(OP_ALARM_HISTORY), 1);
     raise_silent("of nobody");
     ck_assert_int_eq(count(OP_ALARM_ACTIVE), 0);
+    teardown();
+}
+END_TEST
+
+/* By hand, say: what is still so is raised anew, what is over is left. */
+START_TEST(an_alarm_that_somebody_else_has_cleared_is_not_taken_for_active)
+{
+    setup();
+    raise_silent("why");
+    alarm_raise(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113, "a fault");
+    settle();
+    g_free(scratch_sql(lab.conninfo, "UPDATE alarm SET clear_ms = 1"));
+    clear_silent();
+    check_sql("SELECT count(*) FROM event WHERE name = 'AlarmCleared'", "0"); /* not by us */
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
+    alarm_clear(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113);
+    alarm_raise(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113, "still a fault");
+    settle();
+    settle();
+    alarm_raise(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113, "still a fault");
+    settle();
+    check_sql("SELECT string_agg(text, ' ') FROM alarm WHERE clear_ms = 0", "still a fault");
+    check_sql("SELECT count(*) FROM event WHERE name = 'AlarmCleared'", "0");
     teardown();
 }
 END_TEST
@@ -443,6 +466,7 @@ SUITE_MAIN("it_alarm", SUITE_TEST(raising_twice_is_one_alarm_and_one_event),
            SUITE_TEST(what_is_cleared_while_it_is_being_raised_ends_clear),
            SUITE_TEST(a_take_over_keeps_what_is_raised),
            SUITE_TEST(without_leadership_it_waits_and_is_written_later),
+           SUITE_TEST(an_alarm_that_somebody_else_has_cleared_is_not_taken_for_active),
            SUITE_TEST(the_alarms_of_a_removed_object_end), SUITE_TEST(the_tick_judges_hosts),
            SUITE_TEST(each_trouble_with_power_has_its_own_alarm),
            SUITE_TEST(a_rule_that_no_move_can_mend_has_an_alarm_until_it_can),
