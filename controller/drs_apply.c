@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "controller/drs.h"
 #include "controller/drs_private.h"
 #include "controller/vm_order.h"
@@ -29,7 +30,7 @@ struct leg {
     const struct plan_move *move; /* its dependencies; NULL after a take-over */
     size_t place;                 /* in the plan */
     enum leg_state state;
-    bool called_off; /* a running one that is to end */
+    bool called_off; /* a running one was told to end */
 };
 
 struct apply {
@@ -331,7 +332,7 @@ static void leg_ended(struct run *run, const Task *child, bool ok)
 
         if (leg->vm_id != child->entity_id || leg->state != LEG_MOVING)
             continue;
-        if (!ok && leg->called_off)
+        if (!ok && task_is_called_off(child))
             drop_leg(run, leg, child->id);
         else
             end_leg(run, leg, ok, child->id, child->reason_text);
@@ -413,6 +414,38 @@ static void tell_drift(const struct run *run, const struct leg *leg, bool runnin
     commit_submit(commit, NULL, ignore_result, NULL);
 }
 
+struct calling_off {
+    struct app *app;
+    int64_t parent_id, rec_id;
+    char *why;
+};
+
+/* Told only now: until it is accepted it may come to nothing. */
+static void answered_off(const GError *error, void *user)
+{
+    struct calling_off *calling = user;
+    struct run *run = tasks_find_run(calling->app->tasks, calling->parent_id);
+    struct leg *leg = run ? find_leg(run, calling->rec_id) : NULL;
+
+    if (error)
+        log_info("a move could not be called off", "REASON", error->message, NULL);
+    if (leg && error)
+        leg->called_off = false;
+    else if (leg)
+        tell_drift(run, leg, true, calling->why);
+    g_free(calling->why);
+    g_free(calling);
+}
+
+static void call_off(struct run *run, struct leg *leg, int64_t child_id, const char *why)
+{
+    struct calling_off *calling = g_new(struct calling_off, 1);
+
+    *calling = (struct calling_off){ run->app, run->task_id, leg->rec_id, g_strdup(why) };
+    leg->called_off = true;
+    tasks_call_off(run->app->tasks, child_id, why, answered_off, calling);
+}
+
 static void follow_advice(struct run *run, struct leg *leg, const struct drift_verdict *verdict)
 {
     const Task *child = child_about(run->app, run->task_id, leg->vm_id);
@@ -422,9 +455,7 @@ static void follow_advice(struct run *run, struct leg *leg, const struct drift_v
         drop_leg(run, leg, 0);
     } else if (verdict->advice == DRIFT_CANCEL && leg->state == LEG_MOVING && child &&
                !task_is_final(child)) {
-        leg->called_off = true;
-        tell_drift(run, leg, true, verdict->why);
-        tasks_call_off(run->app->tasks, child->id, verdict->why);
+        call_off(run, leg, child->id, verdict->why);
     }
 }
 
@@ -468,16 +499,17 @@ static void recall_leg(struct run *run, struct leg *leg, const Recommendation *r
 {
     if (child && !task_is_final(child)) {
         leg->state = LEG_MOVING;
+        leg->called_off = task_is_called_off(child);
         return;
     }
     if (rec->state == REC_APPLYING && !child)
         return; /* has yet to be ordered */
-    if (rec->state == REC_EXPIRED) {
+    leg->task_id = child ? child->id : 0;
+    leg->finish_ms = child ? child->finish_ms : rec->finish_ms;
+    if (rec->state == REC_EXPIRED || (child && task_is_called_off(child))) {
         leg->state = LEG_DROPPED;
         return;
     }
-    leg->task_id = child ? child->id : 0;
-    leg->finish_ms = child ? child->finish_ms : rec->finish_ms;
     leg->state =
         rec->state == REC_DONE || (child && child->status == TASK_SUCCESS) ? LEG_DONE : LEG_FAILED;
     if (leg->state == LEG_FAILED)

@@ -3,13 +3,16 @@
 
 #include "controller/task.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "controller/role.h"
 #include "model/reason.h"
 
-#define FINAL_TRIES 20 /* a rename may overtake a final commit; then it is built anew */
+#define CALLED_OFF  "called off: " /* begins the reason of a task that its controller ends */
+#define FINAL_TRIES 20             /* a rename may overtake a final commit; then it is built anew */
 
 struct waiter {
     Tasks *tasks;
@@ -238,6 +241,17 @@ void tasks_reset(Tasks *tasks)
     g_hash_table_remove_all(tasks->holds);
 }
 
+bool task_is_called_off(const Task *task)
+{
+    return g_str_has_prefix(task->reason_text, CALLED_OFF);
+}
+
+static void note_called_off(struct run *run, const char *why)
+{
+    g_free(run->called_off);
+    run->called_off = g_strdup(why);
+}
+
 /* Ends early what somebody wanted to end, before the take-over or now. */
 static void pass_cancel(struct run *run)
 {
@@ -248,8 +262,13 @@ static void pass_cancel(struct run *run)
 static void resume(Tasks *tasks, const Task *task)
 {
     bool cancel_wanted = task->cancel_wanted;
+    g_autofree char *why = cancel_wanted && task_is_called_off(task)
+                               ? g_strdup(task->reason_text + strlen(CALLED_OFF))
+                               : NULL;
     struct run *run = begin_run(tasks, task);
 
+    if (why)
+        note_called_off(run, why);
     if (cancel_wanted)
         pass_cancel(run);
 }
@@ -397,10 +416,9 @@ static void write_final(struct run *run, GError *error)
     task->finish_ms = clock_wall_ms();
     task->reason = error ? (err_reason(error) ? err_reason(error) : REASON_FAILED) : 0;
     g_free(task->reason_text);
-    task->reason_text =
-        task->cancel_wanted && run->called_off
-            ? g_strdup_printf("called off: %s (%s)", run->called_off, error->message)
-            : g_strdup(error ? error->message : "");
+    task->reason_text = task->cancel_wanted && run->called_off
+                            ? g_strdup_printf(CALLED_OFF "%s (%s)", run->called_off, error->message)
+                            : g_strdup(error ? error->message : "");
     if (run->kind->record && !run->bare)
         run->kind->record(run, task, error, commit);
     commit_put_task(commit, task, NULL);
@@ -423,6 +441,7 @@ struct cancel {
     Tasks *tasks;
     int64_t task_id;
     struct commit_audit audit; /* the caller's part; its texts are borrowed until done */
+    char *why;                 /* it is called off; NULL: cancelled */
     unsigned tries;
     task_cancel_fn done;
     void *user;
@@ -431,6 +450,7 @@ struct cancel {
 static void finish_cancel(struct cancel *cancel, const GError *error)
 {
     cancel->done(error, cancel->user);
+    g_free(cancel->why);
     g_free(cancel);
 }
 
@@ -454,26 +474,29 @@ static void cancel_written(const GError *error, void *user)
     }
     if (!error)
         log_cancel(cancel);
+    if (!error && run && cancel->why)
+        note_called_off(run, cancel->why);
     if (!error && run)
         pass_cancel(run);
     finish_cancel(cancel, error);
 }
 
 /* Fails when there is nothing to cancel. */
-static bool check_cancel(const Tasks *tasks, int64_t task_id, const Task *task, GError **error)
+static bool check_cancel(const struct cancel *cancel, const Task *task, GError **error)
 {
-    const struct run *run = g_hash_table_lookup(tasks->runs, &task_id);
+    const struct run *run = tasks_find_run(cancel->tasks, cancel->task_id);
 
     if (!task) {
         err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_TASK_MISSING, NULL,
-                       "task %" G_GINT64_FORMAT " does not exist or ended long ago", task_id);
+                       "task %" G_GINT64_FORMAT " does not exist or ended long ago",
+                       cancel->task_id);
         return false;
     }
-    if (run && !run->finishing && run->kind->cancel)
+    if (run && !run->finishing && run->kind->cancel && !(cancel->why && task->cancel_wanted))
         return true;
     err_set_reason(error, VRM_ERR_CONFLICT, REASON_TASK_NOT_CANCELLABLE, NULL,
                    "%s %" G_GINT64_FORMAT " is %s and cannot be cancelled",
-                   task_type_name(task->type), task_id, task_status_name(task->status));
+                   task_type_name(task->type), task->id, task_status_name(task->status));
     return false;
 }
 
@@ -486,13 +509,17 @@ static void submit_cancel(struct cancel *cancel)
     Commit *commit;
     Task *task;
 
-    if (!check_cancel(tasks, cancel->task_id, current, &error) || current->cancel_wanted) {
+    if (!check_cancel(cancel, current, &error) || current->cancel_wanted) {
         finish_cancel(cancel, error);
         return;
     }
     task = task_dup(current);
     task->status = TASK_CANCELLING;
     task->cancel_wanted = true;
+    if (cancel->why) {
+        g_free(task->reason_text);
+        task->reason_text = g_strconcat(CALLED_OFF, cancel->why, NULL);
+    }
     commit = commit_new(&tasks->app->committer);
     commit_put_task(commit, task, NULL);
     cancel->audit.object = task->entity_name;
@@ -513,25 +540,20 @@ void tasks_cancel(Tasks *tasks, int64_t task_id, const struct commit_audit *audi
     submit_cancel(cancel);
 }
 
-static void note_called_off(const GError *error, void *user)
+void tasks_call_off(Tasks *tasks, int64_t task_id, const char *why, task_cancel_fn done, void *user)
 {
-    (void)user;
-    if (error)
-        log_info("a task could not be called off", "REASON", error->message, NULL);
-}
+    struct cancel *cancel = g_new(struct cancel, 1);
 
-void tasks_call_off(Tasks *tasks, int64_t task_id, const char *why)
-{
-    static const struct commit_audit audit = {
-        .user = "-_system", .address = "", .request_id = "", .operation = "task-call-off"
-    };
-    struct run *run = tasks_find_run(tasks, task_id);
-
-    if (!run || run->finishing)
-        return;
-    g_free(run->called_off);
-    run->called_off = g_strdup(why);
-    tasks_cancel(tasks, task_id, &audit, note_called_off, NULL);
+    *cancel = (struct cancel){ .tasks = tasks,
+                               .task_id = task_id,
+                               .audit = { .user = "-_system",
+                                          .address = "",
+                                          .request_id = "",
+                                          .operation = "task-call-off" },
+                               .why = g_strdup(why),
+                               .done = done,
+                               .user = user };
+    submit_cancel(cancel);
 }
 
 unsigned tasks_count_children(const struct app *app, int64_t parent_id)

@@ -322,6 +322,7 @@ tests_fuzz_fuzz_http_body_LDFLAGS = $(FUZZ_LINK)
 CTL_TEST_LIBS = $(vrmd_LDADD) $(TEST_LIBS)
 # All modules of vrmd, made by the test.
 CTL_APP = tests/ctl_app.c tests/ctl_app.h tests/tempdir.h tests/suite.h
+CTL_LAB = tests/ctl_lab.c tests/ctl_lab.h tests/it_db.c tests/it_db.h $(CTL_APP)
 
 UNIT_TESTS += tests/test_forget tests/test_vm_files tests/test_vm_mac tests/test_observe tests/test_host_news tests/test_settings
 UNIT_TESTS += tests/test_agents tests/test_call tests/test_dpm tests/test_load tests/test_runtime
@@ -380,7 +381,7 @@ tests_fuzz_fuzz_etcd_LDADD = controller/libleader.a $(BASE_LIBS)
 tests_fuzz_fuzz_etcd_LDFLAGS = $(FUZZ_LINK)
 
 # Against a real PostgreSQL.
-COMPONENTS += tests/it_ctl tests/it_ctl_dpm tests/it_alarm
+COMPONENTS += tests/it_ctl tests/it_ctl_dpm tests/it_ctl_drs tests/it_alarm
 COMPONENT_CHECKS += tests/it_ctl.sh
 EXTRA_DIST += tests/it_ctl.sh
 
@@ -388,8 +389,11 @@ tests_it_ctl_CPPFLAGS = $(tests_test_db_CPPFLAGS)
 tests_it_ctl_SOURCES = tests/it_ctl.c tests/it_db.c tests/it_db.h $(CTL_APP)
 tests_it_ctl_LDADD = $(CTL_TEST_LIBS)
 tests_it_ctl_dpm_CPPFLAGS = $(tests_test_db_CPPFLAGS)
-tests_it_ctl_dpm_SOURCES = tests/it_ctl_dpm.c tests/it_db.c tests/it_db.h $(CTL_APP)
+tests_it_ctl_dpm_SOURCES = tests/it_ctl_dpm.c $(CTL_LAB)
 tests_it_ctl_dpm_LDADD = $(CTL_TEST_LIBS)
+tests_it_ctl_drs_CPPFLAGS = $(tests_test_db_CPPFLAGS)
+tests_it_ctl_drs_SOURCES = tests/it_ctl_drs.c $(CTL_LAB)
+tests_it_ctl_drs_LDADD = $(CTL_TEST_LIBS)
 tests_it_alarm_CPPFLAGS = $(tests_test_db_CPPFLAGS)
 tests_it_alarm_SOURCES = tests/it_alarm.c tests/it_db.c tests/it_db.h $(CTL_APP)
 tests_it_alarm_LDADD = $(CTL_TEST_LIBS)

@@ -4,11 +4,9 @@
 
 #include "base/clock.h"
 #include "controller/call.h"
-#include "controller/drs_private.h"
 #include "controller/load_all.h"
 #include "controller/task.h"
 #include "model/reason.h"
-#include "scheduler/drift.h"
 #include "tests/ctl_app.h"
 #include "tests/it_db.h"
 #include "tests/suite.h"
@@ -600,130 +598,6 @@ START_TEST(a_rule_and_a_group_written_at_once_do_not_slip_past_each_other)
 }
 END_TEST
 
-/* ---- drift ------------------------------------------------------------------------------------
- */
-
-static void written(const GError *error, void *user)
-{
-    suite_no_error(error);
-    *(bool *)user = true;
-}
-
-static void write_now(Commit *commit)
-{
-    bool done = false;
-
-    commit_submit(commit, NULL, written, &done);
-    while (!done)
-        g_main_context_iteration(NULL, TRUE);
-}
-
-/* Without the task that would have made it. */
-static int64_t put_running_vm(const char *name, int64_t cluster_id, int64_t host_id)
-{
-    Commit *commit = commit_new(&lab.ctl.app.committer);
-    Vm *vm = ctl_vm(0, cluster_id);
-    int64_t id;
-
-    g_free(vm->name);
-    vm->name = g_strdup(name);
-    vm->host_id = host_id;
-    vm->status = VM_RUNNING;
-    vm->domain = DOMAIN_RUNNING;
-    commit_put_vm(commit, vm_ref(vm));
-    write_now(commit);
-    id = vm->id;
-    vm_unref(vm);
-    return id;
-}
-
-static Recommendation *move_of(int64_t vm_id, int64_t from_id, int64_t to_id)
-{
-    Recommendation *rec = recommendation_new();
-
-    rec->vm_id = vm_id;
-    rec->source_host_id = from_id;
-    rec->target_host_id = to_id;
-    rec->rating = 3;
-    rec->create_ms = 1;
-    rec->state = REC_OPEN;
-    return rec;
-}
-
-/* A plan of two moves, as the store gives it ids. */
-static void put_plan(int64_t cluster_id, Recommendation *first, Recommendation *second)
-{
-    DrsReport *report = drs_report_new();
-    Commit *commit = commit_new(&lab.ctl.app.committer);
-
-    report->cluster_id = cluster_id;
-    report->at_ms = 1;
-    report->decided = true;
-    drs_report_take(report, first);
-    drs_report_take(report, second);
-    commit_put_report(commit, report);
-    write_now(commit);
-}
-
-static void applied(int64_t task_id, const GError *error, void *user)
-{
-    suite_no_error(error);
-    *(int64_t *)user = task_id;
-}
-
-static const Task *child_of(int64_t task_id)
-{
-    for (size_t i = 0; i < now()->n_tasks; i++) {
-        if (now()->tasks[i]->parent_id == task_id)
-            return now()->tasks[i];
-    }
-    return NULL;
-}
-
-static enum recommendation_state rec_state(int64_t cluster_id, size_t i)
-{
-    return snapshot_drs_report(now(), cluster_id)->recommendations[i]->state;
-}
-
-/* No agent answers, so the first move stays under way, and the second waits for it. */
-START_TEST(a_move_that_no_longer_pays_is_dropped_and_a_running_one_called_off)
-{
-    int64_t cluster_id, from, to, a, b, task_id = 0;
-    struct drift_move moves[2];
-    struct drift_verdict verdicts[2] = { { DRIFT_CANCEL, (char[]){ "the target got busy" } },
-                                         { DRIFT_DROP, (char[]){ "its gain is gone" } } };
-    g_autofree char *events = NULL;
-
-    setup();
-    lab.ctl.settings.drs_cap_cluster = 1;
-    cluster_id = create_cluster("main");
-    from = add_host(11, cluster_id);
-    to = add_host(12, cluster_id);
-    a = put_running_vm("a", cluster_id, from);
-    b = put_running_vm("b", cluster_id, from);
-    put_plan(cluster_id, move_of(a, from, to), move_of(b, from, to));
-    drs_apply(lab.ctl.app.drs, &(struct drs_order){ .cluster_id = cluster_id }, applied, &task_id);
-    while (!task_id || !child_of(task_id))
-        g_main_context_iteration(NULL, TRUE);
-    moves[0] = (struct drift_move){ a, from, to, true, 10 };
-    moves[1] = (struct drift_move){ b, from, to, false, 0 };
-    drs_take_drift(tasks_find_run(lab.ctl.app.tasks, task_id), moves, verdicts, 2);
-    while (rec_state(cluster_id, 1) != REC_EXPIRED || !child_of(task_id)->cancel_wanted)
-        g_main_context_iteration(NULL, TRUE);
-    ck_assert_int_eq(rec_state(cluster_id, 0), REC_APPLYING); /* until its host has answered */
-    ck_assert_int_eq(child_of(task_id)->status, TASK_CANCELLING);
-    while (lab.ctl.app.committer.in_flight > 0)
-        g_main_context_iteration(NULL, TRUE);
-    events = scratch_sql(lab.conninfo,
-                         "SELECT string_agg(name || ': ' || text, '; ' ORDER BY id) FROM event"
-                         " WHERE name LIKE 'DrsMove%'");
-    ck_assert_ptr_nonnull(strstr(events, "DrsMoveCalledOff: the move of"));
-    ck_assert_ptr_nonnull(strstr(events, "was called off: the target got busy"));
-    ck_assert_ptr_nonnull(strstr(events, "was dropped: its gain is gone"));
-    teardown();
-}
-END_TEST
-
 SUITE_MAIN("it_ctl", SUITE_TEST(objects_are_shown_as_a_next_controller_would_load_them),
            SUITE_TEST(a_taken_name_changes_nothing),
            SUITE_TEST(a_row_that_is_newer_than_what_is_shown_is_not_overwritten),
@@ -733,5 +607,4 @@ SUITE_MAIN("it_ctl", SUITE_TEST(objects_are_shown_as_a_next_controller_would_loa
            SUITE_TEST(tasks_events_and_audit_are_read_back),
            SUITE_TEST(without_data_a_stored_verdict_says_what_is_missing_and_says_it_once),
            SUITE_TEST(rules_of_one_request_are_judged_together),
-           SUITE_TEST(a_move_that_no_longer_pays_is_dropped_and_a_running_one_called_off),
            SUITE_TEST(a_rule_and_a_group_written_at_once_do_not_slip_past_each_other))

@@ -10,4 +10,5 @@ export CK_DEFAULT_TIMEOUT
 
 "${builddir:-.}/tests/it_ctl"
 "${builddir:-.}/tests/it_ctl_dpm"
+"${builddir:-.}/tests/it_ctl_drs"
 "${builddir:-.}/tests/it_alarm"

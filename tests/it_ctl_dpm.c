@@ -6,97 +6,40 @@
 #include "controller/call.h"
 #include "controller/dpm.h"
 #include "model/reason.h"
-#include "tests/ctl_app.h"
-#include "tests/it_db.h"
+#include "tests/ctl_lab.h"
 #include "tests/suite.h"
 
-static struct {
-    struct ctl ctl;
-    Db *db; /* the test's own connection */
-    char *conninfo;
-} lab;
-
-static void setup(void)
-{
-    lab.db = scratch_db(&lab.conninfo);
-    ctl_init(&lab.ctl, lab.conninfo);
-}
-
-static void teardown(void)
-{
-    ctl_clear(&lab.ctl);
-    db_free(lab.db);
-    g_free(lab.conninfo);
-}
+static struct ctl_lab lab;
 
 static const Snapshot *now(void)
 {
     return inventory_peek(lab.ctl.app.inv);
 }
 
-static struct op *about(enum op_kind kind, int64_t id)
-{
-    struct op *op = op_new(kind);
-
-    op->id = id;
-    g_free(op->user);
-    op->user = g_strdup("admin");
-    return op;
-}
-
-/* It must succeed; the ids of its answer. */
-static struct op_result must(struct op *op)
-{
-    struct op_result result = ctl_call(&lab.ctl, op);
-
-    suite_no_error(result.error);
-    return result;
-}
-
-static void settle(void)
-{
-    while (lab.ctl.app.committer.in_flight > 0)
-        g_main_context_iteration(NULL, TRUE);
-    inventory_publish(lab.ctl.app.inv);
-}
-
 static int64_t create_cluster(void)
 {
-    struct op *op = about(OP_CLUSTER_CREATE, 0);
+    Cluster *cluster = ctl_cluster(1);
 
-    op->cluster = ctl_cluster(0);
-    op->cluster->dpm.power_level = 1;
-    return must(op).object_id;
+    cluster->dpm.power_level = 1;
+    return ctl_lab_add_cluster(&lab, cluster);
 }
 
 static void set_power_level(int64_t cluster_id, int64_t level)
 {
-    struct op *op = about(OP_CLUSTER_UPDATE, cluster_id);
+    struct op *op = ctl_lab_op(OP_CLUSTER_UPDATE, cluster_id);
 
     op->cluster = cluster_dup(snapshot_cluster(now(), cluster_id));
     op->cluster->dpm.power_level = level;
-    (void)must(op);
+    (void)ctl_lab_must(&lab, op);
 }
 
-static void no_error(const GError *error, void *user)
-{
-    (void)user;
-    suite_no_error(error);
-}
-
-/* Without the task that would have made it: its agent never answers. */
 static int64_t add_host(int64_t n, int64_t cluster_id)
 {
-    Commit *commit = commit_new(&lab.ctl.app.committer);
-    g_autoptr(Host) host = ctl_host(n, cluster_id);
+    Host *host = ctl_host(n, cluster_id);
 
-    host->id = 0;
     g_free(host->bmc_ip);
     host->bmc_ip = g_strdup("192.0.2.200");
-    commit_put_host(commit, host_ref(host));
-    commit_submit(commit, NULL, no_error, NULL);
-    settle();
-    return host->id;
+    return ctl_lab_add_host(&lab, host);
 }
 
 /* ---- the hint ---------------------------------------------------------------------------------
@@ -110,8 +53,8 @@ static int64_t count_hints(void)
 
     op->alarms = (struct alarm_filter){ .number = g_strdup("15.7000008"), .limit = -1 };
     alarms_tick(lab.ctl.app.alarms);
-    settle();
-    result = must(op);
+    (void)ctl_lab_settle(&lab);
+    result = ctl_lab_must(&lab, op);
     total = result.total;
     op_result_clear(&result);
     return total;
@@ -119,24 +62,24 @@ static int64_t count_hints(void)
 
 static void leave_cluster(int64_t host_id)
 {
-    struct op *op = about(OP_HOST_UPDATE, host_id);
+    struct op *op = ctl_lab_op(OP_HOST_UPDATE, host_id);
 
     op->host = host_dup(snapshot_host(now(), host_id));
     op->host->cluster_id = 0;
     op->host->maintaining = true;
     ctl_put_host(&lab.ctl, host_ref(op->host));
-    (void)must(op);
+    (void)ctl_lab_must(&lab, op);
 }
 
 START_TEST(the_hint_at_a_missing_proof_ends_with_its_reason)
 {
     int64_t cluster_id, a;
 
-    setup();
+    ctl_lab_begin(&lab);
     cluster_id = create_cluster();
     a = add_host(11, cluster_id);
     (void)add_host(12, cluster_id);
-    (void)must(about(OP_DPM_REFRESH, cluster_id));
+    (void)ctl_lab_must(&lab, ctl_lab_op(OP_DPM_REFRESH, cluster_id));
     ck_assert_int_eq(count_hints(), 2);
     leave_cluster(a);
     ck_assert_int_eq(count_hints(), 1);
@@ -144,7 +87,7 @@ START_TEST(the_hint_at_a_missing_proof_ends_with_its_reason)
     ck_assert_int_eq(count_hints(), 0);
     set_power_level(cluster_id, 2);
     ck_assert_int_eq(count_hints(), 1);
-    teardown();
+    ctl_lab_end(&lab);
 }
 END_TEST
 
@@ -182,7 +125,7 @@ START_TEST(a_look_from_before_a_reload_says_nothing_and_holds_nothing)
     struct outcome old = { 0 }, new = { 0 }, third = { 0 };
     int64_t cluster_id, at_ms;
 
-    setup();
+    ctl_lab_begin(&lab);
     cluster_id = create_cluster();
     (void)add_host(11, cluster_id);
     dpm_look(lab.ctl.app.dpm, cluster_id, looked, &old);
@@ -200,7 +143,7 @@ START_TEST(a_look_from_before_a_reload_says_nothing_and_holds_nothing)
     wait_for(&new);
     suite_no_error(new.error);
     ck_assert_ptr_nonnull(dpm_latest(lab.ctl.app.dpm, cluster_id, &at_ms));
-    teardown();
+    ctl_lab_end(&lab);
 }
 END_TEST
 
@@ -209,7 +152,7 @@ START_TEST(a_proof_asked_for_before_a_reload_is_not_begun)
     struct outcome outcome = { 0 };
     int64_t cluster_id, host_id;
 
-    setup();
+    ctl_lab_begin(&lab);
     cluster_id = create_cluster();
     host_id = add_host(11, cluster_id);
     (void)add_host(12, cluster_id);
@@ -219,7 +162,7 @@ START_TEST(a_proof_asked_for_before_a_reload_is_not_begun)
     dpm_reset(lab.ctl.app.dpm);
     wait_for(&outcome);
     suite_take_error(&outcome.error, VRM_ERR_UNAVAILABLE, "read anew");
-    teardown();
+    ctl_lab_end(&lab);
 }
 END_TEST
 
