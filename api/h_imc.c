@@ -47,6 +47,14 @@ struct op *h_imc_check_mode(struct request *req, GError **error)
     return make_check(req, *text ? text : NULL, error);
 }
 
+static void put_names(struct request *req, const char *key, char *const *names)
+{
+    jw_array(&req->out, key);
+    for (size_t i = 0; names && names[i]; i++)
+        jw_str(&req->out, NULL, names[i]);
+    jw_array_end(&req->out);
+}
+
 static void put_hosts(struct request *req, const struct op_imc *imc)
 {
     struct jw *out = &req->out;
@@ -60,6 +68,7 @@ static void put_hosts(struct request *req, const struct op_imc *imc)
         jw_str(out, "name", host->name);
         jw_str(out, "maxImcSetting", host->newest);
         jw_bool(out, "fits", host->fits);
+        put_names(req, "missingFeatures", host->missing);
         jw_str(out, "text", host->text);
         jw_object_end(out);
     }
@@ -88,6 +97,7 @@ static void put_vms(struct request *req, const struct op_imc *imc)
         jw_str(out, "cpuSeen", vm->cpu);
         jw_str(out, "verdict", vm->verdict);
         jw_str(out, "powerCycle", power_cycle(vm->verdict));
+        put_names(req, "features", vm->features);
         jw_str(out, "text", vm->text);
         jw_object_end(out);
     }
@@ -103,6 +113,8 @@ bool h_imc_answer(struct request *req, struct op_result *result, GError **error)
     jw_object(out, NULL);
     read_put_urn(req, "clusterUrn", OBJECT_CLUSTER, req->ids[OBJECT_CLUSTER]);
     jw_str(out, "imcSetting", imc->mode);
+    jw_str(out, "currentImcSetting", imc->now);
+    jw_str(out, "change", imc->change);
     jw_bool(out, "possible", imc->possible);
     jw_str(out, "maxImcSetting", imc->common);
     jw_str(out, "text", imc->text);

@@ -114,14 +114,17 @@ static void imc_free(struct op_imc *imc)
         g_free(imc->hosts[i].name);
         g_free(imc->hosts[i].newest);
         g_free(imc->hosts[i].text);
+        g_strfreev(imc->hosts[i].missing);
     }
     for (size_t i = 0; i < imc->n_vms; i++) {
         g_free(imc->vms[i].name);
         g_free(imc->vms[i].cpu);
         g_free(imc->vms[i].text);
+        g_strfreev(imc->vms[i].features);
     }
     g_free(imc->hosts);
     g_free(imc->vms);
+    g_free(imc->now);
     g_free(imc->mode);
     g_free(imc->common);
     g_free(imc->text);

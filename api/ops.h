@@ -177,16 +177,20 @@ struct op_imc_host {
     int64_t id;
     bool fits;
     char *name, *newest, *text;
+    char **missing; /* features of the baseline; NULL: none, or not known */
 };
 
 struct op_imc_vm {
     int64_t id, host_id;
     const char *verdict; /* static: "fits", "gains", "hides", "unstable" */
     char *name, *cpu, *text;
+    char **features; /* that it would lose, or gain; NULL: none, or not known */
 };
 
 struct op_imc {
     bool possible;
+    const char *change; /* static: "on", "off", "raise", "lower", "other", "none" */
+    char *now;          /* the cluster's imcSetting; "": off */
     char *mode, *common, *text;
     struct op_imc_host *hosts;
     size_t n_hosts;

@@ -11,6 +11,11 @@ static const char *const verdicts[] = {
     [IMC_VM_UNSTABLE] = "unstable",
 };
 
+static char **names_of(const CpuSet *set)
+{
+    return set ? g_strdupv(set->names) : NULL;
+}
+
 static void copy_hosts(const ImcPlan *plan, struct op_imc *imc)
 {
     imc->hosts = g_new0(struct op_imc_host, plan->hosts.len);
@@ -23,7 +28,8 @@ static void copy_hosts(const ImcPlan *plan, struct op_imc *imc)
                                   .fits = it->verdict == IMC_HOST_FITS,
                                   .name = g_strdup(it->host->name),
                                   .newest = g_strdup(it->newest ? it->newest->mode : ""),
-                                  .text = g_strdup(it->text) };
+                                  .text = g_strdup(it->text),
+                                  .missing = names_of(it->missing) };
     }
 }
 
@@ -39,7 +45,8 @@ static void copy_vms(const ImcPlan *plan, struct op_imc *imc)
                                           .verdict = verdicts[it->verdict],
                                           .name = g_strdup(it->vm->name),
                                           .cpu = g_strdup(it->vm->cpu_seen),
-                                          .text = g_strdup(it->text) };
+                                          .text = g_strdup(it->text),
+                                          .features = names_of(it->features) };
     }
 }
 
@@ -47,16 +54,20 @@ void on_imc_check(struct call *call)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ImcPlan) plan = NULL;
+    const Cluster *cluster;
     struct op_imc *imc;
 
     inventory_publish(call->app->inv);
-    if (!call_cluster(call, call->op->id, &error)) {
+    cluster = call_cluster(call, call->op->id, &error);
+    if (!cluster) {
         call_fail(call, error);
         return;
     }
     plan = imc_plan(inventory_peek(call->app->inv), call->op->cluster);
     imc = g_new0(struct op_imc, 1);
     imc->possible = plan->possible;
+    imc->change = plan->change;
+    imc->now = g_strdup(cluster->imc_enabled ? cluster->imc_setting : "");
     imc->mode = g_strdup(plan->mode);
     imc->common = g_strdup(plan->common ? plan->common->mode : "");
     imc->text = g_strdup(plan->text);

@@ -98,7 +98,7 @@ static void record_join(struct run *run, const Task *task, const GError *error, 
 {
     const Host *host = inventory_find_host(run->app->inv, task->entity_id);
     struct commit_event event = { .severity = error ? EVENT_ERROR : EVENT_INFO,
-                                  .name = "HostAdded",
+                                  .name = error ? "HostJoinFailed" : "HostAdded",
                                   .kind = OBJECT_HOST,
                                   .object_id = task->entity_id,
                                   .object_name = task->entity_name,

@@ -46,6 +46,14 @@ char *cpufit_lack_text(const Host *host, const char *model)
     return g_strdup_printf("its CPU lacks %s", missing);
 }
 
+CpuSet *cpufit_lacks(const Host *host, const char *model)
+{
+    g_autoptr(CpuSet) have = cpu_set_parse(host->cpu_features);
+    g_autoptr(CpuSet) need = cpu_set_of_model(model);
+
+    return have->n > 0 && need ? cpu_set_minus(need, have) : NULL;
+}
+
 /* ---- one VM, one host ----------------------------------------------------------------------- */
 
 /* What the VM holds a host to.  QEMU gives a guest a few features that lists of hosts do not name:

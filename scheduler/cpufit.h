@@ -12,12 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/cpu.h"
 #include "model/snapshot.h"
 
 /* Can the host present libvirt's model? */
 bool cpufit_can_present(const Host *host, const char *model);
 /* "its CPU lacks aes"; what keeps the host from presenting it.  Caller frees. */
 char *cpufit_lack_text(const Host *host, const char *model);
+/* Every feature of the model that the host cannot present, also where the text above is cut short;
+ * NULL: it cannot be told.  Caller frees. */
+CpuSet *cpufit_lacks(const Host *host, const char *model);
 
 /* NULL: nothing keeps the VM from this host of the cluster.  Caller frees. */
 char *cpufit_trouble(const Snapshot *snap, const Cluster *cluster, const Vm *vm, const Host *host);

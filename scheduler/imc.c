@@ -71,6 +71,7 @@ static void add_host(ImcPlan *plan, const Host *host)
     } else if (plan->model && !cpufit_can_present(host, plan->model)) {
         it.verdict = IMC_HOST_LACKS;
         it.text = cpufit_lack_text(host, plan->model);
+        it.missing = cpufit_lacks(host, plan->model);
     } else {
         it.text = g_strdup_printf("presents up to %s", it.newest ? it.newest->mode : "nothing");
     }
@@ -110,6 +111,7 @@ static bool judge_as_before(const ImcPlan *plan, struct imc_vm *it)
             strcmp(other->vm->cpu_seen, it->vm->cpu_seen) != 0)
             continue;
         it->verdict = other->verdict;
+        it->features = cpu_set_dup(other->features);
         it->text = g_strdup(other->text);
         return true;
     }
@@ -131,9 +133,11 @@ static void judge_vm(const ImcPlan *plan, struct imc_vm *it)
         it->text = g_strdup("which CPU it sees is not known");
     } else if (*hidden) {
         it->verdict = IMC_VM_HIDES;
+        it->features = cpu_set_minus(has, baseline);
         it->text = g_strdup_printf("sees %s, which %s hides", hidden, plan->mode);
     } else if (*gained) {
         it->verdict = IMC_VM_GAINS;
+        it->features = cpu_set_minus(baseline, has);
         it->text = g_strdup_printf("gets %s with its next power cycle", gained);
     } else {
         it->text = g_strdup_printf("sees %s", plan->mode);
@@ -157,8 +161,12 @@ static void add_name(GString *list, size_t n, const char *name)
 {
     if (n <= MAX_NAMES)
         g_string_append_printf(list, "%s%s", n > 1 ? ", " : "", name);
-    else if (n == MAX_NAMES + 1)
-        g_string_append(list, " ...");
+}
+
+static void end_names(GString *list, size_t n)
+{
+    if (n > MAX_NAMES)
+        g_string_append_printf(list, " and %zu more", n - MAX_NAMES);
 }
 
 static size_t hosts_with(const ImcPlan *plan, enum imc_host_verdict verdict, GString *list)
@@ -174,6 +182,7 @@ static size_t hosts_with(const ImcPlan *plan, enum imc_host_verdict verdict, GSt
         words = g_strdup_printf("%s (%s)", it->host->name, it->text);
         add_name(list, ++n, words);
     }
+    end_names(list, n);
     return n;
 }
 
@@ -192,6 +201,7 @@ static size_t vms_with(const ImcPlan *plan, enum imc_vm_verdict verdict, bool wi
             with_text ? g_strdup_printf("%s (%s)", it->vm->name, it->text) : g_strdup(it->vm->name);
         add_name(list, ++n, words);
     }
+    end_names(list, n);
     return n;
 }
 
@@ -262,13 +272,35 @@ static bool stands_in_no_way(const ImcPlan *plan)
     return true;
 }
 
+/* From the baseline that is set to the wanted one; NULL: none. */
+static const char *change_word(const char *from, const char *to)
+{
+    g_autoptr(CpuSet) old = from ? cpu_set_of_model(from) : NULL;
+    g_autoptr(CpuSet) new = to ? cpu_set_of_model(to) : NULL;
+
+    if (g_strcmp0(from, to) == 0)
+        return "none";
+    if (!from || !to)
+        return from ? "off" : "on";
+    if (old && new &&cpu_set_covers(new, old))
+        return "raise";
+    return old && new &&cpu_set_covers(old, new) ? "lower" : "other";
+}
+
+static const char *model_of(const Cluster *cluster)
+{
+    const char *model = cluster ? imc_start_model(cluster) : "";
+
+    return *model ? model : NULL;
+}
+
 ImcPlan *imc_plan(const Snapshot *snap, const Cluster *wanted)
 {
     ImcPlan *plan = g_new0(ImcPlan, 1);
-    const char *model = imc_start_model(wanted);
 
     plan->mode = wanted->imc_enabled ? wanted->imc_setting : "";
-    plan->model = *model ? model : NULL;
+    plan->model = model_of(wanted);
+    plan->change = change_word(model_of(snapshot_cluster(snap, wanted->id)), plan->model);
     for (size_t i = 0; i < snap->n_hosts; i++) {
         if (snap->hosts[i]->cluster_id == wanted->id)
             add_host(plan, snap->hosts[i]);
@@ -288,10 +320,14 @@ void imc_plan_free(ImcPlan *plan)
 {
     if (!plan)
         return;
-    for (size_t i = 0; i < plan->hosts.len; i++)
+    for (size_t i = 0; i < plan->hosts.len; i++) {
+        cpu_set_free(plan->hosts.items[i].missing);
         g_free(plan->hosts.items[i].text);
-    for (size_t i = 0; i < plan->vms.len; i++)
+    }
+    for (size_t i = 0; i < plan->vms.len; i++) {
+        cpu_set_free(plan->vms.items[i].features);
         g_free(plan->vms.items[i].text);
+    }
     imc_host_vec_clear(&plan->hosts);
     imc_vm_vec_clear(&plan->vms);
     g_free(plan->text);
@@ -359,6 +395,20 @@ static void say_lower(const Snapshot *snap, const Cluster *cluster, const Host *
         g_string_append_printf(text, ", after stopping the VMs that see more: %s", list->str);
 }
 
+/* In full: the difference is what the refusal is about. */
+static char *difference(const Host *host, const char *model)
+{
+    g_autoptr(CpuSet) missing = cpufit_lacks(host, model);
+    g_autofree char *why = cpufit_lack_text(host, model);
+    g_autofree char *features = NULL;
+
+    if (!missing || missing->n == 0)
+        return g_steal_pointer(&why);
+    features = g_strjoinv(", ", missing->names);
+    return strstr(why, "lacks") ? g_strdup_printf("its CPU lacks %s", features)
+                                : g_strdup_printf("%s; it lacks %s", why, features);
+}
+
 bool imc_check_join(const Snapshot *snap, const Cluster *cluster, const Host *host, GError **error)
 {
     const char *model = imc_start_model(cluster);
@@ -367,7 +417,7 @@ bool imc_check_join(const Snapshot *snap, const Cluster *cluster, const Host *ho
 
     if (!*model || cpufit_can_present(host, model))
         return true;
-    why = cpufit_lack_text(host, model);
+    why = difference(host, model);
     say_lower(snap, cluster, host, model, lower);
     err_set_reason(error, VRM_ERR_CONFLICT, REASON_IMC_JOIN, "clusterUrn",
                    "host %s cannot present %s, the CPU baseline of cluster %s: %s. Three ways out: "

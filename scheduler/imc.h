@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "model/cpu.h"
 #include "model/imc.h"
 #include "model/snapshot.h"
 
@@ -31,6 +32,7 @@ struct imc_host {
     const Host *host;
     enum imc_host_verdict verdict;
     const struct imc_generation *newest; /* that it can present; NULL: none */
+    CpuSet *missing;                     /* of the baseline; NULL: nothing, or not known */
     char *text;
 };
 VEC_DECLARE(imc_host_vec, struct imc_host);
@@ -38,13 +40,16 @@ VEC_DECLARE(imc_host_vec, struct imc_host);
 struct imc_vm {
     const Vm *vm;
     enum imc_vm_verdict verdict;
+    CpuSet *features; /* that it sees and would lose, or would gain; NULL: none, or not known */
     char *text;
 };
 VEC_DECLARE(imc_vm_vec, struct imc_vm);
 
 typedef struct ImcPlan {
     bool possible;
-    const char *mode, *model;            /* "Sandy Bridge", "SandyBridge"; model NULL: IMC is off */
+    const char *mode, *model; /* "Sandy Bridge", "SandyBridge"; model NULL: IMC is off */
+    const char *change; /* static: "on", "off", "raise", "lower", "other" (neither has all of the
+                         * other, as with another maker), "none" */
     const struct imc_generation *common; /* newest that every host can present; NULL: none */
     struct imc_host_vec hosts;           /* all, by id */
     struct imc_vm_vec vms;               /* those that run, by id */

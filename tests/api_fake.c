@@ -274,21 +274,26 @@ static struct op_imc *make_imc(void)
 {
     struct op_imc *imc = g_new0(struct op_imc, 1);
 
+    imc->change = "raise";
+    imc->now = g_strdup("Merom");
     imc->mode = g_strdup("Nehalem");
     imc->common = g_strdup("Penryn");
     imc->text = g_strdup("no");
     imc->n_hosts = imc->n_vms = 1;
     imc->hosts = g_new0(struct op_imc_host, 1);
-    imc->hosts[0] = (struct op_imc_host){
-        .id = 112, .name = g_strdup("CNA01"), .newest = g_strdup("Penryn"), .text = g_strdup("x")
-    };
+    imc->hosts[0] = (struct op_imc_host){ .id = 112,
+                                          .name = g_strdup("CNA01"),
+                                          .newest = g_strdup("Penryn"),
+                                          .text = g_strdup("x"),
+                                          .missing = g_strsplit("popcnt sse4.2", " ", -1) };
     imc->vms = g_new0(struct op_imc_vm, 1);
     imc->vms[0] = (struct op_imc_vm){ .id = 0x35,
                                       .host_id = 112,
                                       .verdict = "hides",
                                       .name = g_strdup("a"),
                                       .cpu = g_strdup("Westmere"),
-                                      .text = g_strdup("y") };
+                                      .text = g_strdup("y"),
+                                      .features = g_strsplit("aes", " ", -1) };
     return imc;
 }
 

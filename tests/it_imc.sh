@@ -43,6 +43,7 @@ case_hosts_tell_their_generation()
 
 case_baseline_too_high_is_refused()
 {
+    [[ $(check Westmere | jq -c '[.possible, .change, (.hosts[] | select(.fits | not) | .name, .missingFeatures)]') == '[false,"on","cna2",["aes"]]' ]] || fail "$(check Westmere)" || return
     refused "$(put_imc Westmere)" 10300605 cna2 aes Nehalem || return
     imc_is Westmere && fail "it was set nevertheless"
     put_imc Nehalem >/dev/null && imc_is Nehalem
@@ -53,7 +54,8 @@ case_host_that_lacks_features_cannot_join()
     local uri
     uri=$(begin POST "$SITE/hosts" "{\"name\":\"cna3\",\"ip\":\"10.90.$VRM_LAB.13\",\"clusterUrn\":\"$(urn "$CLUSTER")\"}") || return
     task_failed "$uri" || return
-    refused "$(api GET "$uri" | jq '{errorCode: .reason, errorDes: .reasonDes}')" 10300610 popcnt Penryn "leave the host out" || return
+    refused "$(api GET "$uri" | jq '{errorCode: .reason, errorDes: .reasonDes}')" 10300610 "popcnt, sse4.2" "Three ways out: set imcSetting to Penryn" "leave the host out" "switch IMC off" || return
+    [[ $(api GET "$SITE/events?limit=1" | jq -r '.items[0].eventName') == HostJoinFailed ]] || fail "event: $(api GET "$SITE/events?limit=1")" || return
     [[ -z $(host_uri cna3) ]] || fail "cna3 stayed"
 }
 
@@ -69,7 +71,22 @@ case_vm_starts_with_the_baseline_and_moves()
 case_baseline_below_a_running_vm_is_refused()
 {
     [[ $(check Penryn | jq -r '.possible, .vms[0].verdict' | xargs) == "false hides" ]] || fail "$(check Penryn)" || return
+    [[ $(check Penryn | jq -c '[.currentImcSetting, .change, .vms[0].powerCycle, .vms[0].features]') == '["Nehalem","lower","before",["popcnt","sse4.2"]]' ]] || fail "$(check Penryn)" || return
     refused "$(put_imc Penryn)" 10300612 "a (sees" popcnt
+}
+
+# The plan's own steps: stop what is named, lower, start; then up again, and a power cycle when it suits.
+case_baseline_is_lowered_by_its_plan()
+{
+    task POST "$(vm_uri a)/action/stop" '{"mode":"force"}' || return
+    [[ $(check Penryn | jq -c '[.possible, .change]') == '[true,"lower"]' ]] || fail "$(check Penryn)" || return
+    put_imc Penryn >/dev/null && imc_is Penryn || return
+    task POST "$(vm_uri a)/action/start" || return
+    [[ $(cpu_of a "$(vm_field a hostName)") == Penryn ]] || fail "a did not get the lower baseline" || return
+    [[ $(check Nehalem | jq -c '[.possible, .change, .vms[0].powerCycle]') == '[true,"raise","after"]' ]] || fail "$(check Nehalem)" || return
+    put_imc Nehalem >/dev/null && imc_is Nehalem || return
+    task POST "$(vm_uri a)/action/stop" '{"mode":"force"}' && task POST "$(vm_uri a)/action/start" || return
+    [[ $(vm_field a hostName) == cna1 ]] || task_ok "$(migrate a cna1)"
 }
 
 # limit HOST MODE - the host presents that generation from now on.
@@ -109,6 +126,7 @@ readonly CASES=(
     host_that_lacks_features_cannot_join
     vm_starts_with_the_baseline_and_moves
     baseline_below_a_running_vm_is_refused
+    baseline_is_lowered_by_its_plan
     baseline_is_raised
     vm_does_not_move_below_what_it_sees
 )

@@ -742,6 +742,13 @@ static void do_check(Scn *scn, const Snapshot *snap, char **words, GString *out)
         print_error(out, &error);
 }
 
+static void print_imc(GString *out, const char *name, const char *text, const CpuSet *features)
+{
+    g_autofree char *list = features ? cpu_set_format(features) : NULL;
+
+    g_string_append_printf(out, "  %s: %s%s%s\n", name, text, list ? " | " : "", list ? list : "");
+}
+
 /* imc off|MODE: what it would mean; the check of the change that goes with it. */
 static void do_imc(Scn *scn, const Snapshot *snap, char **words, GString *out)
 {
@@ -753,13 +760,17 @@ static void do_imc(Scn *scn, const Snapshot *snap, char **words, GString *out)
 
     set_imc(wanted, mode);
     plan = imc_plan(snap, wanted);
-    g_string_append_printf(out, "%s\n", plan->text);
-    for (size_t i = 0; i < plan->hosts.len; i++)
-        g_string_append_printf(out, "  %s: %s\n", plan->hosts.items[i].host->name,
-                               plan->hosts.items[i].text);
-    for (size_t i = 0; i < plan->vms.len; i++)
-        g_string_append_printf(out, "  %s: %s\n", plan->vms.items[i].vm->name,
-                               plan->vms.items[i].text);
+    g_string_append_printf(out, "%s: %s\n", plan->change, plan->text);
+    for (size_t i = 0; i < plan->hosts.len; i++) {
+        const struct imc_host *it = &plan->hosts.items[i];
+
+        print_imc(out, it->host->name, it->text, it->missing);
+    }
+    for (size_t i = 0; i < plan->vms.len; i++) {
+        const struct imc_vm *it = &plan->vms.items[i];
+
+        print_imc(out, it->vm->name, it->text, it->features);
+    }
     if (imc_check_change(snap, current, wanted, &error))
         g_string_append(out, "ok\n");
     else

@@ -83,7 +83,8 @@ static const struct {
       "{\"total\":0,\"recommendations\":[]}" },
     { "GET", C117 "/imc/check", NULL, OP_IMC_CHECK, 117,
       "{\"clusterUrn\":\"" U(
-          "clusters:117") "\",\"imcSetting\":\"Nehalem\",\"possible\":false,"
+          "clusters:117") "\",\"imcSetting\":\"Nehalem\",\"currentImcSetting\":\"Merom\","
+                          "\"change\":\"raise\",\"possible\":false,"
                           "\"maxImcSetting\":\"Penryn\",\"text\":\"no\",\"hosts\":[{\"urn\":\"" U(
                               "hosts:112") "\",*" },
     { "GET", C117 "/imc/check?imcSetting=sandybridge", NULL, OP_IMC_CHECK, 117, "*" },

@@ -18,8 +18,8 @@ static CpuSet *make_set(GPtrArray *names)
 {
     CpuSet *set = g_new0(CpuSet, 1);
 
-    set->names = g_new(char *, names->len + 1);
-    g_ptr_array_sort(names, compare_names); /* of none, too */
+    set->names = g_new0(char *, names->len + 1); /* NULL behind the last */
+    g_ptr_array_sort(names, compare_names);      /* of none, too */
     for (guint i = 0; i < names->len; i++) {
         char *name = names->pdata[i];
 
@@ -170,6 +170,18 @@ char *cpu_set_missing(const CpuSet *need, const CpuSet *have)
     g_autoptr(CpuSet) missing = cpu_set_minus(need, have);
 
     return tell(missing);
+}
+
+CpuSet *cpu_set_dup(const CpuSet *set)
+{
+    CpuSet *copy;
+
+    if (!set)
+        return NULL;
+    copy = g_new0(CpuSet, 1);
+    copy->names = g_strdupv(set->names);
+    copy->n = set->n;
+    return copy;
 }
 
 char *cpu_set_format(const CpuSet *set)

@@ -18,7 +18,7 @@ extern const struct cpu_model cpu_models[];
 extern const size_t cpu_n_models;
 
 typedef struct CpuSet {
-    char **names; /* ascending, each once */
+    char **names; /* ascending, each once; NULL behind the last */
     size_t n;
 } CpuSet;
 
@@ -28,6 +28,7 @@ CpuSet *cpu_set_parse(const char *text);
 CpuSet *cpu_set_of_model(const char *model);
 /* "Westmere +arat -rdtscp"; NULL: empty, or the model is not in the map. */
 CpuSet *cpu_set_of_seen(const char *seen);
+CpuSet *cpu_set_dup(const CpuSet *set); /* NULL of NULL */
 void cpu_set_free(CpuSet *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CpuSet, cpu_set_free)
 
