@@ -88,9 +88,17 @@ all_on()
     done
 }
 
+none_moves()
+{
+    local busy='[.tasks[] | select(.status != "success" and .status != "failed")] | length == 0'
+    api GET "$SITE/tasks?limit=100" | jq -e "$busy" >/dev/null
+}
+
+# spread - one VM on each host, once nothing is under way: DRS may still be moving one.
 spread()
 {
     local i=1 name uri
+    wait_for 120 "nothing is under way" none_moves || return
     for name in a b c; do
         vm_is_on $name cna$i || { uri=$(migrate $name cna$i) && task_ok "$uri"; } || return
         i=$((i + 1))
