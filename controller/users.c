@@ -17,9 +17,12 @@
 #define PASSWORD_MIN 8
 #define PASSWORD_MAX 256
 
+struct change;
+
 struct Users {
     struct app *app;
     GPtrArray *list;
+    struct change *first; /* the first user on its way; NULL: none */
 };
 
 /* ---- hashing (hash workers) -------------------------------------------------------------------
@@ -250,6 +253,8 @@ struct change {
 
 static void finish_change(struct change *change, const GError *error)
 {
+    if (change->users->first == change)
+        change->users->first = NULL;
     change->done(error, change->user);
     g_free(change->old_key);
     g_free(change->new_password);
@@ -316,6 +321,10 @@ static void change_hashed(void *data, bool ran)
 
     if (!check_hashed(change, ran, &error)) {
         finish_change(change, error);
+        return;
+    }
+    if (change == change->users->first && change->users->list->len > 0) {
+        finish_change(change, NULL); /* one was read from the database meanwhile */
         return;
     }
     g_free(change->row->password_hash);
@@ -424,6 +433,11 @@ void users_ensure_admin(Users *users, users_done_fn done, void *user)
         done(NULL, user);
         return;
     }
+    if (users->first) { /* its password is in the file already */
+        users->first->done = done;
+        users->first->user = user;
+        return;
+    }
     password = *settings->admin_password_file
                    ? read_password_file(settings->admin_password_file, &error)
                    : make_password(settings, &error);
@@ -431,7 +445,7 @@ void users_ensure_admin(Users *users, users_done_fn done, void *user)
         done(error, user);
         return;
     }
-    change = g_new0(struct change, 1);
+    change = users->first = g_new0(struct change, 1);
     *change = (struct change){ .users = users,
                                .new_password = g_steal_pointer(&password),
                                .row = user_new(),

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "model/reason.h"
 
 /* The server's own limit shall speak first: its message is better than our silence. */
 #define CLIENT_GRACE_MS 500
@@ -66,9 +67,10 @@ static bool connect_steps(PGconn *conn, int64_t connect_ms, GError **error)
             return false;
         }
         if (!wait_socket(PQsocket(conn), events, deadline_ms)) {
-            err_set(error, VRM_ERR_UNAVAILABLE,
-                    "PostgreSQL did not accept the connection within %" G_GINT64_FORMAT " ms",
-                    connect_ms);
+            err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_DATABASE, NULL,
+                           "PostgreSQL did not accept the connection within %" G_GINT64_FORMAT
+                           " ms",
+                           connect_ms);
             return false;
         }
         next = PQconnectPoll(conn);
@@ -274,8 +276,8 @@ static PGresult *collect(Pg *pg, bool sent, GError **error)
         kept = result;
     }
     if (late) {
-        err_set(error, VRM_ERR_UNAVAILABLE,
-                "PostgreSQL did not answer within %" G_GINT64_FORMAT " ms", limit_ms);
+        err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_DATABASE, NULL,
+                       "PostgreSQL did not answer within %" G_GINT64_FORMAT " ms", limit_ms);
         pg_break(pg);
         return NULL;
     }
@@ -292,7 +294,8 @@ static bool check_usable(const Pg *pg, GError **error)
 {
     if (pg_usable(pg))
         return true;
-    err_set(error, VRM_ERR_UNAVAILABLE, "the connection to PostgreSQL is lost");
+    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_DATABASE, NULL,
+                   "the connection to PostgreSQL is lost");
     return false;
 }
 

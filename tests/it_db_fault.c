@@ -383,7 +383,8 @@ START_TEST(a_frozen_server_costs_no_more_than_the_time_limit)
     ok = db_write(db, 1, put_site, text, &error);
     services("resume");
     ck_assert(!ok);
-    ck_assert_int_lt(clock_now_ms() - start_ms, 4500); /* one statement, one new connection */
+    ck_assert_int_lt(clock_now_ms() - start_ms, 4500);    /* one statement, one new connection */
+    ck_assert_int_eq(err_reason(error), REASON_DATABASE); /* not that of a standby */
     suite_take_error(&error, VRM_ERR_UNAVAILABLE, "did not");
     must_write(db, put_site, text);
 }

@@ -6,13 +6,14 @@
 #include <pthread.h>
 
 #include "tests/suite.h"
+#include "tests/tempdir.h"
 
 #define MANY 20
 
 struct bench {
     struct app app;
     pthread_mutex_t busy; /* held: the CPU worker is at a long plan, and perhaps the hash worker */
-    unsigned n_denied, n_refused;
+    unsigned n_denied, n_refused, n_finished;
 };
 
 static void run_plan(void *thread_state, void *data)
@@ -89,6 +90,12 @@ static void changed(const GError *error, void *user)
     count(user, error);
 }
 
+static void finished(const GError *error, void *user)
+{
+    (void)error;
+    ((struct bench *)user)->n_finished++;
+}
+
 START_TEST(a_log_in_does_not_wait_for_a_plan)
 {
     struct bench bench;
@@ -137,6 +144,41 @@ START_TEST(too_many_password_changes_are_told_the_same)
 }
 END_TEST
 
-SUITE_MAIN("users", SUITE_TEST(a_log_in_does_not_wait_for_a_plan),
+static int64_t no_epoch(void *user)
+{
+    (void)user;
+    return 0;
+}
+
+/* Everything is read again (SIGHUP) while the password of the first user is being hashed. */
+START_TEST(a_reload_makes_no_second_first_user)
+{
+    struct settings settings = { 0 };
+    char *dir = tempdir_new();
+    g_autoptr(GPtrArray) nobody = g_ptr_array_new();
+    struct bench bench;
+
+    bench_begin(&bench);
+    settings.state_dir = dir;
+    settings.admin_password_file = (char[]){ "" };
+    bench.app.settings = &settings;
+    bench.app.committer.epoch = no_epoch;
+    users_set(bench.app.users, nobody);
+    stop_hash_worker(&bench);
+    users_ensure_admin(bench.app.users, changed, &bench);
+    users_set(bench.app.users, nobody);
+    users_ensure_admin(bench.app.users, finished, &bench);
+    ck_assert_uint_eq(work_pool_depth(bench.app.hashes), 2); /* the one that holds it, and one */
+    let_go(&bench);
+    while (bench.n_finished == 0)
+        (void)g_main_context_iteration(NULL, TRUE);
+    ck_assert_uint_eq(bench.n_finished, 1);
+    bench_end(&bench);
+    tempdir_free(dir);
+}
+END_TEST
+
+SUITE_MAIN("users", SUITE_TEST(a_reload_makes_no_second_first_user),
+           SUITE_TEST(a_log_in_does_not_wait_for_a_plan),
            SUITE_TEST(too_many_log_ins_are_told_to_come_again),
            SUITE_TEST(too_many_password_changes_are_told_the_same))
