@@ -1,14 +1,21 @@
 /* server.c - see server.h: listening, one instance of libmicrohttpd per set of certificates.  What
- * happens to a request is in server_call.c. */
+ * happens to a request is in server_call.c.
+ *
+ * The loop accepts and gives each connection to the current instance.  libmicrohttpd listens not
+ * itself, because an instance that is replaced has to stop that while the listening socket lives
+ * on: MHD_quiesce_daemon() races with its own workers over the epoll set (0.9.75 calls abort() when
+ * both remove the socket), and the socket must stay open until MHD_stop_daemon(). */
 #include "config.h"
 
 #include "agent/server.h"
 
 #include <errno.h>
+#include <glib-unix.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,20 +35,25 @@
 #define KEEPALIVE_S      5
 #define DEAD_PEER_MS     15000
 #define REAP_INTERVAL_MS 200
-#define TLS_PRIORITIES   "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define ACCEPT_BATCH     16 /* at most so many before the loop has its turn */
+#define ACCEPT_RETRY_MS  1000
+/* Out of reach behind MAX_CONNECTIONS: at its own limit 0.9.75 keeps a lock for ever. */
+#define MHD_CONNECTIONS (2 * N_THREADS * MAX_CONNECTIONS)
+#define TLS_PRIORITIES  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* A libmicrohttpd daemon with its certificates. */
 struct instance {
     struct MHD_Daemon *daemon;
     ServerTls *tls;
     struct server_door door;
-    bool retired;
+    atomic_uint n_open; /* connections */
 };
 
 struct Server {
     Agent *agent;
     Mailbox *calls;
-    int fd; /* listening; each daemon has a duplicate */
+    int fd;              /* listening */
+    guint accept_source; /* for fd, or the timer after which it is tried again */
     struct instance *current;
     GPtrArray *old; /* struct instance *: reloaded, end as soon as nobody waits */
     guint reap_timer;
@@ -136,34 +148,35 @@ static void G_GNUC_PRINTF(2, 0) on_mhd_log(void *user, const char *format, va_li
 static void on_connection(void *user, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
+    struct instance *instance = user;
     const union MHD_ConnectionInfo *info;
 
-    (void)user;
     (void)socket_context;
-    if (code != MHD_CONNECTION_NOTIFY_STARTED)
+    if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+        atomic_fetch_sub(&instance->n_open, 1);
         return;
+    }
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info && info->tls_session)
         server_tls_demand(info->tls_session);
 }
 
-static struct MHD_Daemon *start_daemon(struct instance *instance, int fd)
+static struct MHD_Daemon *start_daemon(struct instance *instance)
 {
-    const unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TLS |
+                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
     return MHD_start_daemon(
         flags, 0, NULL, NULL, server_call_handle, &instance->door, /* */
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,              /* first: for the others */
-        MHD_OPTION_LISTEN_SOCKET, fd,                              /* */
         MHD_OPTION_HTTPS_MEM_TRUST, server_tls_ca(instance->tls),  /* */
         MHD_OPTION_HTTPS_MEM_CERT, server_tls_cert(instance->tls), /* */
         MHD_OPTION_HTTPS_MEM_KEY, server_tls_key(instance->tls),   /* */
         MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,               /* */
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,         /* */
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, instance,     /* */
         MHD_OPTION_NOTIFY_COMPLETED, server_call_completed, NULL,  /* */
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)N_THREADS,          /* */
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,    /* */
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)MHD_CONNECTIONS,    /* */
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)MAX_PER_ADDRESS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, /* */
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_END);
@@ -189,7 +202,6 @@ static struct instance *instance_new(Server *server, const struct server_options
         .controllers = options->controllers,
     };
     struct instance *instance = g_new0(struct instance, 1);
-    int fd;
 
     instance->tls = server_tls_new(&files, error);
     if (!instance->tls) {
@@ -199,29 +211,83 @@ static struct instance *instance_new(Server *server, const struct server_options
     instance->door.calls = server->calls;
     instance->door.tls = instance->tls;
     atomic_init(&instance->door.n_waiting, 0);
-    fd = dup(server->fd);
-    instance->daemon = start_daemon(instance, fd);
+    atomic_init(&instance->n_open, 0);
+    instance->daemon = start_daemon(instance);
     if (!instance->daemon) {
         err_set(error, VRM_ERR_INTERNAL, "cannot start the HTTPS server");
-        if (fd >= 0)
-            close(fd);
         instance_free(instance);
         return NULL;
     }
     return instance;
 }
 
-/* Accepts nobody any more. */
-static void retire(struct instance *instance)
-{
-    MHD_socket fd;
+/* ---- accepting ------------------------------------------------------------------------------ */
 
-    if (instance->retired)
+static gboolean on_incoming(gint fd, GIOCondition condition, gpointer user);
+
+static gboolean on_accept_again(gpointer user)
+{
+    Server *server = user;
+
+    server->accept_source = g_unix_fd_add(server->fd, G_IO_IN, on_incoming, server);
+    return G_SOURCE_REMOVE;
+}
+
+/* Without room for another connection the socket would stay readable: not asked for a while. */
+static gboolean on_accept_failed(Server *server, int code)
+{
+    if (code != EMFILE && code != ENFILE && code != ENOBUFS && code != ENOMEM)
+        return G_SOURCE_CONTINUE; /* nobody there any more, or gone before we came */
+    log_warning("cannot accept connections", "REASON", g_strerror(code), NULL);
+    server->accept_source = g_timeout_add(ACCEPT_RETRY_MS, on_accept_again, server);
+    return G_SOURCE_REMOVE;
+}
+
+static unsigned count_open(const Server *server)
+{
+    unsigned n = atomic_load(&server->current->n_open);
+
+    for (guint i = 0; i < server->old->len; i++) {
+        const struct instance *instance = g_ptr_array_index(server->old, i);
+
+        n += atomic_load(&instance->n_open);
+    }
+    return n;
+}
+
+/* client is the current instance's then, or closed. */
+static void admit(Server *server, int client, const struct sockaddr *peer, socklen_t len)
+{
+    struct instance *instance = server->current;
+
+    if (count_open(server) >= MAX_CONNECTIONS) {
+        log_debug("connection refused: there are too many", NULL);
+        close(client);
         return;
-    instance->retired = true;
-    fd = MHD_quiesce_daemon(instance->daemon);
-    if (fd != MHD_INVALID_SOCKET)
-        close(fd);
+    }
+    atomic_fetch_add(&instance->n_open, 1);
+    if (MHD_add_connection(instance->daemon, client, peer, len) != MHD_YES)
+        atomic_fetch_sub(&instance->n_open, 1); /* closed by it */
+}
+
+static gboolean on_incoming(gint fd, GIOCondition condition, gpointer user)
+{
+    Server *server = user;
+
+    (void)condition;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        union {
+            struct sockaddr any;
+            struct sockaddr_storage space;
+        } peer;
+        socklen_t len = sizeof(peer);
+        int client = accept4(fd, &peer.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (client < 0)
+            return on_accept_failed(server, errno);
+        admit(server, client, &peer.any, len);
+    }
+    return G_SOURCE_CONTINUE;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -247,6 +313,7 @@ Server *server_new(Agent *agent, const struct server_options *options, GError **
         server_free(server);
         return NULL;
     }
+    server->accept_source = g_unix_fd_add(server->fd, G_IO_IN, on_incoming, server);
     return server;
 }
 
@@ -279,7 +346,6 @@ bool server_reload(Server *server, const struct server_options *options, GError 
 
     if (!fresh)
         return false;
-    retire(server->current);
     g_ptr_array_add(server->old, server->current);
     server->current = fresh;
     agent_end_streams(server->agent);
@@ -290,8 +356,9 @@ bool server_reload(Server *server, const struct server_options *options, GError 
 
 void server_stop(Server *server)
 {
-    if (server->current)
-        retire(server->current);
+    if (server->accept_source)
+        g_source_remove(server->accept_source);
+    server->accept_source = 0;
     if (server->fd >= 0)
         close(server->fd);
     server->fd = -1;

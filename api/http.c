@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,6 +61,7 @@ struct Api {
     pthread_mutex_t lock; /* n_calls */
     pthread_cond_t calls_gone;
     int n_calls;
+    atomic_bool closing; /* nobody new is let in */
     guint sweep_source;
     Metrics *metrics;
     Metric *by_status[STATUS_CLASSES];
@@ -87,6 +89,17 @@ void api_options_init(struct api_options *options)
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
+
+/* MHD_quiesce_daemon() would refuse them, too, but it races with its own workers over the epoll
+ * set: 0.9.75 calls abort() when both remove the socket. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t length)
+{
+    const Api *api = cls;
+
+    (void)address;
+    (void)length;
+    return atomic_load(&api->closing) ? MHD_NO : MHD_YES;
+}
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
@@ -394,7 +407,7 @@ static struct MHD_Daemon *listen_on(Api *api, struct face *face, const char *add
         flags |= MHD_USE_IPv6;
     errno = 0;
     daemon = MHD_start_daemon(
-        flags, port, NULL, NULL, on_access, face, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+        flags, port, on_accept, api, on_access, face, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
         MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)&bind_to, MHD_OPTION_THREAD_POOL_SIZE,
         face->management ? 1U : o->threads, MHD_OPTION_CONNECTION_LIMIT, o->max_connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_address,
@@ -447,6 +460,7 @@ static Api *api_new(const struct api_options *options, const struct api_ops *ops
     pthread_cond_init(&api->calls_gone, NULL);
     api->gate = gate_new(ops, ctx);
     api->conns = conn_list_new(api);
+    atomic_init(&api->closing, false);
     make_metrics(api);
     api->core = (struct api_core){
         .ops = ops,
@@ -544,12 +558,7 @@ void api_stop(Api *api)
     daemons[1] = api->management;
     if (api->sweep_source)
         g_source_remove(api->sweep_source);
-    for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {
-        MHD_socket fd = daemons[i] ? MHD_quiesce_daemon(daemons[i]) : MHD_INVALID_SOCKET;
-
-        if (fd != MHD_INVALID_SOCKET)
-            close(fd);
-    }
+    atomic_store(&api->closing, true);
     gate_close(api->gate);
     drain(api);
     for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {

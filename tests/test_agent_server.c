@@ -416,6 +416,32 @@ START_TEST(a_stream_tells_what_happens_and_ends_for_a_higher_epoch_and_at_a_relo
 }
 END_TEST
 
+/* Each reload replaces what serves while connections come and go. */
+START_TEST(reloads_disturb_no_later_client)
+{
+    struct bench bench;
+    struct server_options server;
+
+    bench_init(&bench);
+    server = options_of(&bench);
+    for (int i = 0; i < 20; i++) {
+        struct answer answer, stream;
+
+        watch(&bench, 1, &stream);
+        wait_line(&stream, "\"full\"");
+        ck_assert(server_reload(bench.server, &server, NULL));
+        while (!stream.done)
+            g_main_context_iteration(NULL, TRUE);
+        set_client(&bench, bench.certs.client_cert, bench.certs.client_key);
+        ask(&bench, "GET", "/v1/health", NULL, &answer);
+        ck_assert_int_eq(answer.status, 200);
+        answer_clear(&answer);
+        answer_clear(&stream);
+    }
+    bench_clear(&bench);
+}
+END_TEST
+
 static bool health_says(struct bench *bench, const char *part)
 {
     struct answer answer;
@@ -457,4 +483,5 @@ SUITE_MAIN("agent_server", SUITE_TEST(a_command_is_accepted_carried_out_and_can_
            SUITE_TEST(only_the_named_controllers_may_command),
            SUITE_TEST(a_reload_with_bad_files_changes_nothing),
            SUITE_TEST(a_stream_tells_what_happens_and_ends_for_a_higher_epoch_and_at_a_reload),
+           SUITE_TEST(reloads_disturb_no_later_client),
            SUITE_TEST(streams_of_clients_that_went_away_make_room))
