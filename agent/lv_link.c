@@ -149,11 +149,18 @@ static void event_run(void *thread_state, void *data)
     }
 }
 
+/* The look came late: the domain has ended since, and the event that says how is on its way.  (If
+ * that gets lost with the connection, the next list finds the domain missing.) */
+static bool is_before_its_end(const struct domain_event *event)
+{
+    return event->report.state == DOMAIN_ABSENT && !event->end;
+}
+
 static void event_done(void *data, bool ran)
 {
     struct domain_event *event = data;
 
-    if (ran && event->described && !event->lv->ending)
+    if (ran && event->described && !event->lv->ending && !is_before_its_end(event))
         event->lv->sink.domain(&event->report, event->lv->sink.user);
     domain_report_clear(&event->report);
     g_free(event);

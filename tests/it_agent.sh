@@ -195,7 +195,7 @@ case_life_cycle()
     run cna1 resume 1 && run cna1 reboot 1 '{"force":true}' || return
     sleep 10 # the guest must have booted to hear its power button
     run cna1 stop 1 '{"force":false}' && nowhere 1 || fail "it still runs" || return
-    wait_for 5 "absent" was_told cna1 '.kind == "domain" and (.domains[0].state == "absent" or .domains[0].detail == "shut down")' || return
+    wait_for 5 "absent" was_told cna1 '.kind == "domain" and .domains[0].state == "absent" and .domains[0].detail == "shut down"' || return
     unwatch cna1
 }
 
