@@ -88,7 +88,14 @@ run_report() # STEP STATUS SECONDS
     printf 'FAILED  %-11s %4d s  %s: %d passed, %d failed (status %d%s); the end of %s:\n' \
         "$1" "$3" "$ROW_WHAT" "$RUN_PASSED" "$RUN_FAILED" "$2" "$text" "$log"
     grep -E '^(FAIL|ERROR):? |^[0-9:]{8}  FAILED' "$log" | sort -u | head -n 20 | sed 's/^/        /' || true
+    run_sanitizers "$log" | head -n 80 | sed 's/^/        /'
     tail -n 15 "$log" | sed 's/^/        /'
+}
+
+# What a sanitizer has found, as far as its first two stacks.
+run_sanitizers() # LOG
+{
+    grep -E -A 20 '(WARNING|ERROR|FATAL): [A-Za-z]*Sanitizer|: runtime error: ' "$1" || true
 }
 
 run_step() # STEP

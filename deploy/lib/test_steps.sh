@@ -83,15 +83,35 @@ steps_build()
 }
 
 # steps_check TREE - two at a time: the tests wait more than they compute.
+#
+# Sanitizers report into files of their own: a report is neither lost between a test's other words,
+# nor with the folder of a program that a test has started, and any is a failure.
 steps_check()
 {
-    local status=0
+    local status=0 reports=$TEST_DIR/$1/sanitizer option
     cd "$TEST_DIR/$1" || return
+    rm -rf "$reports"
+    mkdir -p "$reports"
+    for option in ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
+        export "$option=log_path=$reports/report${!option:+:${!option}}"
+    done
     make -j2 -k check || status=$?
     # What a test that failed has said stands in its own log.
     ((status == 0)) || grep -lE '^:test-result: (FAIL|ERROR)' -r tests --include='*.trs' |
         sed 's/trs$/log/' | xargs -r tail -n 40
+    steps_show_reports "$reports" || status=1
     return "$status"
+}
+
+steps_show_reports() # FOLDER
+{
+    local report
+    rmdir "$1" 2>/dev/null && return
+    for report in "$1"/*; do
+        echo "$report:"
+        head -n 200 "$report"
+    done
+    return 1
 }
 
 step_gcc_build()
