@@ -105,6 +105,8 @@ typedef struct Ganeti {
     GPtrArray *tags;                         /* char *: the cluster's, all of them */
     double vcpu_ratio;                       /* of the cluster's own policy */
     GPtrArray *warnings;                     /* char *: what was read but has no effect */
+    size_t n_doubles;                        /* lines of the load file for the same instance */
+    char *first_double;                      /* where; NULL without */
     bool loaded;                             /* a load file was read */
     int64_t uplink_mbps; /* of each node: what a network load of 1.0 means; 0: not known, network
                           * loads then say nothing */

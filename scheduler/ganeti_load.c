@@ -44,6 +44,26 @@ static void squeeze(char *line)
     *to = '\0';
 }
 
+/* The first is named, the others are like it. */
+static void note_double(Ganeti *g, const struct ganeti_lines *lines,
+                        const struct ganeti_instance *instance)
+{
+    if (!instance->has_load)
+        return;
+    if (g->n_doubles++ == 0)
+        g->first_double = g_strdup_printf("%s:%u: a second line of %s", lines->file, lines->number,
+                                          instance->name);
+}
+
+static void warn_doubles(Ganeti *g)
+{
+    if (g->n_doubles == 1)
+        g_ptr_array_add(g->warnings, g_strdup_printf("%s; it counts", g->first_double));
+    else if (g->n_doubles > 1)
+        g_ptr_array_add(g->warnings, g_strdup_printf("%s, and %zu more such lines; the last counts",
+                                                     g->first_double, g->n_doubles - 1));
+}
+
 static bool read_load(Ganeti *g, struct ganeti_lines *lines, char *line, bool *ret_known,
                       GError **error)
 {
@@ -65,6 +85,7 @@ static bool read_load(Ganeti *g, struct ganeti_lines *lines, char *line, bool *r
     if (found > 0) { /* as with hbal, the last line of an instance counts */
         struct ganeti_instance *instance = &g->instances.items[found - 1];
 
+        note_double(g, lines, instance);
         instance->has_load = true;
         instance->load[GANETI_CPU] = load[LOAD_CPU];
         instance->load[GANETI_MEM] = load[LOAD_MEM];
@@ -117,6 +138,7 @@ bool ganeti_parse_load(Ganeti *ganeti, const char *text, size_t len, const char 
         n_unknown += known ? 0 : 1;
     }
     warn_unknown(ganeti, file, n_unknown);
+    warn_doubles(ganeti);
     ganeti->loaded = true;
     return true;
 }

@@ -488,6 +488,7 @@ void ganeti_free(Ganeti *ganeti)
     g_clear_pointer(&ganeti->exclusion, g_ptr_array_unref);
     g_clear_pointer(&ganeti->tags, g_ptr_array_unref);
     g_clear_pointer(&ganeti->warnings, g_ptr_array_unref);
+    g_free(ganeti->first_double);
     g_free(ganeti->text);
     g_free(ganeti);
 }

@@ -26,6 +26,31 @@ static void move_clear(struct plan_move *move)
     g_free(move->rejected);
 }
 
+static bool ends_later(const Plan *plan, size_t detour, size_t n)
+{
+    for (size_t i = detour + 1; i < n; i++) {
+        if (plan->moves.items[i].vm_id == plan->moves.items[detour].vm_id)
+            return true;
+    }
+    return false;
+}
+
+void plan_cut(Plan *plan, size_t n)
+{
+    for (size_t i = 0; i < n && i < plan->moves.len; i++) {
+        if (plan->moves.items[i].detour && !ends_later(plan, i, n))
+            n = i;
+    }
+    while (plan->moves.len > n)
+        move_clear(&plan->moves.items[--plan->moves.len]);
+    plan->makespan_ms = 0;
+    for (size_t i = 0; i < plan->moves.len; i++) {
+        const struct plan_move *move = &plan->moves.items[i];
+
+        plan->makespan_ms = MAX(plan->makespan_ms, move->start_ms + move->cost_ms);
+    }
+}
+
 void plan_free(Plan *plan)
 {
     if (!plan)

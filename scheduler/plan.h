@@ -93,6 +93,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 struct plan_move *plan_add_move(Plan *plan);
 struct plan_stay *plan_add_stay(Plan *plan);
 
+/* Only the first n moves, or fewer: none is left that waits aside for a later one.  They are a safe
+ * plan of their own; `after` and the verdict are the caller's to set. */
+void plan_cut(Plan *plan, size_t n);
+
 /* Replaces the verdict. */
 void plan_set_verdict(Plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -211,6 +211,24 @@ static bool bad_rule(const char *text, GError **error)
     return false;
 }
 
+static bool too_few(const char *text, GError **error)
+{
+    err_set(error, VRM_ERR_INVALID,
+            "rule '%s': want two different VMs at least, with a comma between them", text);
+    return false;
+}
+
+static bool has_two(const char *names)
+{
+    g_auto(GStrv) words = g_strsplit(names, ",", MAX_NAMES);
+
+    for (size_t i = 1; words[0] && words[i]; i++) {
+        if (strcmp(words[i], words[0]) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* Type and strength; the number of words that must follow them. */
 static bool parse_head(char **words, size_t n_words, Rule *rule, const char *text, GError **error)
 {
@@ -233,6 +251,8 @@ static bool parse_head(char **words, size_t n_words, Rule *rule, const char *tex
         rule->type = types[i].type;
         if (strcmp(words[0], "apart-racks") == 0)
             rule->domain = FAULT_DOMAIN_RACK;
+        if (rule->type != RULE_VM_HOST && !has_two(words[2]))
+            return too_few(text, error);
         if (rule->type != RULE_VM_HOST && rule->strength != RULE_MUST &&
             rule->strength != RULE_SHOULD)
             break;
@@ -311,4 +331,12 @@ Snapshot *whatif_add_rule(const Snapshot *snap, int64_t cluster_id, const char *
         return NULL;
     snapshot_builder_put_rule(builder, g_steal_pointer(&rule));
     return build(snap, builder);
+}
+
+bool whatif_check_rule(const char *text, GError **error)
+{
+    g_auto(GStrv) words = split_words(text);
+    g_autoptr(Rule) rule = rule_new();
+
+    return parse_head(words, g_strv_length(words), rule, text, error);
 }

@@ -36,8 +36,12 @@ Snapshot *whatif_power(const Snapshot *snap, int64_t host_id, bool on);
  *     apart must web1,web2           together should app1,db1
  *     host must-not web1,web2 cna1,cna2
  *
- * Fails like rules_check: VRM_ERR_CONFLICT names the rules in the way. */
+ * Fails like rules_check: VRM_ERR_CONFLICT names the rules in the way; VRM_ERR_NOT_FOUND: a name.
+ */
 Snapshot *whatif_add_rule(const Snapshot *snap, int64_t cluster_id, const char *text,
                           GError **error);
+
+/* Are the words a rule?  VRM_ERR_INVALID. */
+bool whatif_check_rule(const char *text, GError **error);
 
 #endif /* VRM_SCHEDULER_WHATIF_H */

@@ -177,7 +177,7 @@ warns 'either -t FILE or --snapshot FILE'
 run 2 balance -t g.data -s g.json
 run 2 balance -U g.load -s g.json
 run 2 balance -t g.data --level 10
-warns 'level: want 1..9'
+warns "level '10': want a whole number 1..9"
 run 2 balance -t g.data extra
 run 2 drain -t g.data
 run 2 capacity -t g.data
@@ -205,7 +205,7 @@ run 3 balance -t bad.data
 warns "bad.data:5: node h0002: total memory = 'lots': want a number"
 run 3 balance -s g.data
 warns 'g.data: not JSON: line 1'
-run 3 what-if -t g.data --rule 'near must v00001'
+run 2 what-if -t g.data --rule 'near must v00001'
 run 4 balance -t g.data -S /nowhere/file
 warns '/nowhere/file'
 run 4 balance -s g.json -S file

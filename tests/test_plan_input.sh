@@ -127,4 +127,60 @@ hides '^v[0-9]* h000[0-9]* h000[12]$'
 run 0 drain -t g.data h0001
 says '^hosts  *16  *15$'
 
+# --- options -----------------------------------------------------------------------------------
+refused() { # MESSAGE COMMAND...
+    message=$1
+    shift
+    run 2 "$@"
+    warns "$message"
+}
+for option in --level --seed --proposals -l --max-length --parallel --per-host --link --uplink --horizon \
+    --cpu-unit --mem-unit --max-cpu -e -g; do
+    for value in -1 -2 x '' 1x nan 0x10; do
+        refused "^vrm-plan: $option '$value': want a" balance -t g.data -U g.load "$option" "$value"
+    done
+done
+refused "^vrm-plan: --failures '-1': want a whole number 0..1000" capacity -t g.data --size 1,1 --failures -1
+refused "^vrm-plan: --failures '17': want 0..16, the cluster has 16 hosts" admission -t g.data --failures 17
+refused "^vrm-plan: --failures '17': want 0..16" capacity -t g.data --size 1,1 --failures 17
+refused "^vrm-plan: --spare '17': want 0..16" dpm -t g.data --spare 17
+refused "^vrm-plan: --spare '-1'" dpm -t g.data --spare -1
+refused "^vrm-plan: --watts '-1'" replay -t g.data --trace bad.trace --watts -1
+for value in 0 -1 x 1001 '' 2: 2:like= 2:unlike=h0001; do
+    refused "^vrm-plan: --add-hosts '$value': want N or N:like=HOST" what-if -t g.data --add-hosts "$value"
+done
+run 3 what-if -t g.data --add-hosts 2:like=nobody
+for rule in 'apart must v00001' 'together should v00001,v00001' 'apart must' 'apart must-not v00001,v00002' ''; do
+    refused "^vrm-plan: --rule: rule '$rule': want" what-if -t g.data --rule "$rule"
+done
+run 3 what-if -t g.data --rule 'apart must v00001,nobody'
+warns "there is no VM 'nobody'"
+refused 'can be read once only' balance -t - -U -
+refused 'can be read once only' replay -s - --trace -
+refused 'about a cluster given with -t' balance -s g.json -O h0001
+refused 'about the load given with -U' balance -t g.data --cpu-unit 3
+# What a command does not heed it does not offer.
+for option in -l --level --seed --horizon --proposals; do
+    refused 'Unknown option' drain h0001 -t g.data "$option" 2
+done
+refused 'Unknown option' what-if -t g.data --failures 1
+refused 'Unknown option' dpm -t g.data -l 1
+for command in 'balance -O h0003' 'what-if --without-host h0003'; do
+    for n in 0 2 20; do
+        # shellcheck disable=SC2086 # words
+        run 0 $command -t g.data -U g.load -l $n --print-moves
+        [ "$(wc -l < out)" -le "$n" ] || fail "$command -l $n: $(wc -l < out) moves"
+    done
+done
+# hbal's users write -C FILE.
+run 0 balance -t g.data -U g.load -C script -q -q
+sh -n script || fail "-C FILE: no script"
+grep -q '^gnt-instance migrate ' script || fail "-C FILE: no commands"
+{
+    cat g.load
+    grep '^v00003 ' g.load
+} > twice.load
+run 0 balance -t g.data -U twice.load -l 0
+warns 'twice.load:201: a second line of v00003; it counts'
+
 [ "$n_bad" -eq 0 ] || { echo "$n_bad failed"; exit 1; }

@@ -22,6 +22,9 @@ int command_admission(const struct options *options, struct input *input);
 int command_dpm(const struct options *options, struct input *input);
 int command_capacity(const struct options *options, struct input *input);
 
+/* False, with words on standard error, if that many hosts cannot fail: the cluster has fewer. */
+bool command_bears(const char *option, int n, const struct input *input);
+
 /* Prints the error and what it means for the exit status; takes the error. */
 int command_failed(GError *error);
 

@@ -274,6 +274,10 @@ int command_dpm(const struct options *options, struct input *input)
     GError *error = NULL;
     int status;
 
+    if (!command_bears("--spare", options->spare, input)) {
+        g_ptr_array_unref(night.plans);
+        return EXIT_USAGE;
+    }
     set_params(options, input, &night.params);
     prove_all(options, input, &night.params);
     outcome_init(&night.outcome, input->snap);

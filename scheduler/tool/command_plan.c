@@ -16,20 +16,36 @@
 #include "scheduler/tool/show.h"
 #include "scheduler/whatif.h"
 
-#define MAX_NEW_HOSTS 1000
-
 /* ---- plans ---------------------------------------------------------------------------------- */
+
+/* -l counts all moves, those that empty hosts too. */
+static bool cut_drain(const struct outcome *outcome, const struct input *input, Plan *plan,
+                      GError **error)
+{
+    const size_t room = input->params.max_moves - outcome_sums(outcome).n_moves,
+                 n = plan->moves.len;
+    g_autoptr(Snapshot) after = NULL;
+
+    if (n <= room)
+        return true;
+    plan_cut(plan, room);
+    plan_set_verdict(plan, "the first %zu of the %zu moves that empty the host (-l)",
+                     plan->moves.len, n);
+    after = whatif_moved(outcome->after, plan);
+    return balance_measure(after, input->cluster_id, &input->params, &plan->after, error);
+}
 
 static bool add_drain(struct outcome *outcome, const struct input *input, const Host *host,
                       GError **error)
 {
     double begin = outcome_cpu_seconds();
-    Plan *plan;
+    g_autoptr(Plan) plan = NULL;
 
     show_progress("emptying %s ...", host->name);
-    if (!evacuate_plan(outcome->after, host->id, &input->params, &plan, error))
+    if (!evacuate_plan(outcome->after, host->id, &input->params, &plan, error) ||
+        !cut_drain(outcome, input, plan, error))
         return false;
-    outcome_add(outcome, plan, outcome_cpu_seconds() - begin);
+    outcome_add(outcome, g_steal_pointer(&plan), outcome_cpu_seconds() - begin);
     return true;
 }
 
@@ -121,11 +137,10 @@ static int finish(const struct outcome *outcome, const struct input *input,
     return EXIT_NOT_SAVED;
 }
 
-/* A user who allows no move wants to see the balance. */
-static void allow_none(const struct options *options, struct input *input)
+/* What the hosts that had to be emptied have left of -l. */
+static void take_moves(const struct outcome *outcome, struct input *input)
 {
-    if (options->max_moves == 0)
-        input->params.max_moves = 0;
+    input->params.max_moves -= (uint32_t)outcome_sums(outcome).n_moves;
 }
 
 int command_balance(const struct options *options, struct input *input)
@@ -135,9 +150,9 @@ int command_balance(const struct options *options, struct input *input)
     bool good;
     int status;
 
-    allow_none(options, input);
     outcome_init(&outcome, input->snap);
     good = add_closed_hosts(&outcome, input, &error);
+    take_moves(&outcome, input);
     if (options->evacuate_only)
         input->params.max_moves = 0; /* nothing beyond that */
     good =
@@ -204,30 +219,22 @@ static const Host *biggest_host(const struct input *input)
     return best;
 }
 
-/* "2" or "2:like=cna1". */
-static bool add_hosts(const char *text, struct input *input, GError **error)
+static bool add_hosts(const struct options *options, struct input *input, GError **error)
 {
-    char *end;
-    guint64 n = g_ascii_strtoull(text, &end, 10);
     const Host *like = biggest_host(input);
     Snapshot *changed;
 
-    if (n < 1 || n > MAX_NEW_HOSTS || !g_ascii_isdigit(*text) ||
-        (*end != '\0' && !g_str_has_prefix(end, ":like="))) {
-        err_set(error, VRM_ERR_INVALID, "--add-hosts %s: want N or N:like=HOST with N 1..%d", text,
-                MAX_NEW_HOSTS);
-        return false;
-    }
-    if (*end != '\0') {
-        like = input_host(input, end + strlen(":like="), error);
+    if (options->like) {
+        like = input_host(input, options->like, error);
         if (!like)
             return false;
     }
     if (!like) {
-        err_set(error, VRM_ERR_INVALID, "--add-hosts %s: the cluster has no host to copy", text);
+        err_set(error, VRM_ERR_INVALID, "--add-hosts %d: the cluster has no host to copy",
+                options->add_hosts);
         return false;
     }
-    changed = whatif_add_hosts(input->snap, like->id, (uint32_t)n, error);
+    changed = whatif_add_hosts(input->snap, like->id, (uint32_t)options->add_hosts, error);
     if (changed)
         replace(input, changed);
     return changed != NULL;
@@ -235,7 +242,7 @@ static bool add_hosts(const char *text, struct input *input, GError **error)
 
 static bool apply_changes(const struct options *options, struct input *input, GError **error)
 {
-    if (options->add_hosts && !add_hosts(options->add_hosts, input, error))
+    if (options->add_hosts > 0 && !add_hosts(options, input, error))
         return false;
     for (char **rule = options->rules; rule && *rule; rule++) {
         Snapshot *changed = whatif_add_rule(input->snap, input->cluster_id, *rule, error);
@@ -307,15 +314,17 @@ static void print_what_if(const struct outcome *outcome, const struct input *inp
     puts(text);
 }
 
-static int finish_what_if(struct outcome *outcome, const struct input *input,
+static int finish_what_if(struct outcome *outcome, struct input *input,
                           const struct options *options, const struct state *now)
 {
     struct state then;
     GError *error = NULL;
     int status = EXIT_DONE;
 
-    if (!add_closed_hosts(outcome, input, &error) || !add_balance(outcome, input, &error) ||
-        !look(input, outcome->after, &then, &error))
+    if (!add_closed_hosts(outcome, input, &error))
+        return command_failed(error);
+    take_moves(outcome, input);
+    if (!add_balance(outcome, input, &error) || !look(input, outcome->after, &then, &error))
         return command_failed(error);
     show_progress_end();
     print_what_if(outcome, input, options, now, &then);
@@ -333,7 +342,7 @@ int command_what_if(const struct options *options, struct input *input)
     GError *error = NULL;
     int status;
 
-    if (options->save && options->add_hosts) {
+    if (options->save && options->add_hosts > 0) {
         g_printerr("vrm-plan: -S keeps the hosts of the data file; with --add-hosts use "
                    "--save-snapshot\n");
         return EXIT_USAGE;

@@ -88,6 +88,8 @@ int command_admission(const struct options *options, struct input *input)
     struct admission_verdict verdict = { 0 };
     GError *error = NULL;
 
+    if (!command_bears("--failures", options->failures, input))
+        return EXIT_USAGE;
     show_progress("what if a host died ...");
     if (!admission_host_losses(input->snap, input->cluster_id, &input->params, &losses, &error) ||
         !admission_rack_losses(input->snap, input->cluster_id, &input->params, &racks, &error) ||
@@ -143,6 +145,8 @@ int command_capacity(const struct options *options, struct input *input)
         command_failed(error);
         return EXIT_USAGE;
     }
+    if (!command_bears("--failures", options->failures, input))
+        return EXIT_USAGE;
     size.failures = options->failures >= 0 ? (uint32_t)options->failures : 1;
     if (!admission_room(input->snap, input->cluster_id, &size, &input->params, &room, &error))
         return command_failed(error);

@@ -21,6 +21,17 @@ int command_failed(GError *error)
     return status;
 }
 
+bool command_bears(const char *option, int n, const struct input *input)
+{
+    const unsigned n_hosts = g_hash_table_size(input->host_index);
+
+    if (n <= (int)n_hosts)
+        return true;
+    g_printerr("vrm-plan: %s '%d': want 0..%u, the cluster has %u host%s\n", option, n, n_hosts,
+               n_hosts, n_hosts == 1 ? "" : "s");
+    return false;
+}
+
 static int command_convert(const struct options *options, struct input *input)
 {
     g_autofree char *text = snapshot_json_write(input->snap, input->cluster_id);

@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "scheduler/tool/show.h"
+#include "scheduler/whatif.h"
 
 /* Of a server of two sockets that does little. */
 #define DEFAULT_WATTS 200
+
+#define MAX_NEW_HOSTS 1000
 
 #define BIT(command)  (1U << (command))
 #define ALL           (BIT(N_COMMANDS) - 1)
@@ -132,6 +135,122 @@ static gboolean want_nodes(const gchar *name, const gchar *value, gpointer data,
     return FALSE;
 }
 
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+enum number_kind {
+    NUMBER_WHOLE, /* int */
+    NUMBER_REAL,  /* double */
+};
+
+// clang-format off
+/* What is allowed, and where it goes; there -1 is "not given". */
+static const struct number {
+    const char *name, *brief;
+    size_t offset;
+    enum number_kind kind;
+    double min, max;
+    const char *want;
+} numbers[] = {
+#define WHOLE(name, brief, field, min, max, want) { name, brief, offsetof(struct options, field), NUMBER_WHOLE, min, max, want }
+#define REAL(name, brief, field, min, max, want)  { name, brief, offsetof(struct options, field), NUMBER_REAL, min, max, want }
+    WHOLE("--level",      NULL, level,         1, 9,          "1..9"),
+    WHOLE("--seed",       NULL, seed,          0, G_MAXINT,   "0..2147483647"),
+    WHOLE("--proposals",  NULL, proposals,     0, 1000,       "0..1000"),
+    WHOLE("--max-length", "-l", max_moves,     0, G_MAXINT,   "0..2147483647"),
+    WHOLE("--parallel",   NULL, parallel,      1, 10000,      "1..10000"),
+    WHOLE("--per-host",   NULL, per_host,      1, 1000,       "1..1000"),
+    WHOLE("--link",       NULL, link_mbps,     1, 10000000,   "1..10000000 (Mbit/s)"),
+    WHOLE("--uplink",     NULL, uplink_mbps,   1, 10000000,   "1..10000000 (Mbit/s)"),
+    WHOLE("--horizon",    NULL, horizon_s,     1, 31536000,   "1..31536000 (seconds)"),
+    WHOLE("--spare",      NULL, spare,         0, 1000,       "0..1000"),
+    WHOLE("--watts",      NULL, watts,         1, 100000,     "1..100000"),
+    WHOLE("--failures",   NULL, failures,      0, 1000,       "0..1000"),
+    REAL("--cpu-unit",    NULL, cpu_unit,      1e-6, 1e6,     "0.000001..1000000 (threads)"),
+    REAL("--mem-unit",    NULL, mem_unit,      1e-6, 1e9,     "0.000001..1000000000 (MiB)"),
+    REAL("--max-cpu",     NULL, max_cpu,       1, 10000,      "1..10000 (of a fraction the whole part counts)"),
+    REAL("--min-score",   "-e", min_score,     0, 1e6,        "0..1000000"),
+    REAL("--min-gain",    "-g", min_gain,      1e-6, 1e3,     "0.000001..1000"),
+#undef WHOLE
+#undef REAL
+};
+// clang-format on
+
+/* Digits, with a fraction and an exponent or without: no blanks, no "inf", no hex. */
+static bool parse_number(const char *text, enum number_kind kind, double *ret_value)
+{
+    const char *allowed = kind == NUMBER_WHOLE ? "0123456789" : "0123456789.eE+-";
+    char *end;
+
+    if (!g_ascii_isdigit(*text) && *text != '.')
+        return false;
+    if (strspn(text, allowed) != strlen(text))
+        return false;
+    *ret_value = g_ascii_strtod(text, &end);
+    return end > text && *end == '\0';
+}
+
+static gboolean read_number(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        const struct number *row = &numbers[i];
+        char *field = (char *)data + row->offset;
+        double number;
+
+        if (strcmp(row->name, name) != 0 && g_strcmp0(row->brief, name) != 0)
+            continue;
+        if (!parse_number(value, row->kind, &number) || number < row->min || number > row->max) {
+            g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s '%s': want %s%s", name,
+                        value, row->kind == NUMBER_WHOLE ? "a whole number " : "a number ",
+                        row->want);
+            return FALSE;
+        }
+        if (row->kind == NUMBER_REAL)
+            memcpy(field, &number, sizeof(number));
+        else
+            memcpy(field, &(int){ (int)number }, sizeof(int));
+        return TRUE;
+    }
+    g_assert_not_reached();
+}
+
+/* "2" or "2:like=cna1". */
+static gboolean read_new_hosts(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    static const char like[] = ":like=";
+    struct options *o = data;
+    g_auto(GStrv) parts = g_strsplit(value, like, 2);
+    double n;
+
+    if (!parts[0] || !parse_number(parts[0], NUMBER_WHOLE, &n) || n < 1 || n > MAX_NEW_HOSTS ||
+        (parts[1] && *parts[1] == '\0')) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "%s '%s': want N or N:like=HOST with N 1..%d", name, value, MAX_NEW_HOSTS);
+        return FALSE;
+    }
+    o->add_hosts = (int)n;
+    g_free(o->like);
+    o->like = g_strdup(parts[1]);
+    return TRUE;
+}
+
+/* Is it a rule at all?  Whether its names are there, the file says. */
+static gboolean read_rule(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    struct options *o = data;
+    const guint n = o->rules ? g_strv_length(o->rules) : 0;
+    g_autoptr(GError) cause = NULL;
+
+    if (!whatif_check_rule(value, &cause)) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: %s", name,
+                    cause->message);
+        return FALSE;
+    }
+    o->rules = g_renew(char *, o->rules, n + 2);
+    o->rules[n] = g_strdup(value);
+    o->rules[n + 1] = NULL;
+    return TRUE;
+}
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 struct flags { /* GLib wants int */
@@ -168,6 +287,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
     const unsigned balance = BIT(COMMAND_BALANCE), what_if = BIT(COMMAND_WHAT_IF);
     const unsigned capacity = BIT(COMMAND_CAPACITY), admission = BIT(COMMAND_ADMISSION);
     const unsigned dpm = BIT(COMMAND_DPM), replay = BIT(COMMAND_REPLAY);
+    const unsigned searches = PLANS & ~BIT(COMMAND_DRAIN); /* a drain has no choice */
     const gint hidden = G_OPTION_FLAG_HIDDEN;
     const gint hidden_optional = G_OPTION_FLAG_HIDDEN | G_OPTION_FLAG_OPTIONAL_ARG;
     const gint idle = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
@@ -179,27 +299,27 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { ALL, { "cluster", 0, hidden, G_OPTION_ARG_STRING, &o->cluster, NULL, NULL } },
         { ALL, { "offline", 'O', 0, G_OPTION_ARG_STRING_ARRAY, &o->offline, "take the node as offline; may be repeated", "NODE" } },
         { ALL, { "exclusion-tags", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclusion, "instances with the same tag of these kinds stay apart", "TAG,..." } },
-        { ALL, { "cpu-unit", 0, 0, G_OPTION_ARG_DOUBLE, &o->cpu_unit, "threads that a CPU load of 1.0 means (else found out)", "THREADS" } },
-        { ALL, { "mem-unit", 0, 0, G_OPTION_ARG_DOUBLE, &o->mem_unit, "MiB that a memory load of 1.0 means (else found out)", "MIB" } },
-        { ALL, { "uplink", 0, 0, G_OPTION_ARG_INT, &o->uplink_mbps, "speed of the uplinks of hosts whose speed the file doesn't say (else no bound)", "MBIT/S" } },
+        { ALL, { "cpu-unit", 0, 0, CALLBACK(read_number), "threads that a CPU load of 1.0 means (else found out)", "THREADS" } },
+        { ALL, { "mem-unit", 0, 0, CALLBACK(read_number), "MiB that a memory load of 1.0 means (else found out)", "MIB" } },
+        { ALL, { "uplink", 0, 0, CALLBACK(read_number), "speed of the uplinks of hosts whose speed the file doesn't say (else no bound)", "MBIT/S" } },
         { ALL, { "ignore-dynu", 0, 0, G_OPTION_ARG_NONE, &f->ignore_load, "ignore -U", NULL } },
-        { ALL, { "max-cpu", 0, 0, G_OPTION_ARG_DOUBLE, &o->max_cpu, "most vCPUs for each thread (else the file's policy)", "RATIO" } },
+        { ALL, { "max-cpu", 0, 0, CALLBACK(read_number), "most vCPUs for each thread (else the file's policy)", "RATIO" } },
         { ALL, { "ignore-soft-errors", 0, 0, G_OPTION_ARG_NONE, &f->ignore_soft, "no limit of vCPUs for each thread", NULL } },
-        { PLANS, { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
+        { searches, { "level", 0, 0, CALLBACK(read_number), "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
         { PLANS, { "factor", 0, 0, G_OPTION_ARG_STRING, &o->factor, "balance cpu, mem or both (default both)", "WHAT" } },
-        { PLANS, { "seed", 0, 0, G_OPTION_ARG_INT, &o->seed, "the same seed gives the same plan (default 1)", "N" } },
-        { PLANS, { "horizon", 0, 0, G_OPTION_ARG_INT, &o->horizon_s, "how long the load is believed to last", "SECONDS" } },
-        { PLANS, { "proposals", 0, 0, G_OPTION_ARG_INT, &o->proposals, "random changes tried for each VM (default 16; 0: greedy only)", "N" } },
-        { PLANS, { "max-length", 'l', 0, G_OPTION_ARG_INT, &o->max_moves, "at most so many moves", "N" } },
-        { PLANS, { "parallel", 0, 0, G_OPTION_ARG_INT, &o->parallel, "moves at the same time in the cluster (default 8)", "N" } },
-        { PLANS, { "per-host", 0, 0, G_OPTION_ARG_INT, &o->per_host, "moves at the same time into, and out of, a host (default 2)", "N" } },
-        { PLANS, { "link", 0, 0, G_OPTION_ARG_INT, &o->link_mbps, "speed of the migration network (default 10000)", "MBIT/S" } },
+        { searches, { "seed", 0, 0, CALLBACK(read_number), "the same seed gives the same plan (default 1)", "N" } },
+        { searches, { "horizon", 0, 0, CALLBACK(read_number), "how long the load is believed to last", "SECONDS" } },
+        { searches, { "proposals", 0, 0, CALLBACK(read_number), "random changes tried for each VM (default 16; 0: greedy only)", "N" } },
+        { balance | what_if, { "max-length", 'l', 0, CALLBACK(read_number), "at most so many moves", "N" } },
+        { PLANS, { "parallel", 0, 0, CALLBACK(read_number), "moves at the same time in the cluster (default 8)", "N" } },
+        { PLANS, { "per-host", 0, 0, CALLBACK(read_number), "moves at the same time into, and out of, a host (default 2)", "N" } },
+        { PLANS, { "link", 0, 0, CALLBACK(read_number), "speed of the migration network (default 10000)", "MBIT/S" } },
         { balance, { "objective", 0, 0, G_OPTION_ARG_STRING, &o->objective, "what to lower: load (of CPU and memory) or hbal (its score; with -t)", "WHAT" } },
-        { balance, { "min-score", 'e', 0, G_OPTION_ARG_DOUBLE, &o->min_score, "as few moves as bring hbal's score there", "SCORE" } },
-        { balance, { "min-gain", 'g', 0, G_OPTION_ARG_DOUBLE, &o->min_gain, "what a move must gain of hbal's score (default: by --level)", "GAIN" } },
+        { balance, { "min-score", 'e', 0, CALLBACK(read_number), "as few moves as bring hbal's score there", "SCORE" } },
+        { balance, { "min-gain", 'g', 0, CALLBACK(read_number), "what a move must gain of hbal's score (default: by --level)", "GAIN" } },
         { balance, { "evac-mode", 'E', 0, G_OPTION_ARG_NONE, &f->evacuate_only, "only move VMs away from offline nodes", NULL } },
-        { PLANS, { "select-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->select, "move only these", "VM,..." } },
-        { PLANS, { "exclude-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclude, "don't move these", "VM,..." } },
+        { searches, { "select-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->select, "move only these", "VM,..." } },
+        { searches, { "exclude-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclude, "don't move these", "VM,..." } },
         { PLANS, { "save", 'S', 0, G_OPTION_ARG_FILENAME, &o->save, "write the final placement in Ganeti's text form", "FILE" } },
         { PLANS, { "save-snapshot", 0, 0, G_OPTION_ARG_FILENAME, &o->save_json, "write the final placement as a VRM snapshot", "FILE" } },
         { PLANS, { "print-moves", 0, 0, G_OPTION_ARG_NONE, &f->print_moves, "print nothing but lines \"VM FROM TO\"", NULL } },
@@ -207,18 +327,18 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { PLANS, { "print-nodes", 'p', G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(want_nodes), "print the hosts before and after", NULL } },
         { PLANS, { "print-instances", 0, 0, G_OPTION_ARG_NONE, &f->print_instances, "print where each VM ends", NULL } },
         { capacity, { "size", 0, 0, G_OPTION_ARG_STRING, &o->size, "of the VMs: vCPUs, MiB, MHz reserved", "VCPUS,MIB[,MHZ]" } },
-        { capacity | admission | what_if, { "failures", 0, 0, G_OPTION_ARG_INT, &o->failures, "so many hosts may die (default 1; admission: the cluster's policy)", "N" } },
-        { dpm, { "spare", 0, 0, G_OPTION_ARG_INT, &o->spare, "so many of the largest hosts may fail (default: HA's promise; with -t 1)", "N" } },
+        { capacity | admission, { "failures", 0, 0, CALLBACK(read_number), "so many hosts may die (default 1; admission: the cluster's policy)", "N" } },
+        { dpm, { "spare", 0, 0, CALLBACK(read_number), "so many of the largest hosts may fail (default: HA's promise; with -t 1)", "N" } },
         { replay, { "trace", 0, 0, G_OPTION_ARG_FILENAME, &o->trace, "recorded load, lines \"SECONDS VM MHZ MIB KBPS\"", "FILE" } },
         { replay, { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->set, "settings of every column but the first; may be repeated", "KEY=VALUE,..." } },
         { replay, { "against", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->against, "one column more, with these settings besides; may be repeated", "KEY=VALUE,..." } },
-        { replay, { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
-        { replay, { "seed", 0, 0, G_OPTION_ARG_INT, &o->seed, "the same seed gives the same result (default 1)", "N" } },
-        { dpm | replay, { "watts", 0, 0, G_OPTION_ARG_INT, &o->watts, "what a host draws (default 200)", "N" } },
+        { replay, { "level", 0, 0, CALLBACK(read_number), "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
+        { replay, { "seed", 0, 0, CALLBACK(read_number), "the same seed gives the same result (default 1)", "N" } },
+        { dpm | replay, { "watts", 0, 0, CALLBACK(read_number), "what a host draws (default 200)", "N" } },
         { dpm, { "assume-proven", 0, 0, G_OPTION_ARG_NONE, &f->assume_proven, "take every host to wake up when asked", NULL } },
-        { what_if, { "add-hosts", 0, 0, G_OPTION_ARG_STRING, &o->add_hosts, "empty hosts more, like HOST or like the biggest", "N[:like=HOST]" } },
+        { what_if, { "add-hosts", 0, 0, CALLBACK(read_new_hosts), "empty hosts more, like HOST or like the biggest", "N[:like=HOST]" } },
         { what_if, { "without-host", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->without, "as if the host left; may be repeated", "HOST" } },
-        { what_if, { "rule", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->rules, "one rule more: \"apart must VM,VM\", \"together should VM,VM\", \"host must-not VM,.. HOST,..\"; may be repeated", "RULE" } },
+        { what_if, { "rule", 0, 0, CALLBACK(read_rule), "one rule more: \"apart must VM,VM\", \"together should VM,VM\", \"host must-not VM,.. HOST,..\"; may be repeated", "RULE" } },
         { ALL, { "json", 0, 0, G_OPTION_ARG_NONE, &f->json, "print JSON", NULL } },
         { ALL, { "progress", 0, 0, G_OPTION_ARG_NONE, &f->progress, "tell on standard error how far it is, also without a terminal", NULL } },
         { ALL, { "verbose", 'v', G_OPTION_FLAG_NO_ARG, CALLBACK(louder), "say more", NULL } },
@@ -298,57 +418,39 @@ static const char *wrong_objective(const struct options *o)
     return NULL;
 }
 
-/* Bounds of the numbers; -1 is "not given". */
-static const char *out_of_range(const struct options *o)
+static int count_stdin(const struct options *o)
 {
-    const struct {
-        const char *text;
-        double value, min, max;
-    } rows[] = {
-        { "--level: want 1..9", o->level, 1, 9 },
-        { "--seed: want 0 or more", o->seed, 0, G_MAXINT },
-        { "--proposals: want 0..1000", o->proposals, 0, 1000 },
-        { "--max-length: want 0 or more", o->max_moves, 0, G_MAXINT },
-        { "--parallel: want 1..10000", o->parallel, 1, 10000 },
-        { "--per-host: want 1..1000", o->per_host, 1, 1000 },
-        { "--link: want 1..10000000", o->link_mbps, 1, 10000000 },
-        { "--uplink: want 1..10000000", o->uplink_mbps, 1, 10000000 },
-        { "--horizon: want 1..31536000", o->horizon_s, 1, 31536000 },
-        { "--spare: want 0..1000", o->spare, 0, 1000 },
-        { "--watts: want 1..100000", o->watts, 1, 100000 },
-        { "--failures: want 0..1000", o->failures, 0, 1000 },
-        { "--cpu-unit: want more than 0, at most 1000000", o->cpu_unit, 1e-6, 1e6 },
-        { "--mem-unit: want more than 0, at most 1000000000", o->mem_unit, 1e-6, 1e9 },
-        { "--max-cpu: want 1..10000", o->max_cpu, 1, 10000 },
-        { "--min-score: want 0..1000000", o->min_score, 0, 1e6 },
-        { "--min-gain: want 0.000001..1000", o->min_gain, 1e-6, 1e3 },
-    };
+    const char *const files[] = { o->data, o->load, o->snapshot, o->trace };
+    int n = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        bool given = rows[i].value < -1 || rows[i].value > -1;
-
-        if (given && !(rows[i].value >= rows[i].min && rows[i].value <= rows[i].max))
-            return rows[i].text;
-    }
-    if (o->factor && strcmp(o->factor, "cpu") != 0 && strcmp(o->factor, "mem") != 0 &&
-        strcmp(o->factor, "both") != 0)
-        return "--factor: want cpu, mem or both";
-    return NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+        n += g_strcmp0(files[i], "-") == 0 ? 1 : 0;
+    return n;
 }
 
 static bool check(const struct options *o, int *ret_status)
 {
+    static const char *const factors[] = { "cpu", "mem", "both", NULL };
     const guint n = o->names ? g_strv_length(o->names) : 0;
-    const char *wrong = out_of_range(o);
+    const char *wrong = wrong_objective(o);
 
-    if (!wrong)
-        wrong = wrong_objective(o);
     if (wrong)
         return usage(wrong, NULL, ret_status);
+    if (o->factor && !g_strv_contains(factors, o->factor))
+        return usage("--factor: want cpu, mem or both, not", o->factor, ret_status);
+    if (count_stdin(o) > 1)
+        return usage("standard input (-) can be read once only, as one of -t, -U, -s and --trace",
+                     NULL, ret_status);
     if (!o->data == !o->snapshot)
         return usage("want a cluster: either -t FILE or --snapshot FILE", NULL, ret_status);
-    if (o->load && !o->data)
-        return usage("-U is the load of a cluster given with -t", NULL, ret_status);
+    if (!o->data && (o->load || o->cpu_unit > 0 || o->mem_unit > 0 || o->offline || o->exclusion))
+        return usage(
+            "-U, -O, --cpu-unit, --mem-unit and --exclusion-tags are about a cluster given "
+            "with -t",
+            NULL, ret_status);
+    if (!o->load && (o->cpu_unit > 0 || o->mem_unit > 0))
+        return usage("--cpu-unit and --mem-unit are about the load given with -U", NULL,
+                     ret_status);
     if (n == 0 && *commands[o->command].words != '\0')
         return usage("want", commands[o->command].words, ret_status);
     if (n > 0 && *commands[o->command].words == '\0')
@@ -373,8 +475,7 @@ static void set_flags(struct options *o, const struct flags *f)
     o->print_instances = f->print_instances;
 }
 
-/* As getopt(3) has it and hbal's users write it, GLib doesn't: -tFILE, -l5; and -C[FILE], which
- * never takes the next word for its file. */
+/* As getopt(3) has it and hbal's users write it, GLib doesn't: -tFILE, -l5; and -C[FILE]. */
 static void spread_word(GPtrArray *out, const char *word)
 {
     static const char with_value[] = "tUGOSlsgemI";
@@ -399,14 +500,24 @@ static void spread_word(GPtrArray *out, const char *word)
     g_ptr_array_add(out, g_strdup(word));
 }
 
-static char **spread_words(int argc, char **argv)
+/* -C FILE: where no names are wanted, a word behind can only be the file. */
+static bool takes_next(const char *word, const char *next)
+{
+    return next && (*next != '-' || next[1] == '\0') &&
+           (strcmp(word, "-C") == 0 || strcmp(word, "--print-commands") == 0);
+}
+
+static char **spread_words(int argc, char **argv, bool has_names)
 {
     GPtrArray *out = g_ptr_array_new();
     bool words_only = false;
 
     for (int i = 0; i < argc; i++) {
         words_only = words_only || strcmp(argv[i], "--") == 0;
-        if (words_only)
+        if (!words_only && !has_names && i + 1 < argc && takes_next(argv[i], argv[i + 1])) {
+            g_ptr_array_add(out, g_strdup_printf("--print-commands=%s", argv[i + 1]));
+            i++;
+        } else if (words_only)
             g_ptr_array_add(out, g_strdup(argv[i]));
         else
             spread_word(out, argv[i]);
@@ -434,7 +545,7 @@ static bool parse_options(int argc, char **argv, struct options *o, struct flags
         g_strdup_printf("%s - %s", commands[o->command].words, commands[o->command].summary);
     g_autoptr(GOptionContext) context = g_option_context_new(words);
     g_autofree char *program = g_strdup_printf("vrm-plan %s", commands[o->command].name);
-    g_auto(GStrv) spread = spread_words(argc, argv);
+    g_auto(GStrv) spread = spread_words(argc, argv, *commands[o->command].words != '\0');
     g_autoptr(GError) error = NULL;
 
     g_set_prgname(program);
@@ -541,7 +652,7 @@ void options_clear(struct options *options)
     g_free(options->save_json);
     g_free(options->commands_file);
     g_free(options->size);
-    g_free(options->add_hosts);
+    g_free(options->like);
     g_strfreev(options->without);
     g_strfreev(options->rules);
     g_free(options->trace);

@@ -50,7 +50,8 @@ struct options {
     /* capacity, admission, what-if */
     char *size;
     int failures;
-    char *add_hosts;
+    int add_hosts; /* 0: none */
+    char *like;    /* the host they are like, NULL: the biggest */
     char **without, **rules;
     /* dpm */
     int spare, watts;
