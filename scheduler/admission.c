@@ -63,8 +63,8 @@ static char *nowhere_text(const Layout *l, uint32_t vm, uint32_t dead)
         if (h != dead && problem_usable(p, h))
             most = MAX(most, p->host_mem_limit[h] - l->committed[h]);
     }
-    return g_strdup_printf("%s has no place elsewhere (%" PRId64 " MB, %" PRId64
-                           " vCPUs%s%s; the most free memory of a host is now %" PRId64 " MB)",
+    return g_strdup_printf("%s has no place elsewhere (%" PRId64 " MiB, %" PRId64
+                           " vCPUs%s%s; the most free memory of a host is now %" PRId64 " MiB)",
                            p->vm[vm]->name, p->vm_size[vm], p->vm[vm]->cpu.quantity,
                            devfit_needs(p->devices, vm) ? ", " : "",
                            devfit_needs(p->devices, vm) ? p->vm[vm]->devices : "", most);
@@ -86,7 +86,7 @@ static char *loss_text(const Layout *l, uint32_t host, const struct refit *refit
                                refit->n_vms - refit->n_tied - refit->n_unguarded, refit->n_vms,
                                tied, unguarded);
     first = nowhere_text(l, refit->first_lost, host);
-    return g_strdup_printf("%u of %u VMs would be lost (%" PRId64 " MB): %s%s%s", refit->n_lost,
+    return g_strdup_printf("%u of %u VMs would be lost (%" PRId64 " MiB): %s%s%s", refit->n_lost,
                            refit->n_vms, refit->lost_mb, first, tied, unguarded);
 }
 
@@ -262,7 +262,7 @@ static bool bears(Layout *l, uint32_t n, char **ret_text)
     if (n == 1 || bears_hardest(l, n, &refit))
         return true;
     *ret_text = g_strdup_printf("if the %u hosts that are hardest to replace died, %u of their %u "
-                                "VMs would be lost (%" PRId64 " MB), %s first",
+                                "VMs would be lost (%" PRId64 " MiB), %s first",
                                 n, refit.n_lost, refit.n_vms, refit.lost_mb,
                                 l->problem->vm[refit.first_lost]->name);
     return false;
@@ -300,7 +300,7 @@ static char *percent_remedy(const struct percent_sums *sum)
     GString *text = g_string_new("add a host");
 
     if (sum->mem_used > sum->mem_may) {
-        g_string_append_printf(text, ", or stop VMs of %" PRId64 " MB",
+        g_string_append_printf(text, ", or stop VMs of %" PRId64 " MiB",
                                sum->mem_used - sum->mem_may);
         append_share(text, "memoryReservation", sum->mem_used, sum->mem);
     }
@@ -348,7 +348,7 @@ static char *check_percent(const Layout *l, const struct ha_policy *ha, struct a
     v->text =
         g_strdup_printf("%" PRId64 " %% of memory and %" PRId64
                         " %% of CPU are kept for failures: VMs have %" PRId64 " of the %" PRId64
-                        " MB left for them, and reserve %" PRId64 " of the %" PRId64 " MHz",
+                        " MiB left for them, and reserve %" PRId64 " of the %" PRId64 " MHz",
                         ha->mem_reservation, ha->cpu_reservation, sum.mem_used, sum.mem_may,
                         sum.cpu_used, sum.cpu_may);
     return v->holds ? NULL : percent_remedy(&sum);
@@ -382,7 +382,7 @@ static char *check_slots(const Layout *l, const struct ha_policy *ha, struct adm
     }
     v->holds = need <= have;
     v->text = g_strdup_printf("VMs with HA need %" PRId64 " slots of %" PRId64 " MHz and %" PRId64
-                              " MB, %" PRId64 " are left without the %u biggest hosts",
+                              " MiB, %" PRId64 " are left without the %u biggest hosts",
                               need, ha->slot_cpu_mhz, ha->slot_mem_mb, have, n);
     return v->holds ? NULL
                     : g_strdup_printf("%" PRId64 " slots are missing: add a host, stop VMs, or "
@@ -421,10 +421,10 @@ static char *check_hosts(Layout *l, const struct ha_policy *ha, struct admission
         if (refit.n_lost == 0)
             continue;
         v->text = g_strdup_printf("if %s died, %u of its %u VMs (%" PRId64
-                                  " MB) would not fit on the %u usable fail-over hosts, %s first",
+                                  " MiB) would not fit on the %u usable fail-over hosts, %s first",
                                   p->host[h]->name, refit.n_lost, refit.n_vms, refit.lost_mb,
                                   n_allowed, p->vm[refit.first_lost]->name);
-        return g_strdup_printf("add a fail-over host, or have %" PRId64 " MB fewer of VMs on %s",
+        return g_strdup_printf("add a fail-over host, or have %" PRId64 " MiB fewer of VMs on %s",
                                refit.lost_mb, p->host[h]->name);
     }
     v->holds = true;
@@ -651,7 +651,7 @@ static uint32_t search_secure(const struct room *room, uint32_t placed, uint32_t
     if (placed < room->n)
         *ret_text = end_text(room->layout, room->vms[placed]);
     else if (placed < ADMISSION_MAX_MORE)
-        *ret_text = g_strdup_printf("no host takes another one: none has %" PRId64 " MB left",
+        *ret_text = g_strdup_printf("no host takes another one: none has %" PRId64 " MiB left",
                                     room->layout->problem->vm_size[room->vms[0]]);
     else
         *ret_text = g_strdup_printf("counting ends at %d", ADMISSION_MAX_MORE);
@@ -696,8 +696,8 @@ bool admission_room(const Snapshot *snap, int64_t cluster_id, const struct admis
 
     if (size->vcpus < 1 || size->mem_mb < 1 || size->reserved_mhz < 0) {
         err_set(error, VRM_ERR_INVALID,
-                "a VM of %" PRId64 " vCPUs, %" PRId64 " MB and %" PRId64
-                " MHz: want at least 1 vCPU, 1 MB and 0 MHz",
+                "a VM of %" PRId64 " vCPUs, %" PRId64 " MiB and %" PRId64
+                " MHz: want at least 1 vCPU, 1 MiB and 0 MHz",
                 size->vcpus, size->mem_mb, size->reserved_mhz);
         return false;
     }

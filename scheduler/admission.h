@@ -35,7 +35,7 @@ struct host_loss {
     uint32_t n_tied;      /* of them tied to it */
     uint32_t n_lost;      /* of the others, without a place elsewhere */
     int64_t lost_mb;
-    char *text;          /* "all 12 VMs fit elsewhere"; "web1 fits nowhere: needs 8192 MB ..." */
+    char *text;          /* "all 12 VMs fit elsewhere"; "web1 fits nowhere: needs 8192 MiB ..." */
     struct vm_fate *vms; /* admission_host_fates only */
 };
 

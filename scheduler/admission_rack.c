@@ -42,7 +42,7 @@ static char *loss_text(const Problem *p, const struct refit *refit)
                         refit->n_vms - refit->n_tied - refit->n_unguarded, refit->n_vms);
     else
         g_string_printf(
-            text, "%u of %u VMs would be lost (%" PRId64 " MB): %s has no place elsewhere",
+            text, "%u of %u VMs would be lost (%" PRId64 " MiB): %s has no place elsewhere",
             refit->n_lost, refit->n_vms, refit->lost_mb, p->vm[refit->first_lost]->name);
     if (refit->n_tied > 0)
         g_string_append_printf(text, "; %u tied to their hosts", refit->n_tied);

@@ -314,7 +314,7 @@ static void say_moves(Plan *plan, const Search *search, const char *left_out)
         g_string_append_printf(text, ", overload %" PRId64 " -> %" PRId64 " MHz", a->overload_mhz,
                                b->overload_mhz);
     if (a->shortage_mb > 0)
-        g_string_append_printf(text, ", memory shortage %" PRId64 " -> %" PRId64 " MB",
+        g_string_append_printf(text, ", memory shortage %" PRId64 " -> %" PRId64 " MiB",
                                a->shortage_mb, b->shortage_mb);
     if (a->net_over_kbps > 0)
         g_string_append_printf(text, ", network over by %" PRId64 " -> %" PRId64 " kbit/s",

@@ -265,7 +265,7 @@ static bool make_room(struct drain *d, const struct bundle *bundle)
     }
 }
 
-/* "no host can take it: cna2: needs 512 MB, 301 MB free; ..." */
+/* "no host can take it: cna2: needs 512 MiB, 301 MiB free; ..." */
 static char *no_room_text(const struct drain *d, const struct bundle *bundle, uint32_t vm)
 {
     const Problem *p = d->problem;

@@ -91,7 +91,7 @@ static void append_shortage(GString *text, const Layout *l, const struct explain
 
     g_string_append_printf(text,
                            "ends memory shortage: %s has VMs of %" PRId64 " -> %" PRId64
-                           " MB for %" PRId64 " MB, %s %" PRId64 " for %" PRId64 " MB",
+                           " MiB for %" PRId64 " MiB, %s %" PRId64 " for %" PRId64 " MiB",
                            p->host[m->from]->name, m->committed_before, l->committed[m->from],
                            p->host_mem_limit[m->from], p->host[m->to]->name, l->committed[m->to],
                            p->host_mem_limit[m->to]);
@@ -140,7 +140,7 @@ static void append_use(GString *text, const Problem *p, uint32_t vm)
         g_string_append_printf(text, " of the %" PRId64 " MHz that it wants, by %s",
                                p->vm_demand[RES_CPU][vm], terms);
     }
-    g_string_append_printf(text, ", %" PRId64 " MB)", p->vm_use[RES_MEM][vm]);
+    g_string_append_printf(text, ", %" PRId64 " MiB)", p->vm_use[RES_MEM][vm]);
 }
 
 static void append_loads(GString *text, const Layout *l, const struct explain_move *m,
@@ -267,7 +267,7 @@ char *explain_scores(const Layout *l, const char *name, const struct score *othe
         return g_strdup_printf("%s: %" PRId64 " must-rules broken, not %" PRId64, name, other->must,
                                chosen->must);
     if (other->shortage != chosen->shortage)
-        return g_strdup_printf("%s: memory short by %" PRId64 " MB, not %" PRId64, name,
+        return g_strdup_printf("%s: memory short by %" PRId64 " MiB, not %" PRId64, name,
                                other->shortage, chosen->shortage);
     if (other->overload != chosen->overload)
         return g_strdup_printf("%s: overload %" PRId64 " MHz, not %" PRId64, name, other->overload,
@@ -349,7 +349,7 @@ static char *compare_host(const Layout *l, uint32_t vm, uint32_t host)
         return g_strdup_printf("%s, but the VM stays: %s", text, pin);
     }
     return g_strdup_printf("%s; a move costs %" PRId64 " ms and %" PRId64
-                           " MB and is made when its gain repays that",
+                           " MiB and is made when its gain repays that",
                            text, l->problem->vm_cost_ms[vm], l->problem->vm_cost_mb[vm]);
 }
 

@@ -315,7 +315,7 @@ static char *no_gain_text(const Layout *l, uint32_t vm, const struct best_move *
     if (is_soft(&best->score, &l->score))
         return g_strdup_printf(
             "its best move, to %s, would gain %" PRId64 " per mille of a host over %" PRId64
-            " s and must gain %" PRId64 " to be worth it (%" PRId64 " ms, %" PRId64 " MB to copy)",
+            " s and must gain %" PRId64 " to be worth it (%" PRId64 " ms, %" PRId64 " MiB to copy)",
             p->host[best->to]->name, host_permille(p, gain), p->params.horizon_ms / 1000,
             host_permille(p, price), p->vm_cost_ms[vm], p->vm_cost_mb[vm]);
     worse = explain_scores(l, p->host[best->to]->name, &best->score, &l->score);

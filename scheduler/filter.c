@@ -28,7 +28,7 @@ static char *state_text(const Layout *l, uint32_t vm, uint32_t host)
         return g_strdup("its agent is not connected");
     if (it->status != HOST_NORMAL)
         return g_strdup_printf("its status is %s", host_status_name(it->status));
-    return g_strdup_printf("its facts are not known yet (%" PRId64 " threads, %" PRId64 " MB)",
+    return g_strdup_printf("its facts are not known yet (%" PRId64 " threads, %" PRId64 " MiB)",
                            it->cpu_threads, it->mem_mb);
 }
 
@@ -229,7 +229,7 @@ static char *memory_text(const Layout *l, uint32_t vm, uint32_t host)
 {
     int64_t left = l->problem->host_mem_limit[host] - l->committed[host];
 
-    return g_strdup_printf("needs %" PRId64 " MB, %" PRId64 " MB free", l->problem->vm_size[vm],
+    return g_strdup_printf("needs %" PRId64 " MiB, %" PRId64 " MiB free", l->problem->vm_size[vm],
                            MAX(left, 0));
 }
 
@@ -245,7 +245,7 @@ static char *mem_reservation_text(const Layout *l, uint32_t vm, uint32_t host)
 {
     int64_t left = l->problem->host_cap[RES_MEM][host] - l->mem_reserved[host];
 
-    return g_strdup_printf("needs %" PRId64 " MB reserved, %" PRId64 " MB not yet reserved",
+    return g_strdup_printf("needs %" PRId64 " MiB reserved, %" PRId64 " MiB not yet reserved",
                            l->problem->vm_mem_reserved[vm], MAX(left, 0));
 }
 
@@ -256,7 +256,7 @@ static bool mem_overload_ok(const Layout *l, uint32_t vm, uint32_t host)
 
 static char *mem_overload_text(const Layout *l, uint32_t vm, uint32_t host)
 {
-    return g_strdup_printf("its VMs would touch %" PRId64 " MB of %" PRId64 " MB",
+    return g_strdup_printf("its VMs would touch %" PRId64 " MiB of %" PRId64 " MiB",
                            l->used[RES_MEM][host] + l->problem->vm_use[RES_MEM][vm],
                            l->problem->host_cap[RES_MEM][host]);
 }

@@ -80,7 +80,7 @@ void filter_prepare(const struct Problem *problem, struct filter_lists *ret_list
 /* The first filter that keeps vm from going to host in this layout, FILTER_NONE if none does. */
 enum filter_id filter_first(const struct Layout *layout, uint32_t vm, uint32_t host,
                             enum filter_use use);
-/* "cna2: needs 512 MB, 301 MB free"; caller frees. */
+/* "cna2: needs 512 MiB, 301 MiB free"; caller frees. */
 char *filter_text(const struct Layout *layout, uint32_t vm, uint32_t host, enum filter_id id);
 /* The VM and the host exist, belong together, and the VM is not there already; else as
  * filter_check_target. */

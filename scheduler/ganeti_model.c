@@ -132,7 +132,7 @@ static void put_host(const struct model *m, size_t i, int64_t mem_mb)
     host->mem_mb = MAX(mem_mb, 0);
     host->mem_is_guests = true; /* the node's own memory is a figure of the file */
     host->cpu_threads = node->threads;
-    host->cpu_mhz = (int64_t)(node->speed * MHZ_PER_THREAD);
+    host->cpu_mhz = (int64_t)(node->speed * MHZ_PER_THREAD + 0.5);
     host->net_mbps = m->g->uplink_mbps;
     host->status = HOST_NORMAL;
     host->connected = true;

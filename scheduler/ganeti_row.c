@@ -169,7 +169,7 @@ bool ganeti_row_int(const struct ganeti_row *row, size_t column, int64_t min, in
     double value;
 
     if (read_number(row->field[column], &value) && value >= (double)min && value <= (double)max) {
-        *ret_value = (int64_t)value;
+        *ret_value = (int64_t)(value < 0 ? value - 0.5 : value + 0.5);
         return true;
     }
     want = g_strdup_printf("a number %" PRId64 "..%" PRId64, min, max);

@@ -23,7 +23,7 @@ struct place_verdict {
     int64_t devices_permille;           /* in use with it, of the host's of its kinds */
     int64_t should_broken;              /* should-rules broken by this choice */
     int64_t imbalance;                  /* of the cluster with this choice, per mille */
-    char *text;                         /* "cna2: needs 512 MB, 301 MB free" or the figures */
+    char *text;                         /* "cna2: needs 512 MiB, 301 MiB free" or the figures */
 };
 
 /* Owned by the caller; independent of the snapshot. */

@@ -105,8 +105,8 @@ static void format_measure(GString *text, const char *name, const struct plan_me
 {
     g_string_append_printf(
         text,
-        "%s: imbalance %" PRId64 ", overload %" PRId64 " MHz, shortage %" PRId64 " MB, cpu %" PRId64
-        "/%" PRId64 "/%" PRId64 ", mem %" PRId64 "/%" PRId64 "/%" PRId64
+        "%s: imbalance %" PRId64 ", overload %" PRId64 " MHz, shortage %" PRId64
+        " MiB, cpu %" PRId64 "/%" PRId64 "/%" PRId64 ", mem %" PRId64 "/%" PRId64 "/%" PRId64
         " (stdev/max/mean), broken %" PRId64 " must %" PRId64 " should, %" PRId64 " hosts\n",
         name, m->imbalance, m->overload_mhz, m->shortage_mb, m->cpu_stdev, m->cpu_max, m->cpu_mean,
         m->mem_stdev, m->mem_max, m->mem_mean, m->must_broken, m->should_broken, m->n_hosts);
@@ -129,7 +129,8 @@ static void format_move(GString *text, size_t i, const struct plan_move *m)
         g_string_append_printf(text, " %u", m->depends[d] + 1);
     g_string_append_printf(text,
                            "%s\n  gain: overload %" PRId64 " MHz, balance %" PRId64
-                           ", rules %" PRId64 "; cost: %" PRId64 " ms, %" PRId64 " MB\n  why: %s\n",
+                           ", rules %" PRId64 "; cost: %" PRId64 " ms, %" PRId64
+                           " MiB\n  why: %s\n",
                            m->n_depends == 0 ? " nothing" : "", m->gain_overload_mhz,
                            m->gain_balance, m->gain_rules, m->cost_ms, m->cost_mb, m->text);
     if (m->rejected[0])

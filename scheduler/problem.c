@@ -21,6 +21,7 @@
 #define MAX_KBPS      INT64_C(10000000000)
 
 #define KBPS_PER_MBPS 1000
+#define KIB_PER_MIB   1024
 
 /* Of a host's CPU that is believed to be the hypervisor's own, whatever was measured. */
 #define MAX_OWN_PERMILLE 250
@@ -278,12 +279,16 @@ static void set_use(Problem *p, uint32_t v)
  * the link is throttled by auto-converge. */
 static void set_cost(Problem *p, uint32_t v)
 {
-    int64_t bandwidth = MAX(p->params.link_mbps / 8, 1); /* MiB/s, near enough */
-    int64_t dirty = clamp(p->vm[v]->dirty_mbps, 0, bandwidth * 4 / 5);
-    int64_t copy_ms = p->vm_demand[RES_MEM][v] * 1000 / MAX(bandwidth - dirty, 1);
+    int64_t link = clamp(p->params.link_mbps, 1, MAX_KBPS / KBPS_PER_MBPS);
+    int64_t bandwidth = link * 15625 / 128; /* KiB/s: 1,000,000 / 8 / 1024 */
+    int64_t dirty = clamp(p->vm[v]->dirty_mbps, 0, MAX_KBPS) * KIB_PER_MIB;
+    int64_t mem = p->vm_demand[RES_MEM][v];
+    int64_t copy_ms;
 
+    dirty = MIN(dirty, bandwidth * 4 / 5);
+    copy_ms = mem * KIB_PER_MIB * 1000 / MAX(bandwidth - dirty, 1);
     p->vm_cost_ms[v] = p->params.move_fixed_ms + copy_ms;
-    p->vm_cost_mb[v] = MAX(copy_ms * bandwidth / 1000, p->vm_demand[RES_MEM][v]);
+    p->vm_cost_mb[v] = MAX(copy_ms * bandwidth / KIB_PER_MIB / 1000, mem);
 }
 
 static void add_vm(Problem *p, const Vm *vm, uint32_t home, uint32_t source)

@@ -218,8 +218,9 @@ static Host *host_now(const struct run *r, const struct host_state *state)
         g_free(host->bmc_ip);
         host->bmc_ip = g_strdup("assumed");
     }
-    host->back_ms = 0; /* the file's, of another time */
+    /* The file's are of another time, and a trace may begin at 0, when even "never" is just now. */
     host->wake_proven_ms = state->back_ms > 0 ? state->back_ms : r->now_ms - MS_PER_HOUR;
+    host->back_ms = host->wake_proven_ms;
     if (state->power != POWER_ON || host->status == HOST_POWEROFF || host->status == HOST_BOOTING) {
         host->status = words[state->power];
         host->connected = state->power == POWER_ON;

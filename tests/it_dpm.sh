@@ -250,7 +250,7 @@ case_a_start_without_room_wakes_a_host()
     lab guest big --busy 0 >/dev/null
     task POST "$SITE/vms" "{\"name\":\"big\",\"location\":\"$(urn "$CLUSTER")\",\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":$free},\"disks\":[{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"$(urn "$SITE"):datastores:1\",\"volumeUrl\":\"big.qcow2\"}]}}" || return
     answer=$(api POST "$(vm_uri big)/action/start" | jq -r .errorDes)
-    free=$(sed -n 's/.* \([0-9]*\) MB free.*/\1/p' <<<"$answer")
+    free=$(sed -n 's/.* \([0-9]*\) MiB free.*/\1/p' <<<"$answer")
     [[ -n $free ]] || fail "not refused: $answer" || return
     sleep 5
     sleep_at_least 2 || fail "a host was woken that is no help" || return

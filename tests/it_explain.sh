@@ -118,7 +118,7 @@ case_start_that_takes_the_reserve_is_refused()
     put_ha '{"isControlPolicy":true,"controlPolicy":1,"hostsFaultQuantity":1}'
     task POST "$(vm_uri big)/action/start" || return
     answer=$(start big2)
-    refused "$answer" 10300016 "big2 cannot start" "died" "MB" "what would be right" || return
+    refused "$answer" 10300016 "big2 cannot start" "died" "MiB" "what would be right" || return
     equal "big2" "$(vm_field big2 status)" stopped || return
     [[ -z $(places "$(basename "$(vm_uri big2)")") ]] || fail "big2 runs" || return
     says "$(explain big2)" .start.text "big2 cannot start" && equal "start" "$(explain big2 | jq .start.possible)" false || return
@@ -152,7 +152,7 @@ case_share_of_memory_is_kept()
 {
     put_ha '{"isControlPolicy":true,"controlPolicy":0,"memoryReservation":50,"cpuReservation":0}'
     task POST "$(vm_uri big)/action/start" || return
-    refused "$(start big2)" 10300016 "50 % of memory" "MB left for them" "stop VMs of" || return
+    refused "$(start big2)" 10300016 "50 % of memory" "MiB left for them" "stop VMs of" || return
     no_policy
     stop big
 }

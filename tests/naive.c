@@ -574,13 +574,13 @@ static void check_host(Naive *n, size_t h, const struct naive_sum *now)
 
     n->hot = n->hot || now->cpu_mhz > demand;
     if (now->mem_mb > MAX(naive_mem_limit(n, h), first->mem_mb))
-        naive_blame(n, "%s holds %" PRId64 " MB, may %" PRId64, name, now->mem_mb,
+        naive_blame(n, "%s holds %" PRId64 " MiB, may %" PRId64, name, now->mem_mb,
                     naive_mem_limit(n, h));
     if (now->vcpus > MAX(naive_vcpu_limit(n, h), first->vcpus))
         naive_blame(n, "%s has %" PRId64 " vCPUs, may %" PRId64, name, now->vcpus,
                     naive_vcpu_limit(n, h));
     if (now->mem_reserved_mb > MAX(naive_mem_cap(n, h), first->mem_reserved_mb))
-        naive_blame(n, "%s has %" PRId64 " MB reserved of %" PRId64, name, now->mem_reserved_mb,
+        naive_blame(n, "%s has %" PRId64 " MiB reserved of %" PRId64, name, now->mem_reserved_mb,
                     naive_mem_cap(n, h));
     if (now->reserved_mhz > MAX(naive_cpu_cap(n, h), first->reserved_mhz))
         naive_blame(n, "%s has %" PRId64 " MHz reserved of %" PRId64, name, now->reserved_mhz,

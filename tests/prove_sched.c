@@ -123,7 +123,7 @@ static void check_end(Naive *n, const Naive *before, bool drs)
     for (size_t i = 0; drs && i < n_known; i++) {
         if (change[i] > 0) {
             naive_blame(n,
-                        "must-rules %+" PRId64 ", shortage %+" PRId64 " MB, overload %+" PRId64
+                        "must-rules %+" PRId64 ", shortage %+" PRId64 " MiB, overload %+" PRId64
                         " MHz, crowds %+" PRId64 ", should-rules %+" PRId64,
                         change[0], change[1], change[2], change[3], change[4]);
             return;
@@ -441,10 +441,11 @@ static void check_loss(struct proof *p, const struct host_loss *loss)
     }
     count.losses++;
     if (need_mb - loss->lost_mb > room_mb)
-        blame(p, "if %s died: %" PRId64 " MB lost of %" PRId64 ", room for %" PRId64,
+        blame(p, "if %s died: %" PRId64 " MiB lost of %" PRId64 ", room for %" PRId64,
               loss->host_name, loss->lost_mb, need_mb, room_mb);
     if ((loss->n_lost == 0) != (loss->lost_mb == 0))
-        blame(p, "%s: %u VMs of %" PRId64 " MB lost", loss->host_name, loss->n_lost, loss->lost_mb);
+        blame(p, "%s: %u VMs of %" PRId64 " MiB lost", loss->host_name, loss->n_lost,
+              loss->lost_mb);
 }
 
 /* The percentage policy in plain sums. */

@@ -29,7 +29,7 @@ static void answer_explain(struct fake *fake, const struct op *op, struct op_res
     x->hosts[1] = (struct op_explain_host){ .id = 113,
                                             .name = g_strdup("cna2"),
                                             .filter = "memory",
-                                            .text = g_strdup("needs 2 MB, 1 MB free") };
+                                            .text = g_strdup("needs 2 MiB, 1 MiB free") };
     ret_result->explain = x;
 }
 

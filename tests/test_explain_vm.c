@@ -114,7 +114,7 @@ START_TEST(every_host_has_its_verdict)
     ck_assert_int_eq(x->hosts[0].cpu_permille, 400);
     ck_assert_str_eq(x->hosts[1].filter, "host-maintenance");
     ck_assert_str_eq(x->hosts[2].filter, "memory");
-    ck_assert_str_eq(x->hosts[2].text, "h3: needs 1024 MB, 512 MB free");
+    ck_assert_str_eq(x->hosts[2].text, "h3: needs 1024 MiB, 512 MiB free");
     ck_assert(x->hosts[3].fits && !x->hosts[3].here && x->hosts[3].filter == NULL);
     ck_assert_ptr_nonnull(strstr(x->hosts[3].text, "per mille"));
     ck_assert_ptr_nonnull(strstr(x->here, "h1: CPU 40 %"));
@@ -249,7 +249,7 @@ START_TEST(each_vm_of_a_dying_host_has_its_fate)
         const char *end, *to, *text;
     } want[] = { { "restarts", "h3", "" },
                  { "lost", "",
-                   "no host takes it: h2: needs 6144 MB, 2048 MB free; h3: needs 6144" },
+                   "no host takes it: h2: needs 6144 MiB, 2048 MiB free; h3: needs 6144" },
                  { "withoutHa", "", "HA is off for it" },
                  { "tied", "", "it is bound to its host" },
                  { "tied", "", "a disk of it is on local storage" } };
@@ -302,7 +302,7 @@ START_TEST(a_running_vm_grows_as_far_as_the_policy_bears_it)
         { true, 5120, NULL },
         { true, 8192,
           "a cannot be given more: the HA policy of cluster c1 would not hold: if h1 died, 1 of 1 "
-          "VMs would be lost (8192 MB)" },
+          "VMs would be lost (8192 MiB)" },
         { false, 8192, NULL },
     };
 

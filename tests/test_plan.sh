@@ -113,7 +113,7 @@ says 'policy: none'
 run 1 admission -t g.data --failures 15
 says 'policy: does not hold: if the 15 hosts'
 run 0 capacity -t g.data --size 4,8192
-says 'more VMs of 4 vCPUs and 8192 MB fit as the cluster stands'
+says 'more VMs of 4 vCPUs and 8192 MiB fit as the cluster stands'
 run 0 dpm -t g.data -U g.load -S asleep
 says ' can sleep '
 says ' stays '

@@ -65,6 +65,33 @@ bad_json "hosts\[1\].name = '': want a name" 's/"h0001"/""/'
 bad_json 'hosts is missing: want a list' '/^"hosts":/,/\]/d'
 bad_json 'hostz = \[\]: want no such field' 's/^{"format"/{"hostz":[],"format"/'
 
+# --- units -------------------------------------------------------------------------------------
+run 0 balance -t g.data -U g.load --json
+says '"loadUnits":{"cpu":{"threads":64.0,"why":"[^"]*"},"memory":{"mib":524288.0,"why":"[^"]*"}}'
+says '"copyMib":'
+says '"shortageMib":'
+hides '[a-z]Mb"'
+run 0 capacity -t g.data --size 1,1 --json
+says '"loadUnits":{"cpu":{"threads":null,"why":"no load file"}'
+run 0 balance -t g.data
+says '^vCPUs: at most 8 for each thread'
+hides '[0-9] MB\b'
+# 1,024 MiB over 1,000 Mbit/s take 8.59 s, and 2 s to begin and end.
+cat > one.data <<'EOF'
+group-01|c0ffee00-0000-0000-0000-000000000001|preferred||
+
+n1|10240|0|2048|100000|100000|8|N|c0ffee00-0000-0000-0000-000000000001|1||N|0|0|1
+n2|10240|0|8192|100000|100000|8|N|c0ffee00-0000-0000-0000-000000000001|1||N|0|0|1
+
+a|1024|0|1|running|N|n2||ext||1|-
+
+
+EOF
+run 0 drain n2 -t one.data --link 1000 --json
+says '"durationMs":10589,'
+run 0 drain n2 -t one.data --link 1000
+says 'about 11 s$'
+
 # --- traces ------------------------------------------------------------------------------------
 bad_trace() { # MESSAGE TEXT
     printf '%b' "$2" > bad.trace

@@ -11,8 +11,8 @@
 static const struct scn_row rows[] = {
     { "a host without room for the memory",
       TWO_HOSTS "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2",
-      { "error no-capacity 10300095: a cannot go to h2: needs 4096 MB, 2048 MB free" } },
-    { "memory is enough to the last MB",
+      { "error no-capacity 10300095: a cannot go to h2: needs 4096 MiB, 2048 MiB free" } },
+    { "memory is enough to the last MiB",
       TWO_HOSTS "vm a on=h1 size=2048\nvm b on=h2 size=6144\ndo target a h2", { "ok" } },
     { "overcommitted memory counts where the cluster allows it",
       "policy overcommit=yes\nparams overcommit=1500\n" TWO_HOSTS
@@ -24,18 +24,18 @@ static const struct scn_row rows[] = {
       { "must-rules are broken, but no move helps", "!move 1" } },
     { "overcommitment is off in a cluster that does not allow it",
       "params overcommit=1500\n" TWO_HOSTS
-      "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2", { "2048 MB free" } },
+      "vm a on=h1 size=4096\nvm b on=h2 size=6144\ndo target a h2", { "2048 MiB free" } },
     { "a migrating VM holds memory on both hosts",
       TWO_HOSTS "host h3\nvm a on=h3 size=4096\nvm b on=h1 to=h2 size=6144 status=migrating\n"
-      "do target a h1\ndo target a h2", { "h1: needs 4096 MB, 2048 MB free",
-                                          "h2: needs 4096 MB, 2048 MB free" } },
+      "do target a h1\ndo target a h2", { "h1: needs 4096 MiB, 2048 MiB free",
+                                          "h2: needs 4096 MiB, 2048 MiB free" } },
     { "a host that is not connected",
       TWO_HOSTS "host h3 state=disconnected\nvm a on=h1\ndo target a h3",
       { "error conflict 10300088: a cannot go to h3: its agent is not connected" } },
     { "a host in a bad state", TWO_HOSTS "host h3 state=unknow\nvm a on=h1\ndo target a h3",
       { "its status is unknow" } },
     { "a host without facts", TWO_HOSTS "host h3 mem=0\nvm a on=h1\ndo target a h3",
-      { "its facts are not known yet (8 threads, 0 MB)" } },
+      { "its facts are not known yet (8 threads, 0 MiB)" } },
     { "a host in maintenance", TWO_HOSTS "host h3 state=maintaining\nvm a on=h1\ndo target a h3",
       { "error conflict 10200130" } },
     { "a host of another cluster",
@@ -67,7 +67,7 @@ static const struct scn_row rows[] = {
     { "reserved memory, overcommitted",
       "policy overcommit=yes\nhost h1 mem=65536\nhost h2 mem=10528\n"
       "vm a on=h1 size=5000 mem_reserve=5000\nvm b on=h2 size=6000 mem_reserve=6000\ndo target a h2",
-      { "needs 5000 MB reserved, 4528 MB not yet reserved" } },
+      { "needs 5000 MiB reserved, 4528 MiB not yet reserved" } },
     { "reserved memory where all memory is there for real",
       TWO_HOSTS "vm a on=h1 size=1000 mem_reserve=1000\ndo target a h2", { "ok" } },
     { "a device that the host does not have", TWO_HOSTS "vm a status=stopped devices=gpu:1\ndo target a h2",

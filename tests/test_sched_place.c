@@ -35,9 +35,9 @@ static const struct scn_row rows[] = {
       { "h1: with it CPU 104 %, memory 3 %, overloaded by 400 MHz",
         "1 more VMs misplaced by should-rules", "placed: h2" } },
     { "room for memory comes first", "host h1 mem=1024\nhost h2 mem=4096\nvm a on=h2 cpu=9000\n"
-      "vm n status=stopped size=2048\ndo place n", { "placed: h2", "h1: needs 2048 MB, 1024 MB free" } },
+      "vm n status=stopped size=2048\ndo place n", { "placed: h2", "h1: needs 2048 MiB, 1024 MiB free" } },
     { "no memory anywhere", "host h1 mem=1024\nvm n status=stopped size=2048\ndo place n",
-      { "error no-capacity 10800126: no host can take n: h1: needs 2048 MB, 1024 MB free" } },
+      { "error no-capacity 10800126: no host can take n: h1: needs 2048 MiB, 1024 MiB free" } },
     { "no threads anywhere", "host h1\nvm n status=stopped vcpus=9\ndo place n",
       { "error no-capacity 10800125" } },
     { "rules everywhere", "host h1\nvm a on=h1\nvm n status=stopped\nrule t apart must a n\n"
@@ -65,7 +65,7 @@ static const struct scn_row rows[] = {
       THREE "vm a on=h1 cpu=4000 moved_s=30\nvm b on=h1 cpu=4000\ndo why a h2",
       { "moved 30 s ago (rests for 600 s)" } },
     { "why not there: cost", THREE "vm a on=h1 cpu=4000\nvm b on=h1 cpu=4000\ndo why a h2",
-      { "a move costs 2819 ms and 1024 MB" } },
+      { "a move costs 2858 ms and 1024 MiB" } },
     { "why not there: nothing against it", THREE "vm a status=stopped\ndo why a h2", { "it fits" } },
     { "why not there: another cluster", THREE "vm a on=h1\ncluster c2\nhost x\ndo why a x",
       { "x: is not in the cluster of a" } },

@@ -315,7 +315,7 @@ static void check_moment(const struct world *w, const struct world *first)
         const Host *host = w->snap->hosts[h];
         int64_t limit = MAX(memory_limit(w, host), memory_held(first, host->id));
 
-        CHECK(memory_held(w, host->id) <= limit, "%s holds %" PRId64 " MB, limit %" PRId64,
+        CHECK(memory_held(w, host->id) <= limit, "%s holds %" PRId64 " MiB, limit %" PRId64,
               host->name, memory_held(w, host->id), limit);
     }
     for (size_t r = 0; r < w->snap->n_rules; r++) {

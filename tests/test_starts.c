@@ -57,12 +57,12 @@ static const struct {
       0, false, 103, 0, 0, "; rejected: h1: imbalance" },
     { "what bars the only other host is told",
       "host h1 mem=10240\nhost h2 mem=512\nvm n status=stopped size=1024\n", { .enabled = true }, 0,
-      false, 101, 0, 0, "; rejected: h2: needs 1024 MB, 512 MB free" },
+      false, 101, 0, 0, "; rejected: h2: needs 1024 MiB, 512 MiB free" },
     { "a named host", EMPTY "vm n status=stopped size=1024\n", { .enabled = true }, 101, false, 101,
       0, 0, "the host was named" },
     { "a named host without room", FULL "vm n status=stopped size=4096\n", { .enabled = true }, 101,
       false, 0, VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES,
-      "n cannot go to h1: needs 4096 MB, 2048 MB free" },
+      "n cannot go to h1: needs 4096 MiB, 2048 MiB free" },
     { "a named host that is not there", EMPTY "vm n status=stopped\n", { .enabled = true }, 999,
       false, 0, VRM_ERR_NOT_FOUND, REASON_VM_HOST_MISSING, "there is no host 999" },
     { "a named host of another cluster", EMPTY "vm n status=stopped\ncluster c2\nhost x\n",
@@ -77,8 +77,8 @@ static const struct {
       { .enabled = true, .control_policy_on = true, .mem_reservation = 50 }, 0, false, 0,
       VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES,
       "n cannot start: the HA policy of cluster c1 would not hold: 50 % of memory and 0 % of CPU "
-      "are kept for failures: VMs have 16384 of the 15360 MB left for them, and reserve 0 of the "
-      "30000 MHz; what would be right: add a host, or stop VMs of 1024 MB; memoryReservation 46 "
+      "are kept for failures: VMs have 16384 of the 15360 MiB left for them, and reserve 0 of the "
+      "30000 MHz; what would be right: add a host, or stop VMs of 1024 MiB; memoryReservation 46 "
       "would hold" },
     { "reserved CPU counts as well", EMPTY "vm n status=stopped reserve=9000\n",
       { .enabled = true, .control_policy_on = true, .cpu_reservation = 80 }, 0, false, 0,
@@ -86,7 +86,7 @@ static const struct {
       "or reserve 3000 MHz less; cpuReservation 70 would hold" },
     { "a policy that does not hold already lets none in", FULL "vm n status=stopped size=512\n",
       { .enabled = true, .control_policy_on = true, .mem_reservation = 50 }, 0, false, 0,
-      VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, "VMs have 17920 of the 15360 MB" },
+      VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, "VMs have 17920 of the 15360 MiB" },
     { "the policy is switched off", FULL "vm n status=stopped size=512\n",
       { .enabled = true, .mem_reservation = 50 }, 0, false, 103, 0, 0, "h3" },
     { "HA is switched off", FULL "vm n status=stopped size=512\n",
@@ -97,7 +97,7 @@ static const struct {
     { "no host may die any more", FULL "vm n status=stopped size=8192\n",
       { .enabled = true, .control_policy_on = true, .control_policy = 1, .hosts_fault_quantity = 1 },
       0, false, 0, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES,
-      "if h1 died, 1 of 1 VMs would be lost (8192 MB): a has no place elsewhere" },
+      "if h1 died, 1 of 1 VMs would be lost (8192 MiB): a has no place elsewhere" },
     { "the number that would hold is told", EMPTY "vm n status=stopped size=6144\n",
       { .enabled = true, .control_policy_on = true, .control_policy = 1, .hosts_fault_quantity = 2 },
       0, false, 0, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES, "hostsFaultQuantity 1 would hold" },
@@ -105,7 +105,7 @@ static const struct {
       { .enabled = true, .control_policy_on = true, .control_policy = 1, .hosts_fault_quantity = 1,
         .custom_slot = true, .slot_cpu_mhz = 100, .slot_mem_mb = 2048 },
       0, false, 0, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES,
-      "need 11 slots of 100 MHz and 2048 MB, 10 are left without the 1 biggest hosts; what would "
+      "need 11 slots of 100 MHz and 2048 MiB, 10 are left without the 1 biggest hosts; what would "
       "be right: 1 slots are missing" },
     { "a fail-over host stays empty", EMPTY "vm n status=stopped size=1024\n",
       { .enabled = true, .control_policy_on = true, .control_policy = 2, .failover_hosts = third,
@@ -129,8 +129,8 @@ static const struct {
       { .enabled = true, .control_policy_on = true, .control_policy = 2, .failover_hosts = third,
         .n_failover_hosts = 1 },
       0, false, 0, VRM_ERR_NO_CAPACITY, REASON_NO_RESOURCES,
-      "if h1 died, 1 of its 2 VMs (4096 MB) would not fit on the 1 usable fail-over hosts, n first; "
-      "what would be right: add a fail-over host, or have 4096 MB fewer of VMs on h1" },
+      "if h1 died, 1 of its 2 VMs (4096 MiB) would not fit on the 1 usable fail-over hosts, n first; "
+      "what would be right: add a fail-over host, or have 4096 MiB fewer of VMs on h1" },
     { "after a failure nothing is kept", FULL "vm n status=stopped size=8192\n",
       { .enabled = true, .control_policy_on = true, .mem_reservation = 50 }, 0, true, 103, 0, 0,
       "h3" },

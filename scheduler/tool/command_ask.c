@@ -32,12 +32,14 @@ static json_t *verdict_json(const struct place_verdict *verdict)
     return json;
 }
 
-static json_t *placement_json(const Vm *vm, const Host *host, const Placement *placement)
+static json_t *placement_json(const struct input *input, const Vm *vm, const Host *host,
+                              const Placement *placement)
 {
     json_t *json = json_object(), *verdicts = json_array();
 
     for (size_t i = 0; i < placement->n_verdicts; i++)
         json_array_append_new(verdicts, verdict_json(&placement->verdicts[i]));
+    input_add_units(input, json);
     json_object_set_new(json, "vm", json_string(vm->name));
     json_object_set_new(json, "host", host ? json_string(host->name) : json_null());
     json_object_set_new(json, "why", json_string(placement->text));
@@ -45,11 +47,11 @@ static json_t *placement_json(const Vm *vm, const Host *host, const Placement *p
     return json;
 }
 
-static void print_placement(const struct options *options, const Vm *vm, const Host *host,
-                            const Placement *placement)
+static void print_placement(const struct options *options, const struct input *input, const Vm *vm,
+                            const Host *host, const Placement *placement)
 {
     if (options->json) {
-        print_json(placement_json(vm, host, placement));
+        print_json(placement_json(input, vm, host, placement));
         return;
     }
     printf("%s: %s\n", vm->name, placement->text);
@@ -194,8 +196,8 @@ static int answer(const struct options *options, const struct input *input, stru
     if (!place_all(input, s, &error))
         return command_failed(error);
     for (size_t i = 0; i < s->n; i++)
-        print_placement(options, s->vms[i], snapshot_host(input->snap, s->places[i]->host_id),
-                        s->places[i]);
+        print_placement(options, input, s->vms[i],
+                        snapshot_host(input->snap, s->places[i]->host_id), s->places[i]);
     return s->n_refused > 0 ? EXIT_NO : ask_policy(options, input, s);
 }
 
@@ -255,8 +257,8 @@ static bool explain_named(const struct input *input, const Vm *vm, char **names,
     return true;
 }
 
-static void print_answers(const struct options *options, const Vm *vm, const Host *at,
-                          json_t *answers)
+static void print_answers(const struct options *options, const struct input *input, const Vm *vm,
+                          const Host *at, json_t *answers)
 {
     json_t *json;
 
@@ -270,6 +272,7 @@ static void print_answers(const struct options *options, const Vm *vm, const Hos
         return;
     }
     json = json_object();
+    input_add_units(input, json);
     json_object_set_new(json, "vm", json_string(vm->name));
     json_object_set_new(json, "on", at ? json_string(at->name) : json_null());
     json_object_set(json, "hosts", answers);
@@ -289,7 +292,7 @@ int command_explain(const struct options *options, struct input *input)
                              : explain_all(input, vm, answers, &error);
     if (!good)
         return command_failed(error);
-    print_answers(options, vm, vm_is_placed(vm) ? snapshot_host(input->snap, vm->host_id) : NULL,
-                  answers);
+    print_answers(options, input, vm,
+                  vm_is_placed(vm) ? snapshot_host(input->snap, vm->host_id) : NULL, answers);
     return EXIT_DONE;
 }

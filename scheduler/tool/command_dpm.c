@@ -200,8 +200,8 @@ static void print_table(const struct night *night, const struct options *options
            first->hosts.len, night->n_wake, last->verdict);
     printf("load of the hosts that are on: %.1f %% now, %.1f %% then\n",
            (double)first->load_permille / 10, (double)last->load_permille / 10);
-    printf("%zu moves, %.1f GiB to copy, about %" PRId64 " s\n", sums.n_moves,
-           (double)sums.copy_mb / 1024, sums.makespan_ms / 1000);
+    printf("%zu moves, %.1f GiB to copy, about %.0f s\n", sums.n_moves, (double)sums.copy_mb / 1024,
+           (double)sums.makespan_ms / 1000);
     printf("saved at %d W a host: %.1f kWh a day, %.0f a year\n", options->watts,
            (double)night->n_sleep * options->watts * 24 / 1000,
            (double)night->n_sleep * options->watts * HOURS_PER_YEAR / 1000);
@@ -216,11 +216,12 @@ static json_t *verdict_json(const struct dpm_verdict *verdict)
     json_object_set_new(json, "action", json_string(words[verdict->action]));
     json_object_set_new(json, "why", json_string(verdict->text));
     json_object_set_new(json, "moves", json_integer((json_int_t)verdict->n_moves));
-    json_object_set_new(json, "moveMb", json_integer(verdict->move_mb));
+    json_object_set_new(json, "moveMib", json_integer(verdict->move_mb));
     return json;
 }
 
-static void print_json(const struct night *night, const struct options *options)
+static void print_json(const struct night *night, const struct input *input,
+                       const struct options *options)
 {
     const DpmPlan *first = night->plans->pdata[0];
     const DpmPlan *last = night->plans->pdata[night->plans->len - 1];
@@ -232,6 +233,7 @@ static void print_json(const struct night *night, const struct options *options)
         json_array_append_new(hosts, verdict_json(final_verdict(night, i)));
     for (guint p = 0; p < night->outcome.plans->len; p++)
         json_array_append_new(plans, show_plan_json(night->outcome.plans->pdata[p]));
+    input_add_units(input, json);
     json_object_set_new(json, "decided", json_boolean(first->decided));
     json_object_set_new(json, "verdict", json_string(first->verdict));
     json_object_set_new(json, "then", json_string(last->verdict));
@@ -256,7 +258,7 @@ static int finish(const struct night *night, const struct input *input,
 
     show_progress_end();
     if (options->json)
-        print_json(night, options);
+        print_json(night, input, options);
     else if (options->print_moves)
         outcome_print(&night->outcome, input, options);
     else

@@ -197,7 +197,7 @@ static void print_table(const struct table *table, const struct options *options
     }
 }
 
-static void print_json(const struct table *table)
+static void print_json(const struct table *table, const struct input *input)
 {
     g_autoptr(json_t) json = json_object();
     json_t *columns = json_array();
@@ -216,6 +216,7 @@ static void print_json(const struct table *table)
         }
         json_array_append_new(columns, column);
     }
+    input_add_units(input, json);
     json_object_set_new(json, "lengthMs", json_integer(table->columns[0].result.length_ms));
     json_object_set_new(json, "columns", columns);
     text = json_format(json);
@@ -331,7 +332,7 @@ int command_replay(const struct options *options, struct input *input)
     } else {
         show_progress_end();
         if (options->json)
-            print_json(&table);
+            print_json(&table, input);
         else
             print_table(&table, options);
     }

@@ -29,7 +29,7 @@ static json_t *loss_json(const struct host_loss *loss, const char *key)
     json_object_set_new(json, "tied", json_integer(loss->n_tied));
     json_object_set_new(json, "withoutHa", json_integer(loss->n_unguarded));
     json_object_set_new(json, "lost", json_integer(loss->n_lost));
-    json_object_set_new(json, "lostMb", json_integer(loss->lost_mb));
+    json_object_set_new(json, "lostMib", json_integer(loss->lost_mb));
     json_object_set_new(json, "text", json_string(loss->text));
     return json;
 }
@@ -43,11 +43,12 @@ static json_t *losses_json(const HostLosses *losses, const char *key)
     return array;
 }
 
-static void print_admission_json(const HostLosses *losses, const HostLosses *racks,
-                                 const struct admission_verdict *verdict)
+static void print_admission_json(const struct input *input, const HostLosses *losses,
+                                 const HostLosses *racks, const struct admission_verdict *verdict)
 {
     json_t *json = json_object(), *policy = json_object();
 
+    input_add_units(input, json);
     json_object_set_new(policy, "wanted", json_boolean(verdict->wanted));
     json_object_set_new(policy, "holds", json_boolean(verdict->holds));
     json_object_set_new(policy, "text", json_string(verdict->text));
@@ -98,7 +99,7 @@ int command_admission(const struct options *options, struct input *input)
         return command_failed(error);
     show_progress_end();
     if (options->json)
-        print_admission_json(losses, racks, &verdict);
+        print_admission_json(input, losses, racks, &verdict);
     else
         print_admission(losses, racks, &verdict, options->verbosity);
     g_free(verdict.text);
@@ -155,6 +156,7 @@ int command_capacity(const struct options *options, struct input *input)
     if (options->json) {
         json_t *json = json_object();
 
+        input_add_units(input, json);
         json_object_set_new(json, "now", json_integer(room.n_now));
         json_object_set_new(json, "failures", json_integer(size.failures));
         json_object_set_new(json, "secure", json_integer(room.n_secure));
@@ -162,7 +164,7 @@ int command_capacity(const struct options *options, struct input *input)
         print_json(json);
         return EXIT_DONE;
     }
-    printf("%u more VMs of %" PRId64 " vCPUs and %" PRId64 " MB fit as the cluster stands\n",
+    printf("%u more VMs of %" PRId64 " vCPUs and %" PRId64 " MiB fit as the cluster stands\n",
            room.n_now, size.vcpus, size.mem_mb);
     printf("%u of them so that any %u host%s may still die; then: %s\n", room.n_secure,
            size.failures, size.failures == 1 ? "" : "s", text);

@@ -300,7 +300,7 @@ static void change_params(const struct options *o, struct sched_params *params)
 
 static void index_vm(struct input *input, const Vm *vm)
 {
-    const gpointer object = (gpointer)(uintptr_t)vm;
+    gpointer object = (gpointer)(uintptr_t)vm;
 
     input->n_vms++;
     if (!g_hash_table_insert(input->vm_index, vm->name, object))
@@ -347,6 +347,37 @@ const Host *input_host(const struct input *input, const char *name, GError **err
     if (!host)
         err_set(error, VRM_ERR_NOT_FOUND, "the cluster has no host '%s'", name);
     return host ? snapshot_host(input->snap, host->id) : NULL;
+}
+
+/* ---- what was found ------------------------------------------------------------------------- */
+
+static json_t *unit_json(const char *key, const struct ganeti_unit *unit)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, key, unit->size > 0 ? json_real(unit->size) : json_null());
+    json_object_set_new(json, "why", json_string(unit->why));
+    return json;
+}
+
+void input_add_units(const struct input *input, json_t *answer)
+{
+    json_t *json;
+
+    if (!input->ganeti)
+        return;
+    json = json_object();
+    json_object_set_new(json, "cpu", unit_json("threads", &input->units[GANETI_CPU]));
+    json_object_set_new(json, "memory", unit_json("mib", &input->units[GANETI_MEM]));
+    json_object_set_new(answer, "loadUnits", json);
+}
+
+int64_t input_vcpu_limit(const struct input *input)
+{
+    const Cluster *cluster = snapshot_cluster(input->snap, input->cluster_id);
+
+    return cluster->vcpus_per_thread > 0 ? cluster->vcpus_per_thread
+                                         : input->params.vcpus_per_thread;
 }
 
 /* ---- entry ---------------------------------------------------------------------------------- */

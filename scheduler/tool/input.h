@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
 #include "model/snapshot.h"
 #include "scheduler/ganeti.h"
 #include "scheduler/sched_params.h"
@@ -38,6 +39,12 @@ void input_clear(struct input *input);
  * may be named by its UUID too. */
 const Vm *input_vm(const struct input *input, const char *name, GError **error);
 const Host *input_host(const struct input *input, const char *name, GError **error);
+
+/* What the loads of Ganeti's form are worth, as a member "loadUnits" of an answer; none with
+ * another form. */
+void input_add_units(const struct input *input, json_t *answer);
+/* Most vCPUs for each thread; 0: no limit. */
+int64_t input_vcpu_limit(const struct input *input);
 
 /* All of a file, "-" is standard input; at most 256 MiB. */
 bool input_read_file(const char *path, char **ret_text, size_t *ret_len, GError **error);

@@ -1,6 +1,7 @@
 /* main.c - vrm-plan: the planner over a saved cluster. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
 
@@ -68,6 +69,10 @@ static void print_input(const struct options *options, const struct input *input
            g_hash_table_size(input->host_index), input->n_vms, input->snap->n_rules);
     if (!options->data)
         return;
+    if (input_vcpu_limit(input) > 0)
+        printf("vCPUs: at most %" PRId64 " for each thread of a host\n", input_vcpu_limit(input));
+    else
+        puts("vCPUs: no limit for the threads of a host");
     print_unit("CPU", &input->units[GANETI_CPU], "threads", "a quarter of the vCPUs");
     print_unit("memory", &input->units[GANETI_MEM], "MiB", "as configured");
 }

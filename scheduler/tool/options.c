@@ -428,37 +428,51 @@ static int count_stdin(const struct options *o)
     return n;
 }
 
-static bool check(const struct options *o, int *ret_status)
+/* Which cluster; and what is only about one form of it. */
+static const char *wrong_source(const struct options *o)
+{
+    const bool has_units = o->cpu_unit > 0 || o->mem_unit > 0;
+
+    if (!o->data == !o->snapshot)
+        return "want a cluster: either -t FILE or --snapshot FILE";
+    if (!o->data && (o->load || has_units || o->offline || o->exclusion))
+        return "-U, -O, --cpu-unit, --mem-unit and --exclusion-tags are about a cluster given with "
+               "-t";
+    if (!o->load && has_units)
+        return "--cpu-unit and --mem-unit are about the load given with -U";
+    if (count_stdin(o) > 1)
+        return "standard input (-) can be read once only, as one of -t, -U, -s and --trace";
+    return NULL;
+}
+
+static const char *wrong_words(const struct options *o)
 {
     static const char *const factors[] = { "cpu", "mem", "both", NULL };
+
+    if (o->factor && !g_strv_contains(factors, o->factor))
+        return "--factor: want cpu, mem or both";
+    if (o->command == COMMAND_REPLAY && !o->trace)
+        return "want --trace FILE";
+    if (o->command == COMMAND_CAPACITY && !o->size)
+        return "want --size VCPUS,MIB[,MHZ]";
+    return NULL;
+}
+
+static bool check(const struct options *o, int *ret_status)
+{
     const guint n = o->names ? g_strv_length(o->names) : 0;
     const char *wrong = wrong_objective(o);
 
+    if (!wrong)
+        wrong = wrong_source(o);
+    if (!wrong)
+        wrong = wrong_words(o);
     if (wrong)
         return usage(wrong, NULL, ret_status);
-    if (o->factor && !g_strv_contains(factors, o->factor))
-        return usage("--factor: want cpu, mem or both, not", o->factor, ret_status);
-    if (count_stdin(o) > 1)
-        return usage("standard input (-) can be read once only, as one of -t, -U, -s and --trace",
-                     NULL, ret_status);
-    if (!o->data == !o->snapshot)
-        return usage("want a cluster: either -t FILE or --snapshot FILE", NULL, ret_status);
-    if (!o->data && (o->load || o->cpu_unit > 0 || o->mem_unit > 0 || o->offline || o->exclusion))
-        return usage(
-            "-U, -O, --cpu-unit, --mem-unit and --exclusion-tags are about a cluster given "
-            "with -t",
-            NULL, ret_status);
-    if (!o->load && (o->cpu_unit > 0 || o->mem_unit > 0))
-        return usage("--cpu-unit and --mem-unit are about the load given with -U", NULL,
-                     ret_status);
     if (n == 0 && *commands[o->command].words != '\0')
         return usage("want", commands[o->command].words, ret_status);
     if (n > 0 && *commands[o->command].words == '\0')
         return usage("don't know what to do with", o->names[0], ret_status);
-    if (o->command == COMMAND_REPLAY && !o->trace)
-        return usage("want --trace FILE", NULL, ret_status);
-    if (o->command == COMMAND_CAPACITY && !o->size)
-        return usage("want --size VCPUS,MIB[,MHZ]", NULL, ret_status);
     return true;
 }
 

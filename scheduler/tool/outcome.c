@@ -130,9 +130,9 @@ static void print_sums(const struct outcome *outcome)
     struct outcome_sums sums = outcome_sums(outcome);
 
     printf("%zu move%s, %zu VM%s with %.1f GiB of memory end elsewhere, %.1f GiB to copy, about "
-           "%" PRId64 " s\n",
+           "%.0f s\n",
            sums.n_moves, sums.n_moves == 1 ? "" : "s", sums.n_vms, sums.n_vms == 1 ? "" : "s",
-           (double)sums.vm_mb / 1024, (double)sums.copy_mb / 1024, sums.makespan_ms / 1000);
+           (double)sums.vm_mb / 1024, (double)sums.copy_mb / 1024, (double)sums.makespan_ms / 1000);
 }
 
 /* hbal's score of the placement before or after; < 0: not a cluster in Ganeti's form. */
@@ -220,8 +220,8 @@ json_t *outcome_json(const struct outcome *outcome, const struct input *input)
     json_object_set_new(cost, "moves", json_integer((json_int_t)sums.n_moves));
     json_object_set_new(cost, "vms", json_integer((json_int_t)sums.n_vms));
     json_object_set_new(cost, "stays", json_integer((json_int_t)sums.n_stays));
-    json_object_set_new(cost, "vmMb", json_integer(sums.vm_mb));
-    json_object_set_new(cost, "copyMb", json_integer(sums.copy_mb));
+    json_object_set_new(cost, "vmMib", json_integer(sums.vm_mb));
+    json_object_set_new(cost, "copyMib", json_integer(sums.copy_mb));
     json_object_set_new(cost, "makespanMs", json_integer(sums.makespan_ms));
     json_object_set_new(cost, "planCpuSeconds", json_real(outcome->plan_cpu_s));
     json_object_set_new(cost, "cpuSeconds", json_real(outcome_cpu_seconds()));
@@ -233,6 +233,7 @@ json_t *outcome_json(const struct outcome *outcome, const struct input *input)
         json_object_set_new(json, "hbalScoreBefore", json_real(score_of(input, outcome->before)));
         json_object_set_new(json, "hbalScoreAfter", json_real(score_of(input, outcome->after)));
     }
+    input_add_units(input, json);
     json_object_set_new(json, "cost", cost);
     json_object_set_new(json, "plans", plans);
     return json;

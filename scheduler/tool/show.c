@@ -19,7 +19,7 @@ static const struct {
     bool is_permille;
 } figures[] = {
     { "must-rules broken", "mustBroken", offsetof(struct plan_measure, must_broken), false },
-    { "memory shortage, MiB", "shortageMb", offsetof(struct plan_measure, shortage_mb), false },
+    { "memory shortage, MiB", "shortageMib", offsetof(struct plan_measure, shortage_mb), false },
     { "CPU overload, MHz", "overloadMhz", offsetof(struct plan_measure, overload_mhz), false },
     { "network over, kbit/s", "netOverKbps", offsetof(struct plan_measure, net_over_kbps), false },
     { "vCPUs over", "vcpusOver", offsetof(struct plan_measure, vcpus_over), false },
@@ -54,7 +54,7 @@ static void print_figure(FILE *out, const struct plan_measure *measure, size_t i
 
 void show_measures(FILE *out, const struct plan_measure *before, const struct plan_measure *after)
 {
-    fprintf(out, "%-22s  %10s", "", after ? "before" : "now");
+    fprintf(out, "%-22s  %10s", "(loads: 1 = all of it)", after ? "before" : "now");
     if (after)
         fprintf(out, "  %10s", "after");
     fputc('\n', out);
@@ -130,7 +130,7 @@ static json_t *move_json(const struct plan_move *move)
     json_object_set_new(json, "rating", json_integer(move->rating));
     json_object_set_new(json, "detour", json_boolean(move->detour));
     json_object_set_new(json, "gain", gain);
-    json_object_set_new(json, "copyMb", json_integer(move->cost_mb));
+    json_object_set_new(json, "copyMib", json_integer(move->cost_mb));
     json_object_set_new(json, "durationMs", json_integer(move->cost_ms));
     json_object_set_new(json, "startMs", json_integer(move->start_ms));
     json_object_set_new(json, "after", depends);
