@@ -100,6 +100,8 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
         &(struct work_pool_options){ .name = "starts", .n_threads = 1, .max_queued = 16 });
     app->asks = work_pool_new(&(struct work_pool_options){
         .name = "ask", .n_threads = ASK_THREADS, .max_queued = MAX_ASKS });
+    app->checks = work_pool_new(&(struct work_pool_options){
+        .name = "check", .n_threads = ASK_THREADS, .max_queued = MAX_ASKS });
     app->hashes = work_pool_new(&(struct work_pool_options){
         .name = "hash", .n_threads = HASH_THREADS, .max_queued = MAX_HASHES });
     app->loads = load_book_new(&(struct load_options){ .window_ms = settings->drs_window_s * 1000,
@@ -134,6 +136,7 @@ void app_clear(struct app *app)
     g_clear_pointer(&app->agents, agents_free);
     g_clear_pointer(&app->cpu, work_pool_free);
     g_clear_pointer(&app->asks, work_pool_free);
+    g_clear_pointer(&app->checks, work_pool_free);
     g_clear_pointer(&app->hashes, work_pool_free);
     g_clear_pointer(&app->owed, owed_free); /* the next controller sees what is owed */
     orders_stop(app->orders);

@@ -39,7 +39,8 @@ struct app {
     struct committer committer;
     WorkPool *cpu;    /* plans */
     WorkPool *starts; /* where VMs start */
-    WorkPool *asks;   /* questions of people: a long one delays neither plans nor starts */
+    WorkPool *asks;   /* questions of people: a long one delays neither plans nor starts ... */
+    WorkPool *checks; /* ... nor what must be known before something is written */
     WorkPool *hashes; /* of passwords: a log-in never waits for a plan, nor a plan for log-ins */
     Agents *agents;
     LoadBook *loads;

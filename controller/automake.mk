@@ -45,6 +45,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/power.c controller/power.h \
 	controller/role.c controller/role.h \
 	controller/rule_watch.c controller/rule_watch.h \
+	controller/rule_check.c controller/rule_check.h \
 	controller/runtime.c controller/runtime.h \
 	controller/settings.c controller/settings.h \
 	controller/settings_check.c controller/settings_check.h \

@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "controller/call.h"
 #include "controller/imc_gate.h"
+#include "controller/rule_check.h"
 #include "model/reason.h"
 #include "scheduler/imc.h"
-#include "scheduler/rules.h"
 
 static void finish(const GError *error, void *user)
 {
@@ -96,26 +96,6 @@ static bool add_rule_change(const struct call *call, const struct rule_change *c
     return true;
 }
 
-/* All changes of one request together: what it deletes no longer forbids what it makes, and what it
- * makes may contradict itself. */
-static bool check_rules(const struct call *call, GError **error)
-{
-    const struct op *op = call->op;
-    g_autofree const Rule **put = g_new0(const Rule *, op->n_rules + 1);
-    g_autofree int64_t *dropped = g_new0(int64_t, op->n_rules + 1);
-    struct rules_change change = { .put = put, .dropped = dropped };
-
-    if (op->n_rules == 0)
-        return true;
-    for (size_t i = 0; i < op->n_rules; i++) {
-        if (op->rules[i].operation == RULE_DELETE)
-            dropped[change.n_dropped++] = op->rules[i].rule->id;
-        else
-            put[change.n_put++] = op->rules[i].rule;
-    }
-    return rules_check_change(inventory_peek(call->app->inv), op->id, &change, error);
-}
-
 static bool add_override(const struct call *call, const struct vm_override *override,
                          Commit *commit, GError **error)
 {
@@ -141,17 +121,13 @@ static bool fill_update(const struct call *call, Commit *commit, GError **error)
     const Cluster *current = call_cluster(call, op->id, error);
 
     if (!current ||
-        !call_is_current(op->cluster->generation, current->generation, current->name, error) ||
-        !imc_check_change(inventory_peek(call->app->inv), current, op->cluster, error) ||
-        !imc_gate_check_change(call->app, current, op->cluster, error))
+        !call_is_current(op->cluster->generation, current->generation, current->name, error))
         return false;
     commit_put_cluster(commit, cluster_ref(op->cluster));
     for (size_t i = 0; i < op->n_rules; i++) {
         if (!add_rule_change(call, &op->rules[i], commit, error))
             return false;
     }
-    if (!check_rules(call, error))
-        return false;
     for (size_t i = 0; i < op->n_overrides; i++) {
         if (!add_override(call, &op->overrides[i], commit, error))
             return false;
@@ -160,23 +136,40 @@ static bool fill_update(const struct call *call, Commit *commit, GError **error)
     return true;
 }
 
-void on_cluster_update(struct call *call)
+/* A start and a new baseline wait for each other: also for one that came during a check. */
+static void submit_update(struct call *call, Commit *commit)
 {
-    g_autoptr(Commit) commit = commit_new(&call->app->committer);
-    g_autofree char *key = g_strdup_printf("cluster:%" G_GINT64_FORMAT, call->op->id);
+    const struct op *op = call->op;
+    const Cluster *current = call_cluster(call, op->id, NULL);
+    g_autofree char *key = g_strdup_printf("cluster:%" G_GINT64_FORMAT, op->id);
     g_autoptr(GError) error = NULL;
 
-    inventory_publish(call->app->inv);
-    if (!fill_update(call, commit, &error)) {
+    if (!imc_check_change(inventory_peek(call->app->inv), current, op->cluster, &error) ||
+        !imc_gate_check_change(call->app, current, op->cluster, &error)) {
+        commit_free(commit);
         call_fail(call, error);
         return;
     }
-    if (imc_gate_is_change(call_cluster(call, call->op->id, NULL), call->op->cluster)) {
-        imc_gate_close(call->app->imc, call->op->id);
-        commit_submit(g_steal_pointer(&commit), key, finish_baseline, call);
+    if (imc_gate_is_change(current, op->cluster)) {
+        imc_gate_close(call->app->imc, op->id);
+        commit_submit(commit, key, finish_baseline, call);
         return;
     }
-    commit_submit(g_steal_pointer(&commit), key, finish, call);
+    commit_submit(commit, key, finish, call);
+}
+
+void on_cluster_update(struct call *call)
+{
+    g_autoptr(Commit) commit = commit_new(&call->app->committer);
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    if (!fill_update(call, commit, &error))
+        call_fail(call, error);
+    else if (call->op->n_rules > 0)
+        rule_check(call, g_steal_pointer(&commit), call->op->id, submit_update);
+    else
+        submit_update(call, g_steal_pointer(&commit));
 }
 
 /* ---- delete -----------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 
 #include "base/err.h"
 #include "controller/call.h"
+#include "controller/rule_check.h"
 #include "model/reason.h"
-#include "scheduler/rules.h"
 
 static void finish_group(const GError *error, void *user)
 {
@@ -58,7 +58,7 @@ static bool check_members(const struct call *call, const Group *group, GError **
 }
 
 /* Rules and groups are checked against each other as they are when they are written: who changes
- * either takes the cluster's turn, so that of two at once the second looks again. */
+ * either takes the cluster's turn (rule_check.h). */
 static void take_turn(const struct call *call, int64_t cluster_id, Commit *commit)
 {
     const Cluster *cluster =
@@ -95,6 +95,11 @@ static const Group *find_group(const struct call *call, GError **error)
     return group;
 }
 
+static void submit_group(struct call *call, Commit *commit)
+{
+    commit_submit(commit, NULL, finish_group, call);
+}
+
 void on_group_update(struct call *call)
 {
     Group *group = call->op->group;
@@ -106,8 +111,7 @@ void on_group_update(struct call *call)
     current = find_group(call, &error);
     if (!current ||
         !call_is_current(group->generation, current->generation, current->name, &error) ||
-        !check_members(call, group, &error) ||
-        !rules_check_group(inventory_peek(call->app->inv), group, &error)) {
+        !check_members(call, group, &error)) {
         call_fail(call, error);
         return;
     }
@@ -115,7 +119,7 @@ void on_group_update(struct call *call)
     take_turn(call, group->cluster_id, commit);
     commit_put_group(commit, group_ref(group));
     call_audit(call, commit, group->name, NULL);
-    commit_submit(commit, NULL, finish_group, call);
+    rule_check(call, commit, group->cluster_id, submit_group);
 }
 
 void on_group_delete(struct call *call)

@@ -315,12 +315,12 @@ static void ask_growth(struct call *call)
     growth->call = call;
     growth->snap = inventory_snapshot(call->app->inv);
     app_sched_params(call->app, &growth->params);
-    if (work_pool_submit(call->app->asks, NULL, run_growth, growth_answered, growth))
+    if (work_pool_submit(call->app->checks, NULL, run_growth, growth_answered, growth))
         return;
     snapshot_unref(growth->snap);
     g_free(growth);
     err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
-                   "too many questions are waiting for their answers; try again later");
+                   "too many changes are waiting to be checked; try again later");
     call_fail(call, error);
 }
 

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define NO_PLACE UINT32_MAX
+/* Of looking at a VM or a fact, in hosts. */
+#define PASS_COST 8
 
 /* Steps of one search, and how many nodes x hosts it looks at: numbers, never a time. */
 #define MAX_STEPS INT64_C(20000)
@@ -24,6 +26,11 @@ struct work {
     uint64_t *allowed; /* per root: bitmap of hosts */
     uint32_t *n_left;  /* per root: hosts allowed */
 };
+
+static bool is_used_up(const struct rulefit *fit)
+{
+    return *fit->budget <= 0;
+}
 
 static bool is_on(const struct work *w, size_t f)
 {
@@ -96,6 +103,7 @@ static void work_init(struct work *w, const struct rulefit *fit, const bool *off
     w->parent = g_new0(uint32_t, fit->n_nodes + 1);
     w->allowed = g_new(uint64_t, (size_t)(fit->n_nodes + 1) * w->n_words);
     w->n_left = g_new0(uint32_t, fit->n_nodes + 1);
+    *fit->budget -= ((int64_t)fit->n_nodes + (int64_t)fit->n_facts) * (fit->n_hosts + PASS_COST);
     join(w);
     tie(w);
 }
@@ -151,6 +159,7 @@ static bool match(struct matching *m, uint32_t i) /* NOLINT(misc-no-recursion): 
     for (uint32_t h = 0; h < m->w->fit->n_hosts; h++) {
         uint32_t place = place_of(m->fact, h);
 
+        --*m->w->fit->budget;
         if (!allows(m->w, root, h) || m->seen[place])
             continue;
         m->seen[place] = true;
@@ -330,9 +339,10 @@ static bool search_run(struct search *s)
     uint32_t v = 0;
 
     s->choice[0] = NO_PLACE;
-    while (v < s->n_vars && steps-- > 0) {
+    while (v < s->n_vars && steps-- > 0 && !is_used_up(s->w->fit)) {
         uint32_t from = 0, host;
 
+        *s->w->fit->budget -= s->w->fit->n_hosts + PASS_COST;
         if (s->choice[v] != NO_PLACE) {
             put(s, v, s->choice[v], -1);
             from = s->choice[v] + 1;
@@ -399,6 +409,8 @@ bool rulefit_impossible(const struct rulefit *fit, const bool *off)
     struct work w;
     bool impossible;
 
+    if (is_used_up(fit))
+        return false;
     work_init(&w, fit, off);
     impossible = is_impossible(&w);
     work_clear(&w);
@@ -413,4 +425,21 @@ void rulefit_core(const struct rulefit *fit, bool *off)
         off[f] = true;
         off[f] = rulefit_impossible(fit, off);
     }
+}
+
+bool rulefit_drop_tight(const struct rulefit *fit, bool *off)
+{
+    struct work w;
+    bool any = false, ties_fit;
+
+    work_init(&w, fit, off);
+    ties_fit = !has_homeless(&w);
+    for (size_t f = 0; f < fit->n_facts && ties_fit && !is_used_up(fit); f++) {
+        const struct rulefit_fact *fact = &fit->facts[f];
+
+        if (is_apart_fact(&w, f) && (has_twins(&w, fact) || is_too_tight(&w, fact)))
+            any = off[f] = true;
+    }
+    work_clear(&w);
+    return any;
 }

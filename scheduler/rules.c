@@ -17,6 +17,8 @@
 #include "scheduler/rulefit.h"
 #include "scheduler/ruleset.h"
 
+/* Effort of one check, see rulefit.h: a second or so.  A number, never a time. */
+#define BUDGET INT64_C(100000000)
 /* Names spelt out in one message. */
 #define MAX_NAMED 5
 
@@ -46,6 +48,7 @@ struct universe {
     uint64_t *allowed; /* per node (used at roots): bitmap of hosts */
     bool *touched;     /* per root: the candidate is among its rules */
     uint32_t n_words;
+    bool unsure; /* the budget was used up */
 };
 
 /* ---- form ----------------------------------------------------------------------------------- */
@@ -192,17 +195,16 @@ static bool group_has(const Group *group, int64_t id)
     return bsearch(&id, group->members, group->n_members, sizeof(id), id_cmp) != NULL;
 }
 
-/* Takes the hosts that the rule forbids from the node's set. */
-static void restrict_node(struct universe *u, const struct fact *fact, uint32_t node)
+/* The hosts that a VM-to-host rule allows. */
+static uint64_t *hosts_of(const struct universe *u, const struct fact *fact)
 {
-    uint64_t *bits = &u->allowed[(size_t)node * u->n_words];
+    uint64_t *bits = g_new0(uint64_t, u->n_words);
 
     for (uint32_t h = 0; h < u->n_hosts; h++) {
-        bool in = group_has(fact->hosts, u->hosts[h]->id);
-
-        if (in != (fact->rule->strength == RULE_MUST))
-            bits[h / 64] &= ~(UINT64_C(1) << (h % 64));
+        if (group_has(fact->hosts, u->hosts[h]->id) == (fact->rule->strength == RULE_MUST))
+            bits[h / 64] |= UINT64_C(1) << (h % 64);
     }
+    return bits;
 }
 
 static void restrict_hosts(struct universe *u)
@@ -221,12 +223,13 @@ static void restrict_hosts(struct universe *u)
         u->allowed[i] = UINT64_MAX;
     for (size_t f = 0; f < u->n_facts; f++) {
         const struct fact *fact = &u->facts[f];
+        g_autofree uint64_t *bits = fact->rule->type == RULE_VM_HOST ? hosts_of(u, fact) : NULL;
 
         for (size_t i = 0; i < fact->n_vms; i++) {
             uint32_t root = root_of(u, fact->nodes[i]);
 
-            if (fact->rule->type == RULE_VM_HOST)
-                restrict_node(u, fact, root);
+            for (uint32_t word = 0; word < u->n_words && bits; word++)
+                u->allowed[(size_t)root * u->n_words + word] &= bits[word];
             if (fact->rule->type != RULE_APART && fact->is_candidate)
                 u->touched[root] = true;
         }
@@ -414,19 +417,9 @@ static void leave_out_strangers(const struct universe *u, bool *off)
         off[f] = !marked[u->facts[f].nodes[0]];
 }
 
-static uint64_t *hosts_of(const struct universe *u, const struct fact *fact)
-{
-    uint64_t *bits = g_new0(uint64_t, u->n_words);
-
-    for (uint32_t h = 0; h < u->n_hosts; h++) {
-        if (group_has(fact->hosts, u->hosts[h]->id) == (fact->rule->strength == RULE_MUST))
-            bits[h / 64] |= UINT64_C(1) << (h % 64);
-    }
-    return bits;
-}
-
 struct fit {
     struct rulefit fit;
+    int64_t budget;
     struct rulefit_fact *facts;
     uint64_t **bits; /* per fact, owned */
 };
@@ -447,9 +440,12 @@ static void fit_init(struct fit *fit, const struct universe *u)
                                                .hosts = fit->bits[f],
                                                .slots = by_rack ? u->rack : NULL };
     }
-    fit->fit = (struct rulefit){
-        .facts = fit->facts, .n_facts = u->n_facts, .n_nodes = u->n_nodes, .n_hosts = u->n_hosts
-    };
+    fit->budget = BUDGET;
+    fit->fit = (struct rulefit){ .facts = fit->facts,
+                                 .n_facts = u->n_facts,
+                                 .n_nodes = u->n_nodes,
+                                 .n_hosts = u->n_hosts,
+                                 .budget = &fit->budget };
 }
 
 static void fit_clear(struct fit *fit, const struct universe *u)
@@ -555,10 +551,32 @@ static void say_core(struct universe *u, const struct fit *fit, const bool *off,
     g_autofree char *hosts = list_hosts(u, fit, off, in);
     g_autofree char *text =
         g_strdup_printf("rules %s contradict each other: %s cannot be kept apart as long as they "
-                        "may only be on %s",
-                        rules, vms, hosts[0] ? hosts : "the hosts that are left");
+                        "may only be on %s%s",
+                        rules, vms, hosts[0] ? hosts : "the hosts that are left",
+                        fit->budget > 0 ? ""
+                                        : " (fewer rules may be to blame: so many hang "
+                                          "together that the search was cut short)");
 
     conflict(error, text);
+}
+
+/* Of a contradiction without candidates: a keep-apart fact that takes part, if there is one. */
+static size_t find_culprit(const struct universe *u, const struct fit *fit, bool *old)
+{
+    size_t out = u->n_facts;
+
+    rulefit_core(&fit->fit, old);
+    for (size_t f = u->n_facts; f > 0; f--) {
+        if (!old[f - 1] && (out == u->n_facts || u->facts[f - 1].rule->type == RULE_APART))
+            out = f - 1;
+    }
+    return out;
+}
+
+static void leave_out_candidates(const struct universe *u, const bool *off, bool *old)
+{
+    for (size_t f = 0; f < u->n_facts; f++)
+        old[f] = off[f] || u->facts[f].is_candidate;
 }
 
 /* Contradictions that were there before the candidates came are not theirs: a keep-apart rule of
@@ -567,19 +585,16 @@ static void leave_out_old(const struct universe *u, const struct fit *fit, bool 
 {
     g_autofree bool *old = g_new0(bool, u->n_facts + 1);
 
-    for (size_t tries = 0; tries < u->n_facts; tries++) {
-        size_t out = u->n_facts;
-
+    leave_out_candidates(u, off, old);
+    if (rulefit_impossible(&fit->fit, old) && rulefit_drop_tight(&fit->fit, old)) {
         for (size_t f = 0; f < u->n_facts; f++)
-            old[f] = off[f] || u->facts[f].is_candidate;
+            off[f] = off[f] || (old[f] && !u->facts[f].is_candidate);
+    }
+    for (size_t tries = 0; tries < u->n_facts; tries++) {
+        leave_out_candidates(u, off, old);
         if (!rulefit_impossible(&fit->fit, old))
             return;
-        rulefit_core(&fit->fit, old);
-        for (size_t f = u->n_facts; f > 0; f--) {
-            if (!old[f - 1] && (out == u->n_facts || u->facts[f - 1].rule->type == RULE_APART))
-                out = f - 1;
-        }
-        off[out] = true;
+        off[find_culprit(u, fit, old)] = true;
     }
 }
 
@@ -597,6 +612,7 @@ static bool check_all(struct universe *u, GError **error)
         leave_out_old(u, &fit, off);
         ok = !rulefit_impossible(&fit.fit, off);
     }
+    u->unsure = ok && fit.budget <= 0;
     if (!ok) {
         rulefit_core(&fit.fit, off);
         say_core(u, &fit, off, error);
@@ -633,7 +649,7 @@ static bool check_form(const Snapshot *snap, const Rule *rule, GError **error)
 }
 
 bool rules_check_change(const Snapshot *snap, int64_t cluster_id, const struct rules_change *change,
-                        GError **error)
+                        bool *ret_unsure, GError **error)
 {
     struct universe u;
     bool ok;
@@ -644,6 +660,8 @@ bool rules_check_change(const Snapshot *snap, int64_t cluster_id, const struct r
     }
     universe_init(&u, snap, cluster_id, change, NULL);
     ok = check_universe(&u, error);
+    if (ok && ret_unsure)
+        *ret_unsure = u.unsure;
     universe_clear(&u);
     return ok;
 }
@@ -652,16 +670,19 @@ bool rules_check(const Snapshot *snap, const Rule *candidate, GError **error)
 {
     const struct rules_change change = { .put = &candidate, .n_put = 1 };
 
-    return rules_check_change(snap, candidate->cluster_id, &change, error);
+    return rules_check_change(snap, candidate->cluster_id, &change, NULL, error);
 }
 
-bool rules_check_group(const Snapshot *snap, const Group *candidate, GError **error)
+bool rules_check_group(const Snapshot *snap, const Group *candidate, bool *ret_unsure,
+                       GError **error)
 {
     struct universe u;
     bool ok;
 
     universe_init(&u, snap, candidate->cluster_id, NULL, candidate);
     ok = check_universe(&u, error);
+    if (ok && ret_unsure)
+        *ret_unsure = u.unsure;
     universe_clear(&u);
     return ok;
 }

@@ -27,11 +27,14 @@ struct rules_change {
     const int64_t *dropped; /* ids of rules to delete */
     size_t n_dropped;
 };
+/* *ret_unsure (may be NULL): so many rules hang together that a contradiction may have been
+ * overlooked: the effort is bounded. */
 bool rules_check_change(const Snapshot *snap, int64_t cluster_id, const struct rules_change *change,
-                        GError **error);
+                        bool *ret_unsure, GError **error);
 
 /* The same for a group about to be changed, with the rules that use it. */
-bool rules_check_group(const Snapshot *snap, const Group *candidate, GError **error);
+bool rules_check_group(const Snapshot *snap, const Group *candidate, bool *ret_unsure,
+                       GError **error);
 
 /* A rule that running VMs break now. */
 struct rule_breach {

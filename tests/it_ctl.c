@@ -2,6 +2,8 @@
  * a next controller would load; what cannot be written changes nothing. */
 #include "config.h"
 
+#include <pthread.h>
+
 #include "base/clock.h"
 #include "controller/call.h"
 #include "controller/load_all.h"
@@ -606,7 +608,127 @@ START_TEST(a_rule_and_a_group_written_at_once_do_not_slip_past_each_other)
 }
 END_TEST
 
-SUITE_MAIN("it_ctl", SUITE_TEST(objects_are_shown_as_a_next_controller_would_load_them),
+/* ---- what takes long --------------------------------------------------------------------------
+ */
+
+struct stop {
+    pthread_mutex_t held;
+    bool over;
+};
+
+static void run_stop(void *thread_state, void *data)
+{
+    struct stop *stop = data;
+
+    (void)thread_state;
+    pthread_mutex_lock(&stop->held);
+    pthread_mutex_unlock(&stop->held);
+}
+
+static void stop_over(void *data, bool ran)
+{
+    ck_assert(ran);
+    ((struct stop *)data)->over = true;
+}
+
+/* A worker of the pool is at something long until let_go(). */
+static void hold(struct stop *stop, WorkPool *pool, const char *key)
+{
+    *stop = (struct stop){ 0 };
+    pthread_mutex_init(&stop->held, NULL);
+    pthread_mutex_lock(&stop->held);
+    ck_assert(work_pool_submit(pool, key, run_stop, stop_over, stop));
+}
+
+static void let_go(struct stop *stop)
+{
+    pthread_mutex_unlock(&stop->held);
+    while (!stop->over)
+        g_main_context_iteration(NULL, TRUE);
+    pthread_mutex_destroy(&stop->held);
+}
+
+/* Rules that take long to check hold no loop; what has changed meanwhile is not overwritten. */
+START_TEST(rules_are_checked_beside_the_loop)
+{
+    struct answer rule = { 0 }, group = { 0 };
+    int64_t cluster_id, group_id, a, b;
+    g_autofree char *key = NULL;
+    struct stop stop;
+    struct op *op;
+
+    setup();
+    cluster_id = create_cluster("main");
+    (void)add_host(11, cluster_id);
+    a = create_vm("a", cluster_id);
+    b = create_vm("b", cluster_id);
+    group_id = must(making_group("g", cluster_id, a)).object_id;
+    key = g_strdup_printf("cluster:%" G_GINT64_FORMAT, cluster_id);
+    hold(&stop, lab.ctl.app.checks, key);
+    submit(making_rules(cluster_id, rule_about("t", RULE_TOGETHER, a, b), NULL), &rule);
+    op = about(OP_GROUP_UPDATE, group_id);
+    op->group = group_dup(snapshot_group(now(), group_id));
+    submit(op, &group);
+    (void)must(changing_cluster(cluster_id, "changed")); /* the loop does other things */
+    ck_assert(!rule.came && !group.came);
+    let_go(&stop);
+    while (!rule.came || !group.came)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert_int_eq(err_reason(rule.error), REASON_OBJECT_CONFLICT);
+    ck_assert_int_eq(err_reason(group.error), REASON_OBJECT_CONFLICT);
+    g_clear_error(&rule.error);
+    g_clear_error(&group.error);
+    (void)must(making_rules(cluster_id, rule_about("t", RULE_TOGETHER, a, b), NULL));
+    check_stored();
+    teardown();
+}
+END_TEST
+
+static void put_running(int64_t id)
+{
+    Vm *vm = vm_dup(snapshot_vm(now(), id));
+
+    tasks_reset(lab.ctl.app.tasks); /* nothing makes it any more */
+    vm->status = VM_RUNNING;
+    vm->host_id = now()->hosts[0]->id;
+    vm->task_id = 0;
+    ctl_put_vm(&lab.ctl, vm);
+}
+
+static struct op *growing(int64_t id)
+{
+    struct op *op = about(OP_VM_UPDATE, id);
+
+    op->vm = vm_dup(snapshot_vm(now(), id));
+    op->vm->cpu.reservation_mhz += 100;
+    return op;
+}
+
+/* However many ask, who writes does not wait for them. */
+START_TEST(questions_do_not_delay_a_write)
+{
+    int64_t cluster_id, a, b;
+    struct stop stops[8];
+
+    setup();
+    cluster_id = create_cluster("main");
+    (void)add_host(11, cluster_id);
+    a = create_vm("a", cluster_id);
+    b = create_vm("b", cluster_id);
+    for (size_t i = 0; i < G_N_ELEMENTS(stops); i++)
+        hold(&stops[i], lab.ctl.app.asks, NULL);
+    put_running(a);
+    (void)must(growing(a));
+    (void)must(making_rules(cluster_id, rule_about("t", RULE_TOGETHER, a, b), NULL));
+    for (size_t i = 0; i < G_N_ELEMENTS(stops); i++)
+        let_go(&stops[i]);
+    teardown();
+}
+END_TEST
+
+SUITE_MAIN("it_ctl", SUITE_TEST(rules_are_checked_beside_the_loop),
+           SUITE_TEST(questions_do_not_delay_a_write),
+           SUITE_TEST(objects_are_shown_as_a_next_controller_would_load_them),
            SUITE_TEST(a_taken_name_changes_nothing),
            SUITE_TEST(a_row_that_is_newer_than_what_is_shown_is_not_overwritten),
            SUITE_TEST(a_deposed_controller_writes_nothing_and_is_told),

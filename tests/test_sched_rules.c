@@ -120,12 +120,56 @@ START_TEST(a_group_change_is_checked_with_the_rules_that_use_it)
             NULL);
     snap = scn_snapshot(scn);
     group = group_dup(snapshot_group(snap, 202)); /* gb */
-    ck_assert(rules_check_group(snap, group, &error));
+    ck_assert(rules_check_group(snap, group, NULL, &error));
     suite_no_error(error);
     group->members[0] = scn_vm(scn, "a"); /* a would have to be on h1 and on h2 */
-    ck_assert(!rules_check_group(snap, group, &error));
+    ck_assert(!rules_check_group(snap, group, NULL, &error));
     ck_assert_int_eq(err_reason(error), REASON_RULES_CONFLICT);
     suite_take_error(&error, VRM_ERR_CONFLICT, "'t', 'u'");
+}
+END_TEST
+
+/* Three VMs that must be apart by three rules, and two hosts for them: contradictions of old that
+ * are each found by a search. */
+static char *many_contradictions(void)
+{
+    GString *text = g_string_new(NULL);
+    g_autoptr(GString) all = g_string_new(NULL);
+
+    for (int i = 1; i <= 60; i++)
+        g_string_append_printf(text, "host h%d\n", i);
+    for (int i = 0; i < 90; i++) {
+        g_string_append_printf(text, "vm a%d on=h1\nvm b%d on=h2\nvm c%d on=h3\n", i, i, i);
+        g_string_append_printf(text, "rule x%d apart must a%d b%d\n", i, i, i);
+        g_string_append_printf(text, "rule y%d apart must b%d c%d\n", i, i, i);
+        g_string_append_printf(text, "rule z%d apart must a%d c%d\n", i, i, i);
+        g_string_append_printf(all, " a%d b%d c%d", i, i, i);
+    }
+    g_string_append_printf(text, "group vms vm%s\ngroup two host h1 h2\n", all->str);
+    g_string_append(text, "rule tie host must vms two\n");
+    return g_string_free(text, FALSE);
+}
+
+START_TEST(what_is_too_much_to_prove_is_said_to_be_unsure)
+{
+    g_autoptr(Scn) scn = scn_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Snapshot) snap = NULL;
+    g_autoptr(Rule) rule = rule_new();
+    g_autofree char *text = many_contradictions();
+    const struct rules_change change = { .put = (const Rule *const *)(const void *)&rule,
+                                         .n_put = 1 };
+    bool unsure = false;
+
+    scn_run(scn, text, NULL);
+    snap = scn_snapshot(scn);
+    rule->cluster_id = scn_cluster(scn);
+    rule->type = RULE_APART;
+    rule->vms = g_new(int64_t, 2);
+    rule->vms[rule->n_vms++] = scn_vm(scn, "a0");
+    rule->vms[rule->n_vms++] = scn_vm(scn, "a1");
+    ck_assert(rules_check_change(snap, rule->cluster_id, &change, &unsure, &error));
+    ck_assert(unsure);
 }
 END_TEST
 
@@ -146,4 +190,5 @@ END_TEST
 
 SUITE_MAIN("sched_rules", SUITE_LOOP(a_rule_is_checked_when_it_is_written, rows),
            SUITE_TEST(a_group_change_is_checked_with_the_rules_that_use_it),
+           SUITE_TEST(what_is_too_much_to_prove_is_said_to_be_unsure),
            SUITE_TEST(an_unknown_cluster_is_not_found))
