@@ -108,18 +108,16 @@ static bool waits_for(const struct order_step *step, uint32_t other)
     return false;
 }
 
-/* The step for whose sake this one is made: one that comes the other way, or one that waits for
- * it; NO_INDEX: there is none. */
+/* The step after it for whose sake this one is made: one that comes the other way, or one that
+ * waits for it; NO_INDEX: there is none. */
 static uint32_t find_helped(const Order *order, uint32_t index)
 {
     const struct order_step *steps = order->steps.items;
     const uint32_t n = (uint32_t)order->steps.len;
 
-    for (uint32_t i = 1; i < n; i++) {
-        uint32_t other = (index + i) % n; /* later ones before earlier ones */
-
-        if (steps[other].from == steps[index].to && steps[other].to == steps[index].from)
-            return other;
+    for (uint32_t i = index + 1; i < n; i++) {
+        if (steps[i].from == steps[index].to && steps[i].to == steps[index].from)
+            return i;
     }
     for (uint32_t i = index + 1; i < n; i++) {
         if (waits_for(&steps[i], index))
@@ -132,6 +130,7 @@ struct replay {
     Plan *plan;
     const Order *order;
     enum filter_use use;
+    bool unnamed;
     Layout *layout; /* as the steps so far leave it */
     Layout *goal;   /* after all steps */
     struct plan_measure now;
@@ -159,6 +158,8 @@ static struct explain_move look_before(const struct replay *r, const struct orde
         .use = r->use,
         .detour = step->detour,
         .helps = NO_INDEX,
+        .unnamed = r->unnamed,
+        .goal = r->goal,
         .committed_before = r->layout->committed[step->from],
         .before = explain_loads(r->layout, step->from, step->to),
         .mended = explain_mended_rule(r->layout, step->vm, step->to),
@@ -196,8 +197,10 @@ static void find_sake(struct replay *r, uint32_t index, struct plan_move *move,
         return;
     }
     move->reason = find_late_reason(r, step);
-    if (move->reason == MOVE_BALANCE_CPU || move->reason == MOVE_BALANCE_MEM)
-        words->goal = r->goal;
+    if (move->reason != MOVE_BALANCE_CPU && move->reason != MOVE_BALANCE_MEM)
+        return;
+    words->last = index + 1 == r->order->steps.len;
+    words->late = !words->last;
 }
 
 static void compose_step(struct replay *r, uint32_t index)
@@ -221,6 +224,7 @@ static void compose_step(struct replay *r, uint32_t index)
         is_drain || (is_automatic(p, p->vm[step->vm]) && !waits_for_manual(r->plan, move));
     find_sake(r, index, move, &words);
     words.reason = move->reason;
+    words.others = move->rejected;
     set_text(&move->text, explain_move(r->layout, &words));
     r->now = after;
 }
@@ -249,15 +253,20 @@ static void copy_reasons(const struct replay *r)
     }
 }
 
-void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum filter_use use)
+static void compose(Plan *plan, const Problem *problem, const Order *order,
+                    const struct replay *how)
 {
     const struct layout_price free_moves = { 0 };
     g_autoptr(Layout) layout = layout_new(problem, &free_moves);
     g_autoptr(Layout) goal = layout_new(problem, &free_moves);
     g_autofree uint32_t *helps = g_new0(uint32_t, order->steps.len + 1);
-    struct replay replay = {
-        .plan = plan, .order = order, .use = use, .layout = layout, .goal = goal, .helps = helps
-    };
+    struct replay replay = *how;
+
+    replay.plan = plan;
+    replay.order = order;
+    replay.layout = layout;
+    replay.goal = goal;
+    replay.helps = helps;
 
     for (size_t i = 0; i < order->steps.len; i++)
         layout_move(goal, order->steps.items[i].vm, order->steps.items[i].to);
@@ -268,4 +277,14 @@ void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum 
     copy_reasons(&replay);
     plan->after = replay.now;
     plan->makespan_ms = order->makespan_ms;
+}
+
+void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum filter_use use)
+{
+    compose(plan, problem, order, &(struct replay){ .use = use });
+}
+
+void compose_unnamed_moves(Plan *plan, const Problem *problem, const Order *order)
+{
+    compose(plan, problem, order, &(struct replay){ .use = FILTER_USE_DRS, .unnamed = true });
 }

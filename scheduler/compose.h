@@ -11,4 +11,7 @@
  * DRAIN; a drain's moves all have the reason evacuation and are automatic. */
 void compose_moves(Plan *plan, const Problem *problem, const Order *order, enum filter_use use);
 
+/* The same for DRS, but what a move for balance is good for is left to the caller to say. */
+void compose_unnamed_moves(Plan *plan, const Problem *problem, const Order *order);
+
 #endif /* VRM_SCHEDULER_COMPOSE_H */

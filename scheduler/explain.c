@@ -198,11 +198,11 @@ static void append_late(GString *text, const struct explain_move *m)
     bool is_mem = m->reason == MOVE_BALANCE_MEM;
 
     g_string_append_printf(text,
-                           "evens out %s with the moves after it: in the end %s has %" PRId64
+                           "evens out %s with the moves %s it: in the end %s has %" PRId64
                            " %%, %s %" PRId64 " %%",
-                           is_mem ? "memory" : "CPU", p->host[m->from]->name,
-                           percent(is_mem ? end.mem_from : end.cpu_from), p->host[m->to]->name,
-                           percent(is_mem ? end.mem_to : end.cpu_to));
+                           is_mem ? "memory" : "CPU", m->last ? "before" : "after",
+                           p->host[m->from]->name, percent(is_mem ? end.mem_from : end.cpu_from),
+                           p->host[m->to]->name, percent(is_mem ? end.mem_to : end.cpu_to));
 }
 
 static void append_reason(GString *text, const Layout *l, const struct explain_move *m,
@@ -215,10 +215,10 @@ static void append_reason(GString *text, const Layout *l, const struct explain_m
         append_overload(text, l, m, after);
         return;
     case MOVE_BALANCE_CPU:
-        g_string_append(text, "evens out CPU: ");
+        g_string_append(text, m->unnamed ? "" : "evens out CPU: ");
         break;
     case MOVE_BALANCE_MEM:
-        g_string_append(text, "evens out memory: ");
+        g_string_append(text, m->unnamed ? "" : "evens out memory: ");
         break;
     case MOVE_RULE:
         append_mended(text, l, m);
@@ -235,6 +235,42 @@ static void append_reason(GString *text, const Layout *l, const struct explain_m
     append_loads(text, l, m, after);
 }
 
+static bool is_uphill(int64_t from, int64_t to)
+{
+    return percent(to) > percent(from);
+}
+
+/* To the hotter of the two hosts, by the figures that were told: what makes it right? */
+static void append_uphill(GString *text, const Layout *l, const struct explain_move *m,
+                          const struct explain_loads *after)
+{
+    const bool is_mem = m->reason == MOVE_BALANCE_MEM && m->helps == NO_INDEX;
+    const struct explain_loads end = explain_loads(m->goal, m->from, m->to);
+    const Problem *p = l->problem;
+
+    if (!(is_mem ? is_uphill(m->before.mem_from, m->before.mem_to)
+                 : is_uphill(m->before.cpu_from, m->before.cpu_to)))
+        return;
+    if (!is_mem && p->uses[RES_MEM] && is_uphill(m->before.mem_to, m->before.mem_from) &&
+        !is_uphill(after->mem_from, after->mem_to)) {
+        g_string_append(text, "; it is about memory: ");
+        append_mem(text, l, m, after);
+    } else if (is_mem && p->uses[RES_CPU] && is_uphill(m->before.cpu_to, m->before.cpu_from) &&
+               !is_uphill(after->cpu_from, after->cpu_to)) {
+        g_string_append(text, "; it is about CPU: ");
+        append_cpu(text, l, m, after);
+    } else if (is_mem ? !is_uphill(end.mem_from, end.mem_to)
+                      : !is_uphill(end.cpu_from, end.cpu_to)) {
+        g_string_append_printf(text, "; in the end %s has %" PRId64 " %%, %s %" PRId64 " %%",
+                               p->host[m->from]->name,
+                               percent(is_mem ? end.mem_from : end.cpu_from), p->host[m->to]->name,
+                               percent(is_mem ? end.mem_to : end.cpu_to));
+    } else if (*m->others != '\0' && !m->unnamed) {
+        g_string_append_printf(text, "; in the end the best of the other hosts is no better: %s",
+                               m->others);
+    }
+}
+
 char *explain_move(const Layout *layout, const struct explain_move *move)
 {
     struct explain_loads after = explain_loads(layout, move->from, move->to);
@@ -242,10 +278,13 @@ char *explain_move(const Layout *layout, const struct explain_move *move)
 
     if (move->detour || move->helps != NO_INDEX)
         append_help(text, layout, move, &after);
-    else if (move->goal)
+    else if (move->late || move->last)
         append_late(text, move);
     else
         append_reason(text, layout, move, &after);
+    if (!move->detour && !move->late && !move->last && move->reason != MOVE_EVACUATION &&
+        move->reason != MOVE_OVERLOAD)
+        append_uphill(text, layout, move, &after);
     append_use(text, layout->problem, move->vm);
     return g_string_free(text, FALSE);
 }

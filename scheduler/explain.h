@@ -33,9 +33,11 @@ struct explain_move {
     enum filter_use use;
     enum move_reason reason;
     bool detour;
-    uint32_t helps; /* VM for whose move it is made, NO_INDEX: it pays by itself */
-    /* It pays only with the moves after it: the layout that all of them lead to; else NULL. */
-    const struct Layout *goal;
+    uint32_t helps;            /* VM for whose move it is made, NO_INDEX: it pays by itself */
+    bool late, last;           /* it pays only with the moves after it; with those before it */
+    bool unnamed;              /* whoever asks says himself what a move for balance is good for */
+    const struct Layout *goal; /* that all moves lead to */
+    const char *others;        /* explain_rejected() */
     struct explain_loads before;
     int64_t committed_before;       /* MiB configured on `from` */
     int64_t part_before[N_BOUNDED]; /* of `from`'s bounded resources */

@@ -518,6 +518,28 @@ static void say(Plan *plan, const struct walk *w, const struct ganeti_goal *goal
                          wish, w->search->full ? "; more with more moves" : "");
 }
 
+/* A move is made for the score, whatever it does to the figures that compose.c tells. */
+static void name_gains(Plan *plan, const Ganeti *ganeti)
+{
+    const double one = (double)GANETI_SCORE_ONE;
+    g_autoptr(GanetiScore) score = ganeti_score_new(ganeti, plan->cluster_id);
+
+    for (size_t i = 0; i < plan->moves.len; i++) {
+        struct plan_move *move = &plan->moves.items[i];
+        int64_t gain = ganeti_score_value(score);
+        char *text;
+
+        ganeti_score_move(score, (uint32_t)(move->vm_id - 1), (uint32_t)(move->to_id - 1));
+        gain -= ganeti_score_value(score);
+        if (move->reason != MOVE_BALANCE_CPU && move->reason != MOVE_BALANCE_MEM)
+            continue;
+        text = g_strdup_printf("%s hbal's score by %.4f: %s", gain >= 0 ? "lowers" : "raises",
+                               fabs((double)gain / one), move->text);
+        g_free(move->text);
+        move->text = text;
+    }
+}
+
 static void fill_plan(Plan *plan, Layout *layout, const Ganeti *ganeti,
                       const struct ganeti_goal *goal)
 {
@@ -528,7 +550,8 @@ static void fill_plan(Plan *plan, Layout *layout, const Ganeti *ganeti,
 
     walk_init(&w, search, score);
     order = find_order(&w, goal, &plan->n_unordered);
-    compose_moves(plan, layout->problem, order, FILTER_USE_DRS);
+    compose_unnamed_moves(plan, layout->problem, order);
+    name_gains(plan, ganeti);
     say(plan, &w, goal, ganeti);
     walk_clear(&w);
 }

@@ -92,6 +92,30 @@ says '"durationMs":10589,'
 run 0 drain n2 -t one.data --link 1000
 says 'about 11 s$'
 
+# --- reasons -----------------------------------------------------------------------------------
+# A move makes room for one that is still to come, and says what is good about a hotter host.
+for seed in 4 9 11; do
+    "$top/tests/bench/gencluster" 16 300 $seed r
+    run 0 balance -t r.data -U r.load --level 9
+    awk '$1 ~ /^[0-9]+$/ && $4 == "=>" { line[++n] = $0; last[$2] = n }
+        END {
+            for (i = 1; i <= n; i++)
+                if (match(line[i], /makes room for [^:]*/)) {
+                    vm = substr(line[i], RSTART + 15, RLENGTH - 15)
+                    if (last[vm] <= i)
+                        print "move " i " makes room for " vm ", which has moved before"
+                }
+                else if (line[i] !~ /steps aside/ && match(line[i], /CPU of h[0-9]+ [0-9]+ -> [0-9]+ %, of h[0-9]+ [0-9]+ -> [0-9]+ % \(/)) {
+                    split(substr(line[i], RSTART, RLENGTH), word, " ")
+                    if (word[10] + 0 > word[4] + 0)
+                        print "move " i " goes to the hotter host: " line[i]
+                }
+        }' out > wrong
+    [ ! -s wrong ] || fail "seed $seed: $(cat wrong)"
+done
+run 0 balance -t g.data
+says "lowers hbal's score by 0\\.[0-9]*: "
+
 # --- traces ------------------------------------------------------------------------------------
 bad_trace() { # MESSAGE TEXT
     printf '%b' "$2" > bad.trace
