@@ -76,7 +76,14 @@ expect 1 'line 1: VCPUS' vm-create "$work/bad"
 expect 1 'line 2: want 6 fields' vm-create "$work/bad"
 expect 1 "no cluster is called 'nowhere'" vm-create "$work/nowhere"
 export VRM_WAIT_S=0 # the fake's tasks never end
-expect 1 'still running after 0 s' vm-power stop web1
+for verb in start stop kill reboot pause resume; do
+    expect 1 'is still running after 0 s' vm-power "$verb" web1
+done
+expect 1 'is still running after 0 s' drs apply main
+expect 0 'empty: no open recommendation, nothing to do' drs apply empty
+expect 0 'main: DRS proposes only' drs manual main
+expect 0 'main: DRS is off' drs off main
+expect 1 'is still running after 0 s' host-drain cna1
 expect 1 'web1: FAILED' vm-power stop 'web*'
 expect 1 'new2: FAILED' vm-create --start "$work/good"
 echo wrong >"$work/password"
