@@ -53,21 +53,41 @@ void host_losses_free(HostLosses *losses)
     g_free(losses);
 }
 
+/* What but memory the host has against the VM; "" if nothing. */
+static char *other_bar(const Layout *l, uint32_t vm, uint32_t host)
+{
+    enum filter_id id =
+        host != NO_INDEX ? filter_first(l, vm, host, FILTER_USE_START) : FILTER_NONE;
+    g_autofree char *why = NULL;
+
+    if (id == FILTER_NONE || id == FILTER_MEMORY)
+        return g_strdup("");
+    why = filter_text(l, vm, host, id);
+    return g_strdup_printf("; %s", why);
+}
+
 /* Why the VM fits nowhere: its needs against the most that one of the others has free. */
 static char *nowhere_text(const Layout *l, uint32_t vm, uint32_t dead)
 {
     const Problem *p = l->problem;
+    g_autofree char *bar = NULL;
+    uint32_t roomiest = NO_INDEX;
     int64_t most = 0;
 
     for (uint32_t h = 0; h < p->n_hosts; h++) {
-        if (h != dead && problem_usable(p, h))
-            most = MAX(most, p->host_mem_limit[h] - l->committed[h]);
+        int64_t room = p->host_mem_limit[h] - l->committed[h];
+
+        if (h == dead || !problem_usable(p, h) || room <= most)
+            continue;
+        most = room;
+        roomiest = h;
     }
+    bar = other_bar(l, vm, roomiest);
     return g_strdup_printf("%s has no place elsewhere (%" PRId64 " MiB, %" PRId64
-                           " vCPUs%s%s; the most free memory of a host is now %" PRId64 " MiB)",
+                           " vCPUs%s%s; the most free memory of a host is now %" PRId64 " MiB%s)",
                            p->vm[vm]->name, p->vm_size[vm], p->vm[vm]->cpu.quantity,
                            devfit_needs(p->devices, vm) ? ", " : "",
-                           devfit_needs(p->devices, vm) ? p->vm[vm]->devices : "", most);
+                           devfit_needs(p->devices, vm) ? p->vm[vm]->devices : "", most, bar);
 }
 
 static char *loss_text(const Layout *l, uint32_t host, const struct refit *refit)
@@ -524,6 +544,7 @@ struct room {
     const uint32_t *vms; /* the VMs that are added, in this order */
     uint32_t *pos;       /* where each went */
     uint32_t n;
+    int64_t *demand_mhz; /* by host; NULL: it does not count */
 };
 
 /* At most so many fit on the hosts by memory and vCPUs alone. */
@@ -566,9 +587,30 @@ static Snapshot *with_more(const Snapshot *snap, const Problem *p,
     return snapshot_builder_build(builder, snap->taken_mono_ms);
 }
 
-/* The emptiest host that takes the VM, or the fullest. */
-static uint32_t find_host(const Layout *l, uint32_t vm, bool emptiest)
+/* What VMs want, not what they are entitled to: with so many more that is less for everybody. */
+static int64_t *sum_demand(const Layout *l)
 {
+    const Problem *p = l->problem;
+    int64_t *sum = g_new0(int64_t, p->n_hosts + 1);
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        if (l->at[v] != NO_INDEX)
+            sum[l->at[v]] += p->vm_demand[RES_CPU][v];
+    }
+    return sum;
+}
+
+static bool is_cool(const struct room *r, uint32_t vm, uint32_t host)
+{
+    const Problem *p = r->layout->problem;
+
+    return r->demand_mhz[host] + p->vm_demand[RES_CPU][vm] <= p->host_cap[RES_CPU][host];
+}
+
+/* The emptiest host that takes the VM, or the fullest. */
+static uint32_t find_host(const struct room *r, uint32_t vm, bool emptiest)
+{
+    const Layout *l = r->layout;
     const Problem *p = l->problem;
     uint32_t best = NO_INDEX;
     int64_t best_room = 0;
@@ -579,6 +621,8 @@ static uint32_t find_host(const Layout *l, uint32_t vm, bool emptiest)
         if (best != NO_INDEX && (emptiest ? room <= best_room : room >= best_room))
             continue;
         if (problem_kept_free(p, h)) /* open for the failures only */
+            continue;
+        if (r->demand_mhz && !is_cool(r, vm, h))
             continue;
         if (filter_first(l, vm, h, FILTER_USE_START) != FILTER_NONE)
             continue;
@@ -594,12 +638,28 @@ static uint32_t place_more(struct room *room, bool emptiest)
     for (uint32_t i = 0; i < room->n; i++)
         layout_move(room->layout, room->vms[i], NO_INDEX);
     for (uint32_t i = 0; i < room->n; i++) {
-        room->pos[i] = find_host(room->layout, room->vms[i], emptiest);
+        room->pos[i] = find_host(room, room->vms[i], emptiest);
         if (room->pos[i] == NO_INDEX)
             return i;
         layout_move(room->layout, room->vms[i], room->pos[i]);
+        if (room->demand_mhz)
+            room->demand_mhz[room->pos[i]] +=
+                room->layout->problem->vm_demand[RES_CPU][room->vms[i]];
     }
     return room->n;
+}
+
+/* The same as long as no host has more CPU demand than CPU. */
+static uint32_t place_cool(const struct room *room, bool emptiest)
+{
+    g_autofree int64_t *demand = NULL;
+    struct room cool = *room;
+
+    for (uint32_t i = 0; i < room->n; i++)
+        layout_move(room->layout, room->vms[i], NO_INDEX);
+    demand = sum_demand(room->layout);
+    cool.demand_mhz = demand;
+    return place_more(&cool, emptiest);
 }
 
 /* The first k where they were placed, the others nowhere. */
@@ -671,12 +731,14 @@ static void measure_room(const Snapshot *more, const Problem *base, uint32_t n, 
 
     for (uint32_t i = 0; i < n; i++)
         vms[i] = p->n_vms - n + i; /* the highest ids */
+    ret_room->new_mhz = p->vm_demand[RES_CPU][vms[0]];
     for (int emptiest = 1; emptiest >= 0; emptiest--) {
         uint32_t placed = place_more(&room, emptiest == 1), secure;
         g_autofree char *text = NULL;
 
         secure = search_secure(&room, placed, failures, &text);
         ret_room->n_now = MAX(ret_room->n_now, placed);
+        ret_room->n_cool = MAX(ret_room->n_cool, place_cool(&room, emptiest == 1));
         if (ret_room->text && secure <= ret_room->n_secure)
             continue;
         ret_room->n_secure = secure;

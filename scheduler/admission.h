@@ -97,6 +97,8 @@ struct admission_size {
 struct admission_room {
     uint32_t n_now;    /* as the cluster stands */
     uint32_t n_secure; /* so that the failures are still borne */
+    uint32_t n_cool;   /* so that no host has more CPU demand than CPU, by the present load */
+    int64_t new_mhz;   /* that each of them is taken to want then */
     char *text;        /* what ends it; caller frees */
 };
 

@@ -92,6 +92,27 @@ says '"durationMs":10589,'
 run 0 drain n2 -t one.data --link 1000
 says 'about 11 s$'
 
+# --- capacity ----------------------------------------------------------------------------------
+# Measured load does not keep a VM from its start, but its owner wants to know.
+cat > busy.data <<'EOF'
+group-01|c0ffee00-0000-0000-0000-000000000001|preferred||
+
+n1|10240|0|2048|100000|100000|4|N|c0ffee00-0000-0000-0000-000000000001|1||N|0|0|1
+n2|10240|0|8192|100000|100000|4|N|c0ffee00-0000-0000-0000-000000000001|1||N|0|0|1
+
+a|8192|0|4|running|N|n1||ext||1|-
+b|2048|0|4|running|N|n2||ext||1|-
+
+
+EOF
+printf 'a 0.9 0.1 1 1\nb 0.5 0.1 1 1\n' > busy.load
+run 0 capacity -t busy.data -U busy.load --cpu-unit 4 --size 4,1024 --failures 0
+says '^5 more VMs of 4 vCPUs and 1024 MiB fit as the cluster stands'
+says '^2 of them before a host has more CPU load than CPU, by the load now and 1000 MHz for each'
+says '^counted: memory as configured, '
+run 0 capacity -t busy.data -U busy.load --cpu-unit 4 --size 4,1024 --json
+says '"withinCpuLoad":2,"newVmMhz":1000,'
+
 # --- reasons -----------------------------------------------------------------------------------
 # A move makes room for one that is still to come, and says what is good about a hotter host.
 for seed in 4 9 11; do

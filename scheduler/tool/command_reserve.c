@@ -158,6 +158,8 @@ int command_capacity(const struct options *options, struct input *input)
 
         input_add_units(input, json);
         json_object_set_new(json, "now", json_integer(room.n_now));
+        json_object_set_new(json, "withinCpuLoad", json_integer(room.n_cool));
+        json_object_set_new(json, "newVmMhz", json_integer(room.new_mhz));
         json_object_set_new(json, "failures", json_integer(size.failures));
         json_object_set_new(json, "secure", json_integer(room.n_secure));
         json_object_set_new(json, "text", json_string(text));
@@ -168,5 +170,11 @@ int command_capacity(const struct options *options, struct input *input)
            room.n_now, size.vcpus, size.mem_mb);
     printf("%u of them so that any %u host%s may still die; then: %s\n", room.n_secure,
            size.failures, size.failures == 1 ? "" : "s", text);
+    printf("%u of them before a host has more CPU load than CPU, by the load now and %" PRId64
+           " MHz for each\n",
+           room.n_cool, room.new_mhz);
+    puts("counted: memory as configured, vCPUs for each thread, reserved MHz, rules; CPU load in "
+         "the "
+         "last figure only");
     return EXIT_DONE;
 }
