@@ -75,7 +75,7 @@ static int step_after(enum task_type task, int done)
     return NO_STEP;
 }
 
-/* One that has power and did not come back needs a cold start. */
+/* One that has power and did not come back needs a cold start, unless it comes after all. */
 static int first_step(enum task_type task, const Host *host)
 {
     if (task == TASK_WAKE_HOST && host->off_by_dpm && host->off_since_ms == 0)
@@ -145,6 +145,14 @@ static void order_child(struct run *run, enum task_type type)
     commit_submit(commit, NULL, child_written, order);
 }
 
+/* However it came to it; a link may outlive the power that was just cut. */
+static bool is_woken(const Task *parent, const Task *child, const Host *host)
+{
+    bool was_cut = child && child->type == TASK_POWER_OFF_HOST && child->status == TASK_SUCCESS;
+
+    return parent->type == TASK_WAKE_HOST && host->connected && !was_cut;
+}
+
 /* Level-triggered: what the newest child says. */
 static void advance(struct run *run)
 {
@@ -160,6 +168,10 @@ static void advance(struct run *run)
         return;
     if (!host) {
         fail(run, REASON_HOST_MISSING, "the host is gone");
+        return;
+    }
+    if (is_woken(parent, child, host)) {
+        run_finish(run, NULL);
         return;
     }
     if (child && child->status == TASK_FAILED && work->given_up)

@@ -15,6 +15,9 @@
  * committed by then. */
 #define SETTLE_MS    1500
 #define BOOT_POLL_MS 500
+/* One that did not come back in time is given so long to show that it is up after all: links are
+ * tried again every 10 s at most. */
+#define LATE_LOOK_MS 15000
 
 struct power_run {
     Power *power;
@@ -145,15 +148,70 @@ static gboolean switch_off(void *data)
     return G_SOURCE_REMOVE;
 }
 
-static void begin_off(struct run *run)
+static void go_off(struct run *run)
 {
-    struct power_run *work = g_new0(struct power_run, 1);
+    struct power_run *work = run->data;
     const Host *host = host_of(run);
 
-    run->data = work;
     if (host)
         show(run->app, host, host->connected, HOST_SHUTTING_DOWN);
     work->timer = g_timeout_add(SETTLE_MS, switch_off, run);
+}
+
+/* ---- off, of one that is late -----------------------------------------------------------------
+ */
+
+/* It was woken and did not come back in time; whether it hangs is not known. */
+static bool is_late(const struct run *run, const Host *host)
+{
+    return run_task(run)->origin == ORIGIN_DPM && host && host->off_by_dpm &&
+           host->off_since_ms == 0;
+}
+
+static gboolean poll_late(void *data)
+{
+    struct run *run = data;
+    struct power_run *work = run->data;
+    const Host *host = host_of(run);
+    g_autoptr(GError) error = NULL;
+
+    if (host && !host->connected && clock_now_ms() < work->until_ms)
+        return G_SOURCE_CONTINUE;
+    work->timer = 0;
+    if (host && host->connected)
+        err_set_reason(&error, VRM_ERR_CONFLICT, REASON_HOST_STATE, NULL,
+                       "host %s is up, later than it should have been: its power is left alone",
+                       host->name);
+    if (error)
+        run_finish(run, error);
+    else
+        go_off(run);
+    return G_SOURCE_REMOVE;
+}
+
+static void late_is_on(bool on, const GError *error, void *user)
+{
+    struct run *run = user;
+    struct power_run *work = run->data;
+
+    work->power = NULL;
+    if (error || !on) { /* nothing to cut, or nobody to cut it */
+        alarm_judge_power(run->app, run_task(run)->entity_id, error);
+        run_finish(run, error);
+        return;
+    }
+    work->until_ms =
+        clock_now_ms() + MIN(LATE_LOOK_MS, run->app->settings->power_boot_limit_s * MS_PER_S);
+    work->timer = g_timeout_add(BOOT_POLL_MS, poll_late, run);
+}
+
+static void begin_off(struct run *run)
+{
+    run->data = g_new0(struct power_run, 1);
+    if (is_late(run, host_of(run)))
+        command(run, POWER_STATUS, late_is_on);
+    else
+        go_off(run);
 }
 
 static void record_off(struct run *run, const Task *task, const GError *error, Commit *commit)
@@ -161,6 +219,8 @@ static void record_off(struct run *run, const Task *task, const GError *error, C
     const Host *current = inventory_find_host(run->app->inv, task->entity_id);
     struct commit_event event = event_of(task, error, "HostPoweredOff");
 
+    if (err_reason(error) == REASON_HOST_STATE)
+        return; /* it is up; who wanted to wake it tells */
     if (error) {
         commit_event(commit, &event, "host %s was not switched off: %s", task->entity_name,
                      error->message);
