@@ -42,6 +42,12 @@ static void write_answer(struct request *req, const Task *task)
         read_put_urn(req, "taskUrn", OBJECT_TASK, req->task_id);
         read_put_uri(req, "taskUri", OBJECT_TASK, req->task_id);
     }
+    if (req->power_task_id) {
+        read_put_urn(req, "powerTaskUrn", OBJECT_TASK, req->power_task_id);
+        read_put_uri(req, "powerTaskUri", OBJECT_TASK, req->power_task_id);
+    }
+    if (req->note)
+        jw_str(out, "note", req->note);
     if (task)
         read_put_task(req, "task", task);
     jw_object_end(out);
@@ -52,6 +58,8 @@ bool answer_done(struct request *req, struct op_result *result, GError **error)
     (void)error;
     req->task_id = result->task_id;
     req->object_id = result->object_id;
+    req->power_task_id = result->power_task_id;
+    req->note = g_steal_pointer(&result->note);
     if (req->task_id && req->wait_ms > 0) {
         req->op = op_new(OP_TASK_WAIT);
         req->op->id = req->task_id;

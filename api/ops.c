@@ -146,6 +146,7 @@ static void op_dpm_free(struct op_dpm *dpm)
 void op_result_clear(struct op_result *result)
 {
     g_clear_error(&result->error);
+    g_free(result->note);
     user_clear(&result->user);
     for (size_t i = 0; i < result->n_tasks; i++)
         task_unref(result->tasks[i]);

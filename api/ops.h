@@ -221,10 +221,13 @@ struct op_dpm {
 };
 
 struct op_result {
-    GError *error;       /* NULL: success */
-    int64_t retry_ms;    /* login lock-out: how long; else 0 */
-    int64_t task_id;     /* 0: the operation was done at once */
-    int64_t object_id;   /* of what was created */
+    GError *error;     /* NULL: success */
+    int64_t retry_ms;  /* login lock-out: how long; else 0 */
+    int64_t task_id;   /* 0: the operation was done at once */
+    int64_t object_id; /* of what was created */
+    int64_t
+        power_task_id;   /* DRS_APPLY: the first about a host, beside the one about VMs; 0: none */
+    char *note;          /* DRS_APPLY: what was applied and what not; NULL: all was */
     int64_t rule_id;     /* CLUSTER_UPDATE: of its first rule */
     struct op_user user; /* LOGIN */
     int64_t total;       /* of a list, before limit and offset */

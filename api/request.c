@@ -91,6 +91,7 @@ void request_free(struct request *req)
     op_result_clear(&req->result);
     jw_clear(&req->out);
     g_free(req->new_token);
+    g_free(req->note);
     g_free(req->active_url);
     g_free(req->allow);
     g_free(req);

@@ -103,6 +103,8 @@ struct request {
     request_answer_fn answer;
     struct op_result result;
     int64_t task_id, object_id; /* of a done operation, while its task is waited for */
+    int64_t power_task_id;
+    char *note;
     /* the answer */
     int status;
     int error_status; /* 0: an error's code decides */

@@ -133,6 +133,7 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
 void app_clear(struct app *app)
 {
     /* Workers first: their completions still find the modules, and the queue that they serve. */
+    tasks_stop(app->tasks);
     g_clear_pointer(&app->agents, agents_free);
     g_clear_pointer(&app->cpu, work_pool_free);
     g_clear_pointer(&app->asks, work_pool_free);

@@ -67,7 +67,7 @@ static bool has_open_moves(const struct call *call)
     return false;
 }
 
-static void apply_moves(struct call *call)
+static void apply_moves(struct call *call, drs_apply_fn done, void *user)
 {
     const struct op *op = call->op;
 
@@ -77,10 +77,10 @@ static void apply_moves(struct call *call)
                                    .n_ids = op->n_recommendations,
                                    .user = op->user,
                                    .address = op->address },
-              applied, call);
+              done, user);
 }
 
-static void apply_power(struct call *call, dpm_apply_fn done)
+static void apply_power(struct call *call, dpm_apply_fn done, void *user)
 {
     const struct op *op = call->op;
 
@@ -90,19 +90,67 @@ static void apply_power(struct call *call, dpm_apply_fn done)
                                    .n_ids = op->n_recommendations,
                                    .user = op->user,
                                    .address = op->address },
-              done, call);
+              done, user);
 }
 
-/* All open ones, of both kinds: hosts first, the moves' task is the answer. */
+/* ---- all open ones, of both kinds -------------------------------------------------------------
+ */
+
+struct both {
+    struct call *call;
+    int64_t power_task_id;
+    GError *power_error;
+};
+
+/* What came of the other kind, in the words of a person. */
+static char *note_of(const char *done, const char *not_done, const GError *error)
+{
+    return g_strdup_printf("%s applied; %s not: %s", done, not_done, error->message);
+}
+
+static void fail_both(struct call *call, const GError *power, const GError *moves)
+{
+    g_autoptr(GError) error = g_error_copy(moves);
+
+    g_prefix_error(&error, "neither was applied: about hosts: %s; about VMs: ", power->message);
+    call_fail(call, error);
+}
+
+/* The task of the moves is the answer, or that of the first host when there is none. */
+static void moves_applied(int64_t task_id, const GError *error, void *user)
+{
+    g_autofree struct both *both = user;
+    g_autoptr(GError) power_error = both->power_error;
+    struct op_result result = { .task_id = error ? both->power_task_id : task_id,
+                                .power_task_id = both->power_task_id };
+
+    if (error && power_error) {
+        fail_both(both->call, power_error, error);
+        return;
+    }
+    if (power_error)
+        result.note = note_of("those about VMs were", "those about hosts were", power_error);
+    else if (error)
+        result.note = note_of("those about hosts were", "those about VMs were", error);
+    call_result(both->call, &result);
+}
+
+/* Whatever came of it: one kind does not depend on the other. */
 static void power_applied(int64_t task_id, const GError *error, void *user)
 {
-    struct call *call = user;
+    struct both *both = user;
 
-    (void)task_id;
-    if (error)
-        call_fail(call, error);
-    else
-        apply_moves(call);
+    both->power_task_id = task_id;
+    both->power_error = error ? g_error_copy(error) : NULL;
+    apply_moves(both->call, moves_applied, both);
+}
+
+static void apply_both(struct call *call)
+{
+    struct both *both = g_new(struct both, 1);
+
+    *both = (struct both){ .call = call };
+    apply_power(call, power_applied, both);
 }
 
 void on_drs_apply(struct call *call)
@@ -111,13 +159,13 @@ void on_drs_apply(struct call *call)
     size_t n_power = count_of_dpm(call);
     g_autoptr(GError) error = NULL;
 
-    if (n_power == 0) {
-        apply_moves(call);
-    } else if (op->n_recommendations == 0) {
-        apply_power(call, has_open_moves(call) ? power_applied : applied);
-    } else if (n_power == op->n_recommendations) {
-        apply_power(call, applied);
-    } else {
+    if (n_power == 0)
+        apply_moves(call, applied, call);
+    else if (op->n_recommendations == 0 && has_open_moves(call))
+        apply_both(call);
+    else if (op->n_recommendations == 0 || n_power == op->n_recommendations)
+        apply_power(call, applied, call);
+    else {
         err_set_reason(&error, VRM_ERR_INVALID, REASON_MALFORMED, "recommendations",
                        "recommendations: some are about hosts and some about VMs; want those about "
                        "hosts in a call of their own");

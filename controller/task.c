@@ -28,6 +28,7 @@ struct Tasks {
     GHashTable *runs;  /* int64 task id -> struct run */
     GHashTable *holds; /* set of int64 VM ids */
     GPtrArray *waiters;
+    bool stopped;
 };
 
 static void free_run(void *data)
@@ -230,8 +231,15 @@ static struct run *begin_run(Tasks *tasks, const Task *task)
     return run;
 }
 
+void tasks_stop(Tasks *tasks)
+{
+    tasks->stopped = true;
+}
+
 void tasks_begin(Tasks *tasks, int64_t task_id)
 {
+    if (tasks->stopped)
+        return;
     (void)begin_run(tasks, find_task(tasks->app, task_id));
 }
 
@@ -255,7 +263,7 @@ static void note_called_off(struct run *run, const char *why)
 /* Ends early what somebody wanted to end, before the take-over or now. */
 static void pass_cancel(struct run *run)
 {
-    if (!run->finishing && run->kind->cancel)
+    if (!run->finishing && run->kind->cancel && !run->app->tasks->stopped)
         run->kind->cancel(run);
 }
 

@@ -58,6 +58,9 @@ void tasks_resume(Tasks *tasks);
 Task *task_prepare(enum task_type type, enum object_kind kind, int64_t entity_id,
                    const char *entity_name, const char *user);
 
+/* Nothing is begun or cancelled any more: the next controller finds the rows. */
+void tasks_stop(Tasks *tasks);
+
 /* Begins a task whose row has just been committed. */
 void tasks_begin(Tasks *tasks, int64_t task_id);
 

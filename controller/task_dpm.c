@@ -153,6 +153,21 @@ static bool is_woken(const Task *parent, const Task *child, const Host *host)
     return parent->type == TASK_WAKE_HOST && host->connected && !was_cut;
 }
 
+/* False: the task has ended, for what its newest child says or for want of a host. */
+static bool may_go_on(struct run *run, const Task *child, const Host *host)
+{
+    const struct dpm_run *work = run->data;
+
+    if (!host)
+        fail(run, REASON_HOST_MISSING, "the host is gone");
+    else if (is_woken(run_task(run), child, host))
+        run_finish(run, NULL);
+    else if (child && child->status == TASK_FAILED)
+        fail(run, work->given_up ? work->reason : (int)child->reason,
+             work->given_up ? work->given_up : child->reason_text);
+    return !run->finishing;
+}
+
 /* Level-triggered: what the newest child says. */
 static void advance(struct run *run)
 {
@@ -164,21 +179,7 @@ static void advance(struct run *run)
     if (run->finishing || work->ordering)
         return;
     child = newest_child(run->app, run->task_id);
-    if (child && !task_is_final(child))
-        return;
-    if (!host) {
-        fail(run, REASON_HOST_MISSING, "the host is gone");
-        return;
-    }
-    if (is_woken(parent, child, host)) {
-        run_finish(run, NULL);
-        return;
-    }
-    if (child && child->status == TASK_FAILED && work->given_up)
-        fail(run, work->reason, work->given_up);
-    else if (child && child->status == TASK_FAILED)
-        fail(run, (int)child->reason, child->reason_text);
-    if (run->finishing)
+    if ((child && !task_is_final(child)) || !may_go_on(run, child, host))
         return;
     next = child ? step_after(parent->type, (int)child->type) : first_step(parent->type, host);
     if (next == NO_STEP)

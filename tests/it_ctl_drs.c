@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "controller/dpm.h"
 #include "controller/drs_private.h"
 #include "controller/task.h"
 #include "controller/vm_order.h"
@@ -140,6 +142,7 @@ START_TEST(a_called_off_move_is_one_after_a_take_over_too)
     drs_events("1");
     orders_reset(lab.ctl.app.orders);
     tasks_reset(lab.ctl.app.tasks);
+    agents_reset(lab.ctl.app.agents);
     tasks_resume(lab.ctl.app.tasks);
     err_set(&error, VRM_ERR_INTERNAL, "operation aborted: migration out job: canceled by client");
     run_finish(tasks_find_run(lab.ctl.app.tasks, child_id), error);
@@ -176,6 +179,87 @@ START_TEST(a_move_that_no_longer_pays_is_dropped_and_a_running_one_called_off)
 }
 END_TEST
 
-SUITE_MAIN("it_ctl_drs", SUITE_TEST(what_is_not_called_off_is_not_told),
+/* ---- apply all --------------------------------------------------------------------------------
+ */
+
+static void planned(const GError *error, void *user)
+{
+    (void)error;
+    *(bool *)user = true;
+}
+
+/* Manual DPM wants the sleeper on (a host is to be spare), and DRS has two moves. */
+static int64_t recommend_both(void)
+{
+    Cluster *cluster = ctl_cluster(1);
+    int64_t cluster_id, from = 0, to = 0, a, b;
+    bool looked = false;
+    Host *host;
+
+    lab.ctl.settings.dpm_spare_hosts = 2;
+    cluster->dpm.power_level = 1;
+    cluster_id = ctl_lab_add_cluster(&lab, cluster);
+    host = ctl_host(11, cluster_id);
+    host->off_by_dpm = true;
+    host->off_since_ms = 5;
+    host->connected = false;
+    host->status = HOST_POWEROFF;
+    (void)ctl_lab_add_host(&lab, host);
+    for (int64_t n = 12; n <= 13; n++) {
+        host = ctl_host(n, cluster_id);
+        host->seen_mono_ms = clock_now_ms();
+        to = ctl_lab_add_host(&lab, host);
+        from = n == 12 ? to : from;
+    }
+    dpm_look(lab.ctl.app.dpm, cluster_id, planned, &looked);
+    while (!looked)
+        g_main_context_iteration(NULL, TRUE);
+    a = put_running_vm("a", cluster_id, from);
+    b = put_running_vm("b", cluster_id, from);
+    put_plan(cluster_id, move_of(a, from, to), move_of(b, from, to));
+    return cluster_id;
+}
+
+/* Who is at work when all are to be applied. */
+static const struct {
+    bool dpm_busy, drs_busy;
+    const char *note, *error;
+} busy[] = {
+    { false, false, NULL, NULL },
+    { true, false, "those about VMs were applied; those about hosts were not: DPM is looking",
+      NULL },
+    { false, true, "those about hosts were applied; those about VMs were not: ", NULL },
+    { true, true, NULL, "neither was applied: about hosts: DPM is looking" },
+};
+
+START_TEST(what_one_kind_meets_does_not_stop_the_other)
+{
+    struct op_result result;
+    bool looked = false, drs_looked = false;
+    int64_t cluster_id;
+
+    ctl_lab_begin(&lab);
+    cluster_id = recommend_both();
+    if (busy[_i].dpm_busy)
+        dpm_look(lab.ctl.app.dpm, cluster_id, planned, &looked);
+    if (busy[_i].drs_busy)
+        drs_plan(lab.ctl.app.drs, cluster_id, true, planned, &drs_looked);
+    result = ctl_call(&lab.ctl, ctl_lab_op(OP_DRS_APPLY, cluster_id));
+    if (busy[_i].error) {
+        suite_take_error(&result.error, VRM_ERR_BUSY, busy[_i].error);
+    } else {
+        suite_no_error(result.error);
+        ck_assert_int_gt(result.task_id, 0);
+        ck_assert_int_eq(result.power_task_id > 0, !busy[_i].dpm_busy);
+        ck_assert(!busy[_i].note == !result.note);
+        ck_assert(!busy[_i].note || g_str_has_prefix(result.note, busy[_i].note));
+    }
+    op_result_clear(&result);
+    ctl_lab_end(&lab);
+}
+END_TEST
+
+SUITE_MAIN("it_ctl_drs", SUITE_LOOP(what_one_kind_meets_does_not_stop_the_other, busy),
+           SUITE_TEST(what_is_not_called_off_is_not_told),
            SUITE_TEST(a_called_off_move_is_one_after_a_take_over_too),
            SUITE_TEST(a_move_that_no_longer_pays_is_dropped_and_a_running_one_called_off))

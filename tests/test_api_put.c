@@ -715,6 +715,30 @@ START_TEST(verbs_carry_their_arguments)
 }
 END_TEST
 
+static void apply_in_part(struct fake *fake, const struct op *op, struct op_result *ret_result)
+{
+    (void)fake, (void)op;
+    ret_result->task_id = 1207;
+    ret_result->power_task_id = 1208;
+    ret_result->note = g_strdup("those about hosts were applied; those about VMs were not: busy");
+}
+
+START_TEST(what_was_applied_and_what_not_is_answered)
+{
+    struct fake fake;
+    struct fake_reply reply;
+
+    fake_init(&fake);
+    fake.answer = apply_in_part;
+    reply = fake_ok(&fake, "POST", C117 "/drsrecommendations/action/apply", "{}");
+    ck_assert_str_eq(fake_str(reply.json, "taskUrn"), U("tasks:1207"));
+    ck_assert_str_eq(fake_str(reply.json, "powerTaskUrn"), U("tasks:1208"));
+    ck_assert_ptr_nonnull(strstr(fake_str(reply.json, "note"), "about VMs were not: busy"));
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 START_TEST(recommendations_are_applied_singly_in_part_or_all)
 {
     struct fake fake;
@@ -846,6 +870,7 @@ SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_TEST(a_vm_is_started_after_creation_unless_told_otherwise),
            SUITE_TEST(a_vm_put_takes_hardware_at_the_top_level_and_below_vmconfig),
            SUITE_TEST(verbs_carry_their_arguments),
+           SUITE_TEST(what_was_applied_and_what_not_is_answered),
            SUITE_TEST(recommendations_are_applied_singly_in_part_or_all),
            SUITE_TEST(group_members_are_added_and_removed),
            SUITE_TEST(lists_of_history_carry_their_filters))
