@@ -91,6 +91,16 @@ static const struct scn_row rows[] = {
       TWO_HOSTS "vm a on=h1\nvm b status=stopped\nrule t apart-racks must a b\ndo target b h2", { "ok" } },
     { "traffic keeps nobody from moving a VM by hand",
       "host h1 net=100\nhost h2 net=1\nvm a on=h1 net=50000\ndo target a h2", { "ok" } },
+    { "an uplink takes traffic for DRS to the last kbit/s",
+      "host h1 net=1000\nhost h2 net=1000\nvm a on=h1 cpu=6000 net=400000\n"
+      "vm b on=h1 cpu=6000 net=500000\nvm c on=h2 net=600000\ndo balance", { "a h1 -> h2" } },
+    { "one kbit/s more is too much",
+      "host h1 net=1000\nhost h2 net=1000\nvm a on=h1 cpu=6000 net=400001\n"
+      "vm b on=h1 cpu=6000 net=500000\nvm c on=h2 net=600000\ndo balance",
+      { "!a h1 -> h2", "!b h1 -> h2" } },
+    { "a full uplink relieves one that is fuller still",
+      "host h1 net=1000\nhost h2 net=1000\nvm a on=h1 net=100000\nvm b on=h1 net=1500000\n"
+      "vm c on=h2 net=950000\ndo balance", { "a h1 -> h2" } },
     { "keep-together", TWO_HOSTS "vm a on=h1\nvm b on=h1\nrule t together must a b\ndo target a h2",
       { "error conflict 10300226", "keep-together 't' wants it with b on h1" } },
     { "keep-together by preference forbids nothing",
@@ -103,6 +113,9 @@ static const struct scn_row rows[] = {
     { "keep-apart from a VM that is still leaving",
       TWO_HOSTS "host h3\nvm a on=h1\nvm b on=h2 to=h3 status=migrating\nrule t apart must a b\n"
       "do target a h2\ndo target a h3", { "b is still leaving it", "keep-apart 't': b is there" } },
+    { "a VM that leaves one host keeps nobody from a third",
+      TWO_HOSTS "host h3\nhost h4\nvm a on=h1\nvm b on=h2 to=h3 status=migrating\n"
+      "rule t apart must a b\ndo target a h4", { "ok" } },
     { "a rule that allows only other hosts",
       TWO_HOSTS "host h3\nvm a on=h1\ngroup g vm a\ngroup k host h1 h3\nrule t host must g k\n"
       "do target a h2", { "rule 't' allows only h1, h3" } },
@@ -145,7 +158,7 @@ static const struct scn_row rows[] = {
       "do evacuate h1", { "its CPU lacks aes" } },
     { "DRS does not take a VM to a CPU that lacks what it sees",
       "host h1 cpu=Westmere\nhost h2 cpu=Nehalem\nvm a on=h1 cpu=6000 sees=Westmere\n"
-      "vm b on=h1 cpu=6000 sees=Westmere\ndo balance", { "!a: h1 -> h2", "!b: h1 -> h2" } },
+      "vm b on=h1 cpu=6000 sees=Westmere\ndo balance", { "!a h1 -> h2", "!b h1 -> h2" } },
     { "a VM on its way to the host already",
       TWO_HOSTS "vm a on=h1 to=h2 status=migrating\ndo target a h2", { "ok" } },
 };
