@@ -11,13 +11,18 @@
 #include "scheduler/compose.h"
 #include "scheduler/explain.h"
 #include "scheduler/improve.h"
+#include "scheduler/rest.h"
 #include "scheduler/rules.h"
+#include "scheduler/whatif.h"
 
 #define LEVEL_MEDIUM 5
 #define N_LEVELS     9
 
 /* Search and prune feed each other; it settles in two or three rounds. */
 #define MAX_ROUNDS 8
+
+/* Where trouble stays, the run that would follow is thought through, and the one after it, ... */
+#define MAX_FORESIGHT 4
 
 /* VMs that were in the way of an order and get a second chance. */
 #define MAX_SECOND_TRIES 8
@@ -50,6 +55,12 @@ static const struct balance_level levels[N_LEVELS + 1] = {
 const struct balance_level *balance_level(int level)
 {
     return level >= 1 && level <= N_LEVELS ? &levels[level] : NULL;
+}
+
+static struct layout_price balance_price(const struct balance_level *level)
+{
+    return (struct layout_price){ .lambda_percent = level->lambda_percent,
+                                  .min_gain = level->min_gain };
 }
 
 /* ---- may DRS act now? ----------------------------------------------------------------------- */
@@ -292,6 +303,82 @@ static Order *find_order(Search *search, const struct balance_level *level)
     return improve_order(search, level, order);
 }
 
+/* ---- what the next run would find ----------------------------------------------------------- */
+
+static bool has_trouble(const struct score *score)
+{
+    return score->must > 0 || score->shortage > 0 || score->overload > 0 || score->crowd > 0 ||
+           score->should > 0;
+}
+
+/* The cluster with every VM where the layout has it; those that moved rest. */
+static Snapshot *carried_out(const Layout *l)
+{
+    const Problem *p = l->problem;
+    g_autoptr(SnapshotBuilder) builder = whatif_builder(p->snap);
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        Vm *vm;
+
+        if (p->vm_home[v] == NO_INDEX || l->at[v] == p->vm_home[v])
+            continue;
+        vm = vm_dup(p->vm[v]);
+        vm->host_id = p->host[l->at[v]]->id;
+        rest_begin(vm, true, p->params.now_wall_ms, p->params.cooldown_ms);
+        snapshot_builder_put_vm(builder, vm);
+    }
+    return snapshot_builder_build(builder, p->params.now_mono_ms);
+}
+
+/* Puts the VMs where the next run would; false if it would leave them. */
+static bool follow_next_run(const Search *search, const struct balance_level *level)
+{
+    Layout *l = search->layout;
+    const Problem *p = l->problem;
+    g_autoptr(Snapshot) then = carried_out(l);
+    g_autoptr(Problem) next = problem_new(then, p->cluster->id, &p->params, 0, NULL);
+    const struct layout_price price = balance_price(level);
+    g_autoptr(Layout) goal = layout_new(next, &price);
+    g_autoptr(Search) again = search_new(goal);
+    g_autoptr(Order) order = find_order(again, level);
+    bool changed = order->steps.len > 0;
+
+    for (uint32_t v = 0; v < next->n_vms && changed; v++) {
+        if (goal->at[v] != next->vm_home[v])
+            layout_move(l, problem_find_vm(p, next->vm[v]->id),
+                        problem_find_host(p, next->host[goal->at[v]]->id));
+    }
+    return changed;
+}
+
+/* Repair is a descent, and it ends where no single change helps; begun anew from there, with the
+ * search for balance in between, it may find more.  What it finds belongs into this plan, not into
+ * the next one, as far as there is an order for all of it. */
+static Order *foresee(Search *search, const struct balance_level *level, Order *order)
+{
+    Layout *l = search->layout;
+    const uint32_t n_vms = l->problem->n_vms;
+
+    for (int i = 0; i < MAX_FORESIGHT && has_trouble(&l->score) && l->n_moved > 0; i++) {
+        g_autofree uint32_t *at = g_memdup2(l->at, (n_vms + 1) * sizeof(*at));
+        Order *longer = NULL;
+        uint32_t dropped;
+
+        if (!follow_next_run(search, level))
+            break;
+        if (l->n_moved <= search->max_moves)
+            longer = try_order(search, &dropped);
+        if (!longer) {
+            for (uint32_t v = 0; v < n_vms; v++)
+                layout_move(l, v, at[v]);
+            break;
+        }
+        order_free(order);
+        order = longer;
+    }
+    return order;
+}
+
 static uint32_t count_banned(const Search *search)
 {
     uint32_t n = 0;
@@ -413,8 +500,7 @@ static void say_broken_rules(Plan *plan, const Problem *p)
 static void fill_plan(Plan *plan, const Problem *p, int number)
 {
     const struct balance_level *level = &levels[number];
-    const struct layout_price price = { .lambda_percent = level->lambda_percent,
-                                        .min_gain = level->min_gain };
+    const struct layout_price price = balance_price(level);
     g_autoptr(Layout) layout = layout_new(p, &price);
     g_autoptr(Search) search = search_new(layout);
     g_autoptr(Order) order = NULL;
@@ -424,7 +510,7 @@ static void fill_plan(Plan *plan, const Problem *p, int number)
     plan->after = plan->before;
     if (!can_decide(layout, plan))
         return;
-    order = find_order(search, level);
+    order = foresee(search, level, find_order(search, level));
     plan->n_unordered = count_banned(search);
     compose_moves(plan, p, order, FILTER_USE_DRS);
     if (plan->moves.len > 0)

@@ -28,7 +28,8 @@
 #define RUNS_PER_PLAN 2
 #define MAX_SHOWN     20
 #define HOT_PART      100  /* at most each 100th move may make a host too hot for a while */
-#define RESTLESS_PART 1000 /* at most so few clusters may have moves left for a second run */
+#define RESTLESS_PART 1000 /* fewer clusters have none with moves left for a second run, more few */
+#define KNOWN_SEED    9588 /* its repair ends twice where no single change helps */
 #define MAX_PAIRS     16   /* VM and host asked for, per seed */
 
 struct proof {
@@ -185,6 +186,11 @@ static void check_balance(struct proof *p)
     run_plan(p, plan, 0, true);
     later = after_plan(p, plan);
     second = balance(p, later);
+    if (verbose && second->moves.len > 0) {
+        g_autofree char *text = plan_format(second);
+
+        g_print("right after:\n%s", text);
+    }
     if (second->moves.len > 0 && plan->n_unordered == 0 && !full && count.restless++ < MAX_SHOWN)
         g_print("seed %" PRIu64 " balance: a second run right after moves %zu more VMs: %s\n",
                 p->seed, second->moves.len, second->moves.items[0].text);
@@ -620,7 +626,7 @@ static void judge_rates(void)
         g_print("  that is more than every %dth\n", HOT_PART);
         count.failed++;
     }
-    if (count.restless * RESTLESS_PART > MAX(count.seeds, RESTLESS_PART)) {
+    if (count.restless * RESTLESS_PART > (count.seeds < RESTLESS_PART ? 0 : count.seeds)) {
         g_print("  that is more than every %dth cluster that a second run still moves\n",
                 RESTLESS_PART);
         count.failed++;
@@ -658,6 +664,8 @@ int main(int argc, char **argv)
                 prove((uint64_t)first + count.seeds, &parts[i]);
         }
     }
+    if (seeds == DEFAULT_SEEDS && !only)
+        prove(KNOWN_SEED, &parts[0]);
     say_counts((uint64_t)first);
     judge_rates();
     return count.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
