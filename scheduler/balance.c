@@ -34,6 +34,16 @@
 /* Broken rules named in a verdict. */
 #define MAX_BROKEN 3
 
+/* Loads are never twice the same.  If each VM's is anywhere within 10 % of itself (in per mille,
+ * the standard deviation of that), hosts that were made even under the same noise differ by so many
+ * times what it does to one of them; and this comes on top of what evening out leaves, which is
+ * taken for a part of the threshold.  Only what is beyond begins evening out: with less, an eager
+ * level follows the noise (tests/sim_day). */
+#define VM_NOISE        58
+#define NOISE_IMBALANCE 4
+#define NOISE_SPREAD    6
+#define REST_PART       2
+
 /* What evening out aims at, once it begins, is this part of the threshold: so much better that the
  * next runs have nothing to do, and not so perfect that the last moves gain next to nothing. */
 #define ENOUGH_PART 8
@@ -172,16 +182,77 @@ static bool is_busy(const Layout *l, enum resource res, int64_t threshold_percen
            layout_permille(l, res, top) >= threshold_percent * 10;
 }
 
-bool balance_is_worth(const Layout *l, const struct balance_level *level)
+/* Standard deviation of a host's load, in LOAD_ONE, that comes from its VMs' noise alone: the root
+ * of the mean square over the hosts. */
+static int64_t noise_of(const Layout *l)
 {
-    const struct drs_policy *drs = &l->problem->cluster->drs;
+    const Problem *p = l->problem;
+    int64_t sum_sq = 0;
+
+    for (uint32_t h = 0; h < p->n_hosts && p->uses[RES_CPU]; h++) {
+        for (size_t i = 0; i < l->host_vms[h].len && problem_usable(p, h); i++) {
+            int64_t use = MIN(p->vm_use[RES_CPU][l->host_vms[h].items[i]], p->host_cap[RES_CPU][h]);
+            int64_t part = use * LOAD_ONE / p->host_cap[RES_CPU][h] * VM_NOISE / 1000;
+
+            sum_sq += part * part;
+        }
+    }
+    return layout_root(sum_sq / MAX(p->n_usable, 1), 0);
+}
+
+/* What evening out begins at: per mille of imbalance, and of the hottest host above the mean. */
+struct bar {
+    int64_t imbalance, spread;
+};
+
+static struct bar bar_of(const struct balance_level *level)
+{
+    return (struct bar){ .imbalance = level->threshold,
+                         .spread = level->threshold * SPREAD_PER_THRESHOLD };
+}
+
+/* What noise alone may amount to. */
+static struct bar noise_bar(const Layout *l)
+{
+    const int64_t noise = noise_of(l), *weight = l->problem->weight;
+    const bool *uses = l->problem->uses;
+    int64_t all = (uses[RES_CPU] ? weight[RES_CPU] : 0) + (uses[RES_MEM] ? weight[RES_MEM] : 0);
+
+    return (struct bar){
+        .imbalance = noise * NOISE_IMBALANCE * weight[RES_CPU] / MAX(all, 1) / LOAD_PER_PERMILLE,
+        .spread = noise * NOISE_SPREAD / LOAD_PER_PERMILLE,
+    };
+}
+
+static bool is_beyond(const Layout *l, struct bar bar)
+{
     struct plan_measure m;
 
     layout_measure(l, &m);
-    if (m.imbalance < level->threshold &&
-        layout_spread(l, &m) < level->threshold * SPREAD_PER_THRESHOLD)
-        return false;
+    return m.imbalance >= bar.imbalance || layout_spread(l, &m) >= bar.spread;
+}
+
+static bool is_any_busy(const Layout *l)
+{
+    const struct drs_policy *drs = &l->problem->cluster->drs;
+
     return is_busy(l, RES_CPU, drs->threshold_cpu) || is_busy(l, RES_MEM, drs->threshold_mem);
+}
+
+static bool is_uneven(const Layout *l, const struct balance_level *level)
+{
+    return is_beyond(l, bar_of(level)) && is_any_busy(l);
+}
+
+bool balance_is_worth(const Layout *l, const struct balance_level *level)
+{
+    const struct bar bar = bar_of(level), noise = noise_bar(l);
+    const struct bar higher = {
+        .imbalance = MAX(bar.imbalance, bar.imbalance / REST_PART + noise.imbalance),
+        .spread = MAX(bar.spread, bar.spread / REST_PART + noise.spread),
+    };
+
+    return is_beyond(l, higher) && is_any_busy(l);
 }
 
 /* Greedy; if that has set something in motion, many small changes to it; if the cluster is still
@@ -193,7 +264,7 @@ static bool even_out(Search *search, const struct balance_level *level, bool is_
 
     if (changed && is_first)
         anneal(search, p->params.seed, p->params.proposals_per_vm * p->n_vms);
-    if (balance_is_worth(search->layout, level))
+    if (is_uneven(search->layout, level))
         changed = improve_even_more(search) || changed;
     return changed;
 }
@@ -453,6 +524,11 @@ static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_
     else if (m->imbalance < level->threshold && !balance_is_worth(l, level))
         plan_set_verdict(plan,
                          "balanced: %" PRId64 " per mille, threshold %" PRId64 " (level %d)%s",
+                         m->imbalance, level->threshold, number, left_out);
+    else if (is_uneven(l, level) && !balance_is_worth(l, level))
+        plan_set_verdict(plan,
+                         "left alone: imbalance %" PRId64 " per mille (threshold %" PRId64
+                         ", level %d) is what loads make that vary by 10 %%%s",
                          m->imbalance, level->threshold, number, left_out);
     else if (!balance_is_worth(l, level))
         plan_set_verdict(plan,

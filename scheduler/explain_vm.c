@@ -360,10 +360,13 @@ static void say_stays(const Problem *p, uint32_t vm, int number, VmExplanation *
     if (!balance_is_worth(l, level) && m.must_broken == 0 && m.should_broken == 0 &&
         m.shortage_mb == 0 && m.overload_mhz == 0 && l->score.crowd == 0)
         set_stays(x, "balanced",
-                  g_strdup_printf("the cluster is even enough: imbalance %" PRId64
-                                  " per mille, threshold %" PRId64
-                                  " (level %d), no overload, no broken rule",
-                                  m.imbalance, level->threshold, number));
+                  g_strdup_printf(
+                      "the cluster is even enough: imbalance %" PRId64
+                      " per mille, threshold %" PRId64 " (level %d)%s, no overload, no broken rule",
+                      m.imbalance, level->threshold, number,
+                      m.imbalance < level->threshold
+                          ? ""
+                          : ", but no more than varying loads make, or no host is busy"));
     else
         say_best(l, vm, x);
 }

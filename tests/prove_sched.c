@@ -28,7 +28,7 @@
 #define RUNS_PER_PLAN 2
 #define MAX_SHOWN     20
 #define HOT_PART      100  /* at most each 100th move may make a host too hot for a while */
-#define RESTLESS_PART 1000 /* fewer clusters have none with moves left for a second run, more few */
+#define RESTLESS_PART 1000 /* so few clusters have moves left for a second run */
 #define KNOWN_SEED    9588 /* its repair ends twice where no single change helps */
 #define MAX_PAIRS     16   /* VM and host asked for, per seed */
 
