@@ -334,6 +334,28 @@ void hostdevs_add_used(const char *domain_xml, GHashTable *used)
     (void)parse_xml(&parser, domain_xml, used);
 }
 
+void hostdevs_promise(GHashTable *promised, const GPtrArray *picked)
+{
+    for (guint i = 0; i < picked->len; i++)
+        (void)g_hash_table_add(promised, g_strdup(((struct hostdev *)picked->pdata[i])->address));
+}
+
+void hostdevs_end_promise(GHashTable *promised, const GPtrArray *picked)
+{
+    for (guint i = 0; i < picked->len; i++)
+        (void)g_hash_table_remove(promised, ((struct hostdev *)picked->pdata[i])->address);
+}
+
+void hostdevs_add_promised(GHashTable *promised, GHashTable *used)
+{
+    GHashTableIter iter;
+    void *address;
+
+    g_hash_table_iter_init(&iter, promised);
+    while (g_hash_table_iter_next(&iter, &address, NULL))
+        (void)g_hash_table_add(used, g_strdup(address));
+}
+
 static bool pick_kind(const HostDevs *devs, const struct device_kind *kind, GHashTable *used,
                       GPtrArray *picked, GError **error)
 {

@@ -41,6 +41,13 @@ char *hostdevs_words(const HostDevs *devs);
 /* Adds the addresses that a running domain holds to the set `used` (keys are copied). */
 void hostdevs_add_used(const char *domain_xml, GHashTable *used);
 
+/* Devices that were picked and that no running domain holds yet: the set `promised` of addresses.
+ */
+void hostdevs_promise(GHashTable *promised, const GPtrArray *picked);
+void hostdevs_end_promise(GHashTable *promised, const GPtrArray *picked);
+/* They are used as well. */
+void hostdevs_add_promised(GHashTable *promised, GHashTable *used);
+
 /* Free devices for what the words ask for; borrowed from devs, which must outlive the array.
  * VRM_ERR_NO_CAPACITY says what is lacking: "needs 2 of gpu-t4, 1 of 2 free". */
 bool hostdevs_pick(const HostDevs *devs, const char *wanted, GHashTable *used,

@@ -18,6 +18,7 @@ static bool free_hv(void *hv)
     work_pool_free(lv->migrate_pool);
     stats_tracker_free(lv->tracker);
     g_hash_table_unref(lv->traces);
+    g_hash_table_unref(lv->promised);
     pthread_mutex_destroy(&lv->mutex);
     pthread_mutex_destroy(&lv->device_mutex);
     g_free(lv->uri);
@@ -89,6 +90,7 @@ struct hv hv_libvirt_new(const struct hv_libvirt_options *options)
     lv->migrate_pool = make_pool("move", N_MIGRATE_THREADS);
     lv->tracker = stats_tracker_new();
     lv->traces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_trace);
+    lv->promised = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     pthread_mutex_init(&lv->mutex, NULL);
     pthread_mutex_init(&lv->device_mutex, NULL);
     return (struct hv){ &ops, lv };

@@ -55,7 +55,8 @@ typedef struct Lv {
     StatsTracker *tracker;
     bool want_vcpu_time;
 
-    pthread_mutex_t device_mutex; /* held from picking devices until they are attached */
+    pthread_mutex_t device_mutex; /* held while devices are picked */
+    GHashTable *promised;         /* below it: addresses picked for VMs that are being started */
     pthread_mutex_t mutex;
     /* below the mutex */
     virConnectPtr conns[N_LV_CONNS]; /* NULL: not connected */
@@ -111,9 +112,12 @@ void lv_cpu_facts(const Lv *lv, virConnectPtr conn, const char *type, struct age
 
 /* What VMs can be given: what was configured and what libvirt lists.  Caller frees. */
 HostDevs *lv_devices(const Lv *lv, virConnectPtr conn);
-/* Devices that no running domain holds, out of devs, for a VM that asks for `wanted`. */
-bool lv_pick_devices(virConnectPtr conn, const HostDevs *devs, const char *wanted,
+/* Devices that no running domain holds and that are promised to no other VM, out of devs, for one
+ * that asks for `wanted`; promised to it until lv_end_promise. */
+bool lv_pick_devices(Lv *lv, virConnectPtr conn, const HostDevs *devs, const char *wanted,
                      GPtrArray **ret_picked, GError **error);
+/* Its domain holds them, or it was not started. */
+void lv_end_promise(Lv *lv, const GPtrArray *picked);
 
 /* ---- lv_verb.c ------------------------------------------------------------------------------ */
 

@@ -46,10 +46,25 @@ static bool find_used(virConnectPtr conn, GHashTable *used, GError **error)
     return true;
 }
 
-bool lv_pick_devices(virConnectPtr conn, const HostDevs *devs, const char *wanted,
+bool lv_pick_devices(Lv *lv, virConnectPtr conn, const HostDevs *devs, const char *wanted,
                      GPtrArray **ret_picked, GError **error)
 {
     g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    bool ok;
 
-    return find_used(conn, used, error) && hostdevs_pick(devs, wanted, used, ret_picked, error);
+    /* Beside other starts, but one choice at a time; a promise ends only once its domain runs. */
+    pthread_mutex_lock(&lv->device_mutex);
+    hostdevs_add_promised(lv->promised, used);
+    ok = find_used(conn, used, error) && hostdevs_pick(devs, wanted, used, ret_picked, error);
+    if (ok)
+        hostdevs_promise(lv->promised, *ret_picked);
+    pthread_mutex_unlock(&lv->device_mutex);
+    return ok;
+}
+
+void lv_end_promise(Lv *lv, const GPtrArray *picked)
+{
+    pthread_mutex_lock(&lv->device_mutex);
+    hostdevs_end_promise(lv->promised, picked);
+    pthread_mutex_unlock(&lv->device_mutex);
 }

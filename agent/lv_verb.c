@@ -55,7 +55,7 @@ static bool create(Lv *lv, const Vm *vm, int64_t gen, const GPtrArray *hostdevs,
     return domain != NULL;
 }
 
-/* Two VMs that start at once must not pick the same card. */
+/* Two VMs that start at once must not pick the same card; a slow start holds no other one. */
 static bool create_with_devices(Lv *lv, const Vm *vm, int64_t gen, GError **error)
 {
     g_autoptr(virConnect) conn = lv_conn(lv, LV_WORK, error);
@@ -65,11 +65,11 @@ static bool create_with_devices(Lv *lv, const Vm *vm, int64_t gen, GError **erro
 
     if (!conn)
         return false;
-    pthread_mutex_lock(&lv->device_mutex);
     devs = lv_devices(lv, conn);
-    ok = lv_pick_devices(conn, devs, vm->devices, &picked, error) &&
-         create(lv, vm, gen, picked, error);
-    pthread_mutex_unlock(&lv->device_mutex);
+    if (!lv_pick_devices(lv, conn, devs, vm->devices, &picked, error))
+        return false;
+    ok = create(lv, vm, gen, picked, error);
+    lv_end_promise(lv, picked);
     return ok;
 }
 

@@ -119,6 +119,41 @@ START_TEST(what_running_vms_hold_is_not_given_again)
 }
 END_TEST
 
-SUITE_MAIN("agent_hostdevs", SUITE_LOOP(only_what_is_meant_for_guests_is_found, nodes),
+/* As lv_device.c does, while no domain runs. */
+static bool pick_beside(const HostDevs *devs, GHashTable *promised, GPtrArray **ret_picked,
+                        GError **error)
+{
+    g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    hostdevs_add_promised(promised, used);
+    if (!hostdevs_pick(devs, "gpu:1", used, ret_picked, error))
+        return false;
+    hostdevs_promise(promised, *ret_picked);
+    return true;
+}
+
+START_TEST(what_a_vm_is_being_started_with_is_not_given_to_another)
+{
+    const char *const named[] = { "gpu=0000:65:00.0", "gpu=0000:b3:00.0", NULL };
+    g_autoptr(HostDevs) devs = hostdevs_new(named, "", NULL);
+    g_autoptr(GHashTable) promised = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) first = NULL, second = NULL, third = NULL;
+    GError *error = NULL;
+
+    ck_assert(pick_beside(devs, promised, &first, NULL));
+    ck_assert(pick_beside(devs, promised, &second, NULL));
+    ck_assert_str_ne(((struct hostdev *)first->pdata[0])->address,
+                     ((struct hostdev *)second->pdata[0])->address);
+    ck_assert(!pick_beside(devs, promised, &third, &error));
+    suite_take_error(&error, VRM_ERR_NO_CAPACITY, "needs 1 of gpu, 0 of 2 free");
+    hostdevs_end_promise(promised, first); /* it could not be started */
+    ck_assert(pick_beside(devs, promised, &third, NULL));
+    ck_assert_str_eq(((struct hostdev *)third->pdata[0])->address,
+                     ((struct hostdev *)first->pdata[0])->address);
+}
+END_TEST
+
+SUITE_MAIN("agent_hostdevs", SUITE_TEST(what_a_vm_is_being_started_with_is_not_given_to_another),
+           SUITE_LOOP(only_what_is_meant_for_guests_is_found, nodes),
            SUITE_TEST(a_named_card_keeps_its_name), SUITE_LOOP(a_wrong_setting_is_named, wrong),
            SUITE_TEST(what_running_vms_hold_is_not_given_again))
