@@ -169,10 +169,11 @@ task_failed()
 
 # ---- questions --------------------------------------------------------------------------------
 
-# wait_for SECONDS WHAT COMMAND... - until COMMAND succeeds.
+# wait_for SECONDS WHAT COMMAND... - until COMMAND succeeds.  So many seconds are enough for a machine
+# that does nothing else; a busy one gets three times as many.
 wait_for()
 {
-    local limit=$((SECONDS + $1)) what=$2
+    local limit=$((SECONDS + 3 * $1)) what=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
         ((SECONDS < limit)) || {
