@@ -147,7 +147,7 @@ static Vm *make_vm(const char *name, int64_t cluster_id, int64_t host_id)
     vm->host_id = host_id;
     vm->location_is_host = true;
     vm->cpu = (struct vm_cpu){ 2, 1, 31, 32, 33, 1 };
-    vm->memory = (struct vm_memory){ 512, 34, 35, 36, 1 };
+    vm->memory = (struct vm_memory){ 512, 34, 35, 36, 1, 0 };
     set_text(&vm->os_type, "Linux");
     vm->os_version = 37;
     set_text(&vm->guest_os_name, "Debian");
