@@ -201,6 +201,15 @@ static double round_figure(double base, double bound)
     return figure;
 }
 
+static bool has_loads(const Ganeti *g)
+{
+    for (size_t i = 0; i < g->instances.len; i++) {
+        if (g->instances.items[i].has_load && g->instances.items[i].status == VM_RUNNING)
+            return true;
+    }
+    return false;
+}
+
 struct ganeti_unit ganeti_find_unit(const Ganeti *ganeti, enum ganeti_load load)
 {
     double bound, size, figure;
@@ -209,7 +218,8 @@ struct ganeti_unit ganeti_find_unit(const Ganeti *ganeti, enum ganeti_load load)
         return (struct ganeti_unit){ 0, "no load file" };
     bound = greatest_unit(ganeti, load);
     if (bound <= 0)
-        return (struct ganeti_unit){ 0, "all loads are the same" };
+        return (struct ganeti_unit){ 0, has_loads(ganeti) ? "all loads are the same"
+                                                          : "no load of a running instance" };
     size = fitting_size(ganeti, load, bound);
     if (size >= bound * NEAR)
         return (struct ganeti_unit){ size, "the size of a node" };

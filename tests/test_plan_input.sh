@@ -65,6 +65,16 @@ bad_json "hosts\[1\].name = '': want a name" 's/"h0001"/""/'
 bad_json 'hosts is missing: want a list' '/^"hosts":/,/\]/d'
 bad_json 'hostz = \[\]: want no such field' 's/^{"format"/{"hostz":[],"format"/'
 
+# A VM that runs nowhere is left out, and it is said; one of no cluster on a host counts.
+sed '/"name":"v00000"/s/"hostId":[0-9]*,//' g.json > adrift.json
+run 0 balance -s adrift.json -l 0
+warns 'left out: 1 running VM on no host of the cluster (v00000)'
+sed '/"name":"v00000"/s/"clusterId":1,//' g.json > stray.json
+run 0 balance -s stray.json -l 0
+says '16 hosts, 200 VMs, '
+run 0 balance -t g.data -U /dev/null -l 0
+says '(no load of a running instance)'
+
 # --- units -------------------------------------------------------------------------------------
 run 0 balance -t g.data -U g.load --json
 says '"loadUnits":{"cpu":{"threads":64.0,"why":"[^"]*"},"memory":{"mib":524288.0,"why":"[^"]*"}}'

@@ -41,10 +41,37 @@ static bool check_links(const char *list, size_t place, const struct link *links
 #define VM_WANTED      "ids of VMs of the file"
 #define HOSTS_WANTED   "ids of hosts of the file"
 
+/* Policies that are numbers. */
+static bool check_policy(const Snapshot *snap, size_t i, GError **error)
+{
+    const Cluster *cluster = snap->clusters[i];
+    const struct {
+        const char *field;
+        int64_t value, max;
+    } rows[] = {
+        { "ha.controlPolicy", cluster->ha.control_policy, HA_POLICY_HOSTS },
+        { "ha.cpuReservation", cluster->ha.cpu_reservation, 100 },
+        { "ha.memReservation", cluster->ha.mem_reservation, 100 },
+        { "dpm.powerLevel", cluster->dpm.power_level, 2 },
+    };
+
+    for (size_t k = 0; k < G_N_ELEMENTS(rows); k++) {
+        g_autofree char *want = NULL;
+
+        if (rows[k].value >= 0 && rows[k].value <= rows[k].max)
+            continue;
+        want = g_strdup_printf("a number 0..%" PRId64, rows[k].max);
+        return refuse_id("clusters", i, rows[k].field, rows[k].value, want, error);
+    }
+    return true;
+}
+
 static bool check_cluster(const Snapshot *snap, size_t i, GError **error)
 {
     const struct ha_policy *ha = &snap->clusters[i]->ha;
 
+    if (!check_policy(snap, i, error))
+        return false;
     for (size_t k = 0; k < ha->n_failover_hosts; k++) {
         if (!snapshot_host(snap, ha->failover_hosts[k]))
             return refuse_id("clusters", i, "ha.failoverHosts", ha->failover_hosts[k], HOSTS_WANTED,

@@ -10,8 +10,8 @@
 
 #include "model/snapshot.h"
 
-/* Every id that an object names is there, or 0; clusters, hosts and VMs have names, which no other
- * has (VMs that their UUIDs tell apart may share one, as in a site).
+/* Policies are of a known kind; every id that an object names is there, or 0; clusters, hosts and
+ * VMs have names, which no other has (VMs that their UUIDs tell apart may share one, as in a site).
  * Fails with VRM_ERR_INVALID and the path in the JSON form: "vms[3].hostId = 999: want ...". */
 bool snapshot_check(const Snapshot *snap, GError **error);
 

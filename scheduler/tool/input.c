@@ -298,6 +298,31 @@ static void change_params(const struct options *o, struct sched_params *params)
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
+/* On one of the cluster's hosts, or on the way there. */
+static bool is_on_hosts(const struct input *input, const Vm *vm)
+{
+    const Host *here = snapshot_host(input->snap, vm->host_id);
+    const Host *there = snapshot_host(input->snap, vm->target_host_id);
+
+    return vm_is_placed(vm) && ((here && here->cluster_id == input->cluster_id) ||
+                                (there && there->cluster_id == input->cluster_id));
+}
+
+/* Needs no host. */
+static bool is_down(const Vm *vm)
+{
+    return vm->status == VM_CREATING || vm->status == VM_STOPPED || vm->status == VM_HIBERNATED ||
+           vm->status == VM_RECYCLING;
+}
+
+static void warn_adrift(struct input *input, const Vm *first, size_t n)
+{
+    if (n > 0)
+        g_ptr_array_add(input->warnings,
+                        g_strdup_printf("left out: %zu running VM%s on no host of the cluster (%s)",
+                                        n, n == 1 ? "" : "s", first->name));
+}
+
 static void index_vm(struct input *input, const Vm *vm)
 {
     gpointer object = (gpointer)(uintptr_t)vm;
@@ -312,11 +337,23 @@ static void index_vm(struct input *input, const Vm *vm)
 static void index_names(struct input *input)
 {
     const Snapshot *snap = input->snap;
+    const Vm *adrift = NULL;
+    size_t n_adrift = 0;
 
     for (size_t i = 0; i < snap->n_vms; i++) {
-        if (snap->vms[i]->cluster_id == input->cluster_id)
-            index_vm(input, snap->vms[i]);
+        const Vm *vm = snap->vms[i];
+        const bool is_here = is_on_hosts(input, vm);
+
+        if (vm->cluster_id == input->cluster_id || is_here)
+            index_vm(input, vm);
+        if (vm->cluster_id != input->cluster_id || is_here || is_down(vm))
+            continue;
+        n_adrift++;
+        adrift = adrift ? adrift : vm;
     }
+    warn_adrift(input, adrift, n_adrift);
+    for (size_t i = 0; i < snap->n_rules; i++)
+        input->n_rules += snap->rules[i]->cluster_id == input->cluster_id ? 1 : 0;
     for (size_t i = 0; i < snap->n_hosts; i++) {
         if (snap->hosts[i]->cluster_id == input->cluster_id)
             g_hash_table_insert(input->host_index, snap->hosts[i]->name,

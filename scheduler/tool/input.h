@@ -20,7 +20,7 @@ struct input {
     int64_t cluster_id;
     struct sched_params params;
     GPtrArray *warnings;               /* char * */
-    size_t n_vms;                      /* of this cluster */
+    size_t n_vms, n_rules;             /* of this cluster, or on its hosts */
     GHashTable *vm_index, *host_index; /* name -> object, of this cluster */
     GHashTable *vm_uuids, *vm_doubles; /* UUID -> VM; names of more than one */
     /* Ganeti's form */

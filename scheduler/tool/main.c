@@ -66,7 +66,7 @@ static void print_input(const struct options *options, const struct input *input
         options->command == COMMAND_CONVERT)
         return;
     printf("Cluster %s: %u hosts, %zu VMs, %zu rules\n", cluster->name,
-           g_hash_table_size(input->host_index), input->n_vms, input->snap->n_rules);
+           g_hash_table_size(input->host_index), input->n_vms, input->n_rules);
     if (!options->data)
         return;
     if (input_vcpu_limit(input) > 0)
