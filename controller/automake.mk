@@ -19,7 +19,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/commit.c controller/commit.h \
 	controller/dbq.c controller/dbq.h \
 	controller/dpm.c controller/dpm.h controller/dpm_private.h \
-	controller/dpm_gauge.c controller/dpm_order.c \
+	controller/dpm_gauge.c controller/dpm_host.c controller/dpm_look.c controller/dpm_order.c \
 	controller/dpm_trouble.c controller/dpm_trouble.h \
 	controller/drs.c controller/drs.h controller/drs_private.h \
 	controller/drs_apply.c controller/drs_drift.c controller/drs_order.c \
