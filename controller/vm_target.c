@@ -3,11 +3,15 @@
 
 #include "controller/vm_target.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "model/reason.h"
 #include "scheduler/filter.h"
 #include "scheduler/place.h"
 #include "scheduler/sched_params.h"
+
+#define MAX_NAMED 8 /* hosts of a refusal */
 
 /* A host that somebody named must pass the filters that the scheduler's own choice passes. */
 static bool take_named_host(const struct app *app, const Vm *vm, int64_t wanted,
@@ -47,6 +51,43 @@ static const struct place_verdict *best_other_host(const Placement *placement, i
     return best;
 }
 
+/* "vm cannot go to cna1: ..." without its beginning, which the caller has said. */
+static const char *reason_of(const char *message, const char *vm_name)
+{
+    g_autofree char *start = g_strconcat(vm_name, " cannot go to ", NULL);
+
+    return g_str_has_prefix(message, start) ? message + strlen(start) : message;
+}
+
+/* Each other host's reason, as a person who names it would get it. */
+static void refuse_all(const struct app *app, const Vm *vm, const Placement *placement,
+                       GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct sched_params params;
+    size_t n = 0;
+
+    app_sched_params(app, &params);
+    for (size_t i = 0; i < placement->n_verdicts; i++) {
+        const struct place_verdict *verdict = &placement->verdicts[i];
+        g_autoptr(GError) why = NULL;
+        bool fits;
+
+        if (verdict->host_id == vm->host_id || ++n > MAX_NAMED)
+            continue;
+        fits =
+            filter_check_target(inventory_peek(app->inv), vm->id, verdict->host_id, &params, &why);
+        g_string_append_printf(text, "%s%s", n == 1 ? ": " : "; ",
+                               fits ? verdict->text : reason_of(why->message, vm->name));
+    }
+    if (n > MAX_NAMED)
+        g_string_append_printf(text, "; and %zu more hosts", n - MAX_NAMED);
+    if (n == 0)
+        g_string_append(text, ": its cluster has no other");
+    err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES, NULL,
+                   "no other host can take VM %s%s", vm->name, text->str);
+}
+
 bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted,
                              int64_t *ret_host_id, char **ret_why, GError **error)
 {
@@ -66,8 +107,7 @@ bool vm_target_for_migration(const struct app *app, const Vm *vm, int64_t wanted
         return false;
     best = best_other_host(placement, vm->host_id);
     if (!best) {
-        err_set_reason(error, VRM_ERR_NO_CAPACITY, REASON_TARGET_NO_RESOURCES, NULL,
-                       "no other host can take VM %s: %s", vm->name, placement->text);
+        refuse_all(app, vm, placement, error);
         return false;
     }
     *ret_host_id = best->host_id;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "model/reason.h"
 #include "scheduler/filter.h"
+#include "scheduler/losstext.h"
 #include "scheduler/refit.h"
 #include "scheduler/whatif.h"
 
@@ -53,66 +54,10 @@ void host_losses_free(HostLosses *losses)
     g_free(losses);
 }
 
-/* What but memory the host has against the VM; "" if nothing. */
-static char *other_bar(const Layout *l, uint32_t vm, uint32_t host)
-{
-    enum filter_id id =
-        host != NO_INDEX ? filter_first(l, vm, host, FILTER_USE_START) : FILTER_NONE;
-    g_autofree char *why = NULL;
-
-    if (id == FILTER_NONE || id == FILTER_MEMORY)
-        return g_strdup("");
-    why = filter_text(l, vm, host, id);
-    return g_strdup_printf("; %s", why);
-}
-
-/* Why the VM fits nowhere: its needs against the most that one of the others has free. */
-static char *nowhere_text(const Layout *l, uint32_t vm, uint32_t dead)
-{
-    const Problem *p = l->problem;
-    g_autofree char *bar = NULL;
-    uint32_t roomiest = NO_INDEX;
-    int64_t most = 0;
-
-    for (uint32_t h = 0; h < p->n_hosts; h++) {
-        int64_t room = p->host_mem_limit[h] - l->committed[h];
-
-        if (h == dead || !problem_usable(p, h) || room <= most)
-            continue;
-        most = room;
-        roomiest = h;
-    }
-    bar = other_bar(l, vm, roomiest);
-    return g_strdup_printf("%s has no place elsewhere (%" PRId64 " MiB, %" PRId64
-                           " vCPUs%s%s; the most free memory of a host is now %" PRId64 " MiB%s)",
-                           p->vm[vm]->name, p->vm_size[vm], p->vm[vm]->cpu.quantity,
-                           devfit_needs(p->devices, vm) ? ", " : "",
-                           devfit_needs(p->devices, vm) ? p->vm[vm]->devices : "", most, bar);
-}
-
-static char *loss_text(const Layout *l, uint32_t host, const struct refit *refit)
-{
-    g_autofree char *tied =
-        refit->n_tied > 0 ? g_strdup_printf("; %u tied to it", refit->n_tied) : g_strdup("");
-    g_autofree char *unguarded = refit->n_unguarded > 0
-                                     ? g_strdup_printf("; %u without HA", refit->n_unguarded)
-                                     : g_strdup("");
-    g_autofree char *first = NULL;
-
-    if (refit->n_vms == 0)
-        return g_strdup("runs no VM");
-    if (refit->n_lost == 0)
-        return g_strdup_printf("%u of %u VMs fit elsewhere%s%s",
-                               refit->n_vms - refit->n_tied - refit->n_unguarded, refit->n_vms,
-                               tied, unguarded);
-    first = nowhere_text(l, refit->first_lost, host);
-    return g_strdup_printf("%u of %u VMs would be lost (%" PRId64 " MiB): %s%s%s", refit->n_lost,
-                           refit->n_vms, refit->lost_mb, first, tied, unguarded);
-}
-
 static void fill_loss(Layout *l, uint32_t host, struct host_loss *loss)
 {
     struct refit refit = refit_try(l, &host, 1, NULL);
+    struct refit_why why;
 
     *loss = (struct host_loss){
         .host_id = l->problem->host[host]->id,
@@ -122,7 +67,7 @@ static void fill_loss(Layout *l, uint32_t host, struct host_loss *loss)
         .n_tied = refit.n_tied,
         .n_lost = refit.n_lost,
         .lost_mb = refit.lost_mb,
-        .text = loss_text(l, host, &refit),
+        .text = losstext_host(l, host, &refit, &why),
     };
 }
 
@@ -249,8 +194,8 @@ static uint32_t find_single(Layout *l, struct refit *ret_refit)
     return NO_INDEX;
 }
 
-/* The n hardest hosts at once, by both ways of measuring. */
-static bool bears_hardest(Layout *l, uint32_t n, struct refit *ret_refit)
+/* The n hardest hosts at once, by both ways of measuring; if not, also why. */
+static bool bears_hardest(Layout *l, uint32_t n, struct refit *ret_refit, struct refit_why *ret_why)
 {
     g_autofree uint32_t *hosts = g_new0(uint32_t, n + 1);
 
@@ -258,48 +203,79 @@ static bool bears_hardest(Layout *l, uint32_t n, struct refit *ret_refit)
         uint32_t found = refit_hardest(l, n, by_size == 1, hosts);
 
         *ret_refit = refit_try(l, hosts, found, NULL);
-        if (ret_refit->n_lost > 0)
-            return false;
+        if (ret_refit->n_lost == 0)
+            continue;
+        refit_why(l, hosts, found, NULL, ret_why);
+        return false;
     }
     return true;
 }
 
+/* What is missing when hosts may not die; the VM is the first that is lost. */
+struct lack {
+    char *text;
+    uint32_t vm;
+    bool room, rules; /* as in struct refit_why */
+};
+
+static void set_lack(struct lack *lack, const struct refit *refit, const struct refit_why *why)
+{
+    lack->vm = refit->first_lost;
+    lack->room = why->room;
+    lack->rules = why->rules;
+}
+
 /* May any n hosts die?  For one each host is tried, for more the hardest ones. */
-static bool bears(Layout *l, uint32_t n, char **ret_text)
+static bool bears(Layout *l, uint32_t n, struct lack *ret_lack)
 {
     struct refit refit;
+    struct refit_why why;
     uint32_t host;
 
     if (n == 0)
         return true;
     host = find_single(l, &refit);
     if (host != NO_INDEX) {
-        g_autofree char *why = loss_text(l, host, &refit);
+        g_autofree char *text = losstext_host(l, host, &refit, &why);
 
-        *ret_text = g_strdup_printf("if %s died, %s", l->problem->host[host]->name, why);
+        ret_lack->text = g_strdup_printf("if %s died, %s", l->problem->host[host]->name, text);
+        set_lack(ret_lack, &refit, &why);
         return false;
     }
-    if (n == 1 || bears_hardest(l, n, &refit))
+    if (n == 1 || bears_hardest(l, n, &refit, &why))
         return true;
-    *ret_text = g_strdup_printf("if the %u hosts that are hardest to replace died, %u of their %u "
-                                "VMs would be lost (%" PRId64 " MiB), %s first",
-                                n, refit.n_lost, refit.n_vms, refit.lost_mb,
-                                l->problem->vm[refit.first_lost]->name);
+    ret_lack->text = g_strdup_printf(
+        "if the %u hosts that are hardest to replace died, %u of their %u VMs "
+        "would be lost (%" PRId64 " MiB), %s first%s%s",
+        n, refit.n_lost, refit.n_vms, refit.lost_mb, l->problem->vm[refit.first_lost]->name,
+        why.room ? "" : ": ", why.room ? "" : why.text);
+    set_lack(ret_lack, &refit, &why);
+    g_free(why.text);
     return false;
 }
 
 /* ---- what would be right -------------------------------------------------------------------- */
 
-static char *failures_remedy(Layout *l, uint32_t n)
+static char *failures_remedy(Layout *l, uint32_t n, const struct lack *lack)
 {
-    for (uint32_t fewer = n; fewer-- > 1;) {
-        g_autofree char *text = NULL;
+    const char *name = l->problem->vm[lack->vm]->name;
 
-        if (bears(l, fewer, &text))
+    for (uint32_t fewer = n; fewer-- > 1;) {
+        struct lack ignored = { 0 };
+        bool held = bears(l, fewer, &ignored);
+
+        g_free(ignored.text);
+        if (held)
             return g_strdup_printf("add a host or stop VMs; hostsFaultQuantity %u would hold",
                                    fewer);
     }
-    return g_strdup("add a host, stop VMs, or make room on the other hosts");
+    if (lack->room)
+        return g_strdup("add a host, stop VMs, or make room on the other hosts");
+    if (lack->rules)
+        return g_strdup_printf("change the rule so that another host may take %s, make it a "
+                               "should-rule, or switch HA off for %s",
+                               name, name);
+    return g_strdup_printf("add a host that can take %s, or switch HA off for it", name);
 }
 
 /* The most that could be kept: "; memoryReservation 30 would hold". */
@@ -336,9 +312,12 @@ static char *percent_remedy(const struct percent_sums *sum)
 
 static char *check_failures(Layout *l, uint32_t n, struct admission_verdict *v)
 {
-    v->holds = bears(l, n, &v->text);
+    struct lack lack = { 0 };
+
+    v->holds = bears(l, n, &lack);
+    v->text = lack.text;
     if (!v->holds)
-        return failures_remedy(l, n);
+        return failures_remedy(l, n, &lack);
     v->text = g_strdup_printf("%u host%s may die and every VM with HA has a place elsewhere", n,
                               n == 1 ? "" : "s");
     return NULL;
@@ -434,16 +413,20 @@ static char *check_hosts(Layout *l, const struct ha_policy *ha, struct admission
 
     for (uint32_t h = 0; h < p->n_hosts; h++) {
         struct refit refit;
+        struct refit_why why;
 
         if (allowed[h] || !problem_usable(p, h))
             continue;
         refit = refit_try(l, &h, 1, allowed);
         if (refit.n_lost == 0)
             continue;
-        v->text = g_strdup_printf("if %s died, %u of its %u VMs (%" PRId64
-                                  " MiB) would not fit on the %u usable fail-over hosts, %s first",
-                                  p->host[h]->name, refit.n_lost, refit.n_vms, refit.lost_mb,
-                                  n_allowed, p->vm[refit.first_lost]->name);
+        refit_why(l, &h, 1, allowed, &why);
+        v->text = g_strdup_printf(
+            "if %s died, %u of its %u VMs (%" PRId64
+            " MiB) would not fit on the %u usable fail-over hosts, %s first%s%s",
+            p->host[h]->name, refit.n_lost, refit.n_vms, refit.lost_mb, n_allowed,
+            p->vm[refit.first_lost]->name, why.room ? "" : ": ", why.room ? "" : why.text);
+        g_free(why.text);
         return g_strdup_printf("add a fail-over host, or have %" PRId64 " MiB fewer of VMs on %s",
                                refit.lost_mb, p->host[h]->name);
     }
@@ -694,20 +677,24 @@ static uint32_t search_secure(const struct room *room, uint32_t placed, uint32_t
                               char **ret_text)
 {
     uint32_t low = 0, high = placed; /* low is borne, or 0 */
+    struct lack lack = { 0 };
 
     while (low < high) {
         uint32_t middle = low + (high - low + 1) / 2;
-        g_autofree char *text = NULL;
+        struct lack ignored = { 0 };
 
         set_more(room, middle, placed);
-        if (bears(room->layout, failures, &text))
+        if (bears(room->layout, failures, &ignored))
             low = middle;
         else
             high = middle - 1;
+        g_free(ignored.text);
     }
     set_more(room, MIN(low + 1, placed), placed);
-    if (low < placed && !bears(room->layout, failures, ret_text))
+    if (low < placed && !bears(room->layout, failures, &lack)) {
+        *ret_text = lack.text;
         return low;
+    }
     if (placed < room->n)
         *ret_text = end_text(room->layout, room->vms[placed]);
     else if (placed < ADMISSION_MAX_MORE)

@@ -31,19 +31,23 @@ static char *rack_name(const Problem *p, const uint32_t *dead, uint32_t n_dead)
     return g_string_free(text, FALSE);
 }
 
-static char *loss_text(const Problem *p, const struct refit *refit)
+/* why: "" or what keeps the first lost one from everywhere, whatever room there is. */
+static char *loss_text(const Problem *p, const struct refit *refit, const char *why)
 {
     GString *text = g_string_new(NULL);
 
     if (refit->n_vms == 0)
         g_string_append(text, "runs no VM");
+    else if (refit->n_vms == refit->n_tied + refit->n_unguarded)
+        g_string_append(text, "HA has none of their VMs to restart");
     else if (refit->n_lost == 0)
         g_string_printf(text, "%u of %u VMs fit elsewhere",
                         refit->n_vms - refit->n_tied - refit->n_unguarded, refit->n_vms);
     else
         g_string_printf(
-            text, "%u of %u VMs would be lost (%" PRId64 " MiB): %s has no place elsewhere",
-            refit->n_lost, refit->n_vms, refit->lost_mb, p->vm[refit->first_lost]->name);
+            text, "%u of %u VMs would be lost (%" PRId64 " MiB): %s has no place elsewhere%s%s",
+            refit->n_lost, refit->n_vms, refit->lost_mb, p->vm[refit->first_lost]->name,
+            why[0] ? ": " : "", why);
     if (refit->n_tied > 0)
         g_string_append_printf(text, "; %u tied to their hosts", refit->n_tied);
     if (refit->n_unguarded > 0)
@@ -54,7 +58,10 @@ static char *loss_text(const Problem *p, const struct refit *refit)
 static void add_rack(Layout *l, const uint32_t *dead, uint32_t n_dead, HostLosses *losses)
 {
     struct refit refit = refit_try(l, dead, n_dead, NULL);
+    struct refit_why why = { .room = true };
 
+    if (refit.n_lost > 0)
+        refit_why(l, dead, n_dead, NULL, &why);
     losses->items[losses->n_items++] = (struct host_loss){
         .host_name = rack_name(l->problem, dead, n_dead),
         .n_vms = refit.n_vms,
@@ -62,8 +69,9 @@ static void add_rack(Layout *l, const uint32_t *dead, uint32_t n_dead, HostLosse
         .n_tied = refit.n_tied,
         .n_lost = refit.n_lost,
         .lost_mb = refit.lost_mb,
-        .text = loss_text(l->problem, &refit),
+        .text = loss_text(l->problem, &refit, why.room ? "" : why.text),
     };
+    g_free(why.text);
     losses->n_bad += refit.n_lost > 0 ? 1 : 0;
 }
 

@@ -35,6 +35,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/place.c scheduler/place.h \
 	scheduler/plan.c scheduler/plan.h \
 	scheduler/problem.c scheduler/problem.h \
+	scheduler/losstext.c scheduler/losstext.h \
 	scheduler/refit.c scheduler/refit.h \
 	scheduler/replay.c scheduler/replay.h scheduler/replay_set.c \
 	scheduler/rulefit.c scheduler/rulefit.h \

@@ -5,7 +5,9 @@
 #include "scheduler/refit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/err.h"
 #include "scheduler/filter.h"
 
 /* Hosts named in a text. */
@@ -124,24 +126,115 @@ static void bring_home(Layout *l, const struct refugees *all)
         layout_move(l, all->items[i].vm, all->items[i].from);
 }
 
-struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed)
+/* The hosts' refugees, biggest first, and the hosts that may take them. */
+static bool *begin_try(const Layout *l, const uint32_t *dead, uint32_t n_dead, const bool *allowed,
+                       struct refugees *ret_all, struct refit *result)
 {
-    const uint32_t n_hosts = layout->problem->n_hosts;
-    g_autofree bool *open = g_new0(bool, n_hosts + 1);
-    struct refugees all = { 0 };
-    struct refit result = { .first_lost = NO_INDEX };
+    const uint32_t n_hosts = l->problem->n_hosts;
+    bool *open = g_new0(bool, n_hosts + 1);
 
     for (uint32_t h = 0; h < n_hosts; h++)
-        open[h] = problem_usable(layout->problem, h) && (!allowed || allowed[h]) &&
-                  !is_dead(dead, n_dead, h);
+        open[h] =
+            problem_usable(l->problem, h) && (!allowed || allowed[h]) && !is_dead(dead, n_dead, h);
     for (uint32_t i = 0; i < n_dead; i++)
-        collect(layout, dead[i], &all, &result);
-    if (all.len > 1)
-        qsort(all.items, all.len, sizeof(*all.items), refugee_cmp);
+        collect(l, dead[i], ret_all, result);
+    if (ret_all->len > 1)
+        qsort(ret_all->items, ret_all->len, sizeof(*ret_all->items), refugee_cmp);
+    return open;
+}
+
+struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed)
+{
+    struct refugees all = { 0 };
+    struct refit result = { .first_lost = NO_INDEX };
+    g_autofree bool *open = begin_try(layout, dead, n_dead, allowed, &all, &result);
+
     send_away(layout, &all, open, &result);
     bring_home(layout, &all);
     refugees_clear(&all);
     return result;
+}
+
+/* ---- why the first lost one is lost --------------------------------------------------------- */
+
+static bool is_about_room(enum filter_id id)
+{
+    int code, reason;
+
+    filter_error(id, &code, &reason);
+    return id == FILTER_NONE || code == VRM_ERR_NO_CAPACITY;
+}
+
+static bool is_about_rules(enum filter_id id)
+{
+    return id >= FILTER_RULE_TOGETHER && id <= FILTER_RULE_MUST_NOT_HOST;
+}
+
+/* Host by host, or once if all say the same: "cna1: rule 'pin' ..." */
+static char *join_reasons(const GPtrArray *texts)
+{
+    GString *joined = g_string_new(NULL);
+    const char *first = texts->len > 0 ? strstr(texts->pdata[0], ": ") : NULL;
+    bool same = first != NULL;
+
+    for (guint i = 0; i < texts->len; i++) {
+        const char *reason = strstr(texts->pdata[i], ": ");
+
+        same = same && reason && strcmp(reason, first) == 0;
+        if (i < MAX_NAMED)
+            g_string_append_printf(joined, "%s%s", i == 0 ? "" : "; ",
+                                   (const char *)texts->pdata[i]);
+    }
+    if (same)
+        g_string_assign(joined, first + strlen(": "));
+    else if (texts->len > MAX_NAMED)
+        g_string_append_printf(joined, "; and %u more hosts", texts->len - MAX_NAMED);
+    if (texts->len == 0)
+        g_string_append(joined, "there is no other host");
+    return g_string_free(joined, FALSE);
+}
+
+/* room_mb: what each host has free while all are at home. */
+static void ask_hosts(const Layout *l, uint32_t vm, const bool *open, const int64_t *room_mb,
+                      struct refit_why *why)
+{
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+    for (uint32_t h = 0; h < l->problem->n_hosts; h++) {
+        enum filter_id id;
+
+        if (!open[h])
+            continue;
+        id = filter_first(l, vm, h, FILTER_USE_START);
+        why->room = why->room || is_about_room(id);
+        why->rules = why->rules || is_about_rules(id);
+        if (id == FILTER_MEMORY || id == FILTER_NONE)
+            why->most_mb = MAX(why->most_mb, room_mb[h]);
+        if (id != FILTER_NONE)
+            g_ptr_array_add(texts, filter_text(l, vm, h, id));
+    }
+    why->text = join_reasons(texts);
+}
+
+void refit_why(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed,
+               struct refit_why *ret_why)
+{
+    const uint32_t n_hosts = layout->problem->n_hosts;
+    g_autofree int64_t *room_mb = g_new0(int64_t, n_hosts + 1);
+    struct refugees all = { 0 };
+    struct refit result = { .first_lost = NO_INDEX };
+    g_autofree bool *open = begin_try(layout, dead, n_dead, allowed, &all, &result);
+
+    *ret_why = (struct refit_why){ .most_mb = -1 };
+    for (uint32_t h = 0; h < n_hosts; h++)
+        room_mb[h] = free_mb(layout, h);
+    send_away(layout, &all, open, &result);
+    if (result.first_lost != NO_INDEX)
+        ask_hosts(layout, result.first_lost, open, room_mb, ret_why);
+    else
+        ret_why->text = g_strdup("");
+    bring_home(layout, &all);
+    refugees_clear(&all);
 }
 
 /* ---- VM by VM ------------------------------------------------------------------------------- */
@@ -207,18 +300,12 @@ static int fate_cmp(const void *a, const void *b)
 
 void refit_fates_of(Layout *layout, uint32_t host, struct refit_fates *ret_fates)
 {
-    const Problem *p = layout->problem;
     const size_t n_vms = layout->host_vms[host].len;
     g_autofree uint32_t *vms = g_memdup2(layout->host_vms[host].items, n_vms * sizeof(uint32_t));
-    g_autofree bool *open = g_new0(bool, p->n_hosts + 1);
     struct refugees all = { 0 };
     struct refit result = { .first_lost = NO_INDEX };
+    g_autofree bool *open = begin_try(layout, &host, 1, NULL, &all, &result);
 
-    for (uint32_t h = 0; h < p->n_hosts; h++)
-        open[h] = problem_usable(p, h) && h != host;
-    collect(layout, host, &all, &result);
-    if (all.len > 1)
-        qsort(all.items, all.len, sizeof(*all.items), refugee_cmp);
     send_away(layout, &all, open, &result);
     for (size_t i = 0; i < n_vms; i++)
         refit_fates_push(ret_fates, fate_of(layout, vms[i], host));

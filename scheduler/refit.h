@@ -38,6 +38,18 @@ void refit_fates_of(Layout *layout, uint32_t host, struct refit_fates *ret_fates
 /* dead: n_dead hosts.  allowed: hosts that may take VMs, NULL: all that are usable. */
 struct refit refit_try(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed);
 
+/* Why the first lost VM of such a try has no place, asked while the others stand where they would
+ * go. */
+struct refit_why {
+    bool room;       /* a host would take it if it had more room (memory, CPU, devices) */
+    bool rules;      /* otherwise: rules keep it from at least one that is usable */
+    int64_t most_mb; /* the most memory that a host which only lacks memory has free now; -1: memory
+                        is not what is missing */
+    char *text;      /* "rule 'pin' allows only cna3", or host by host; caller frees */
+};
+void refit_why(Layout *layout, const uint32_t *dead, uint32_t n_dead, const bool *allowed,
+               struct refit_why *ret_why);
+
 /* The n hosts whose loss would be the hardest: with the most committed memory, or (by_size) the
  * most memory; only usable ones.  Gives how many there are, at most n. */
 uint32_t refit_hardest(const Layout *layout, uint32_t n, bool by_size, uint32_t *ret_hosts);

@@ -63,6 +63,17 @@ static const struct {
       1, "1 of 2 VMs would be lost (8192 MiB): a has no place elsewhere" },
     { "rules hold in need too", "host h1\nhost h2\nvm a on=h1\nvm b on=h2\nrule r apart must a b\n",
       2, "1 of 1 VMs would be lost" },
+    { "a rule is named, not the room",
+      "host h1\nhost h2\nhost h3\nvm a on=h1\ngroup g vm a\ngroup k host h1\nrule pin host must g "
+      "k\n",
+      1,
+      "1 of 1 VMs would be lost (1024 MiB): a has no place elsewhere: rule 'pin' allows only h1" },
+    { "what a host without room has free is told, not what a forbidden one has",
+      "host h1 mem=8192\nhost h2 mem=4096\nhost h3 mem=16384\nvm a on=h1 size=6144\n"
+      "group g vm a\ngroup k host h1 h2\nrule pin host must g k\n",
+      1, "the most free memory of a host is now 4096 MiB" },
+    { "none is to restart", "host h1\nhost h2\nvm x1 on=h1\nvm x2 on=h1\n", 0,
+      "HA has none of its VMs to restart; 2 without HA" },
     { "should-rules give way",
       "host h1\nhost h2\nvm a on=h1\nvm b on=h2\n"
       "rule r apart should a b\n",

@@ -24,8 +24,9 @@ static Vm *on(Vm *vm, int64_t host_id, enum vm_status status)
 }
 
 /* Cluster 1: hosts 11, 12 (maintaining), 13 (silent), 14.  Cluster 2: host 21.  Cluster 3: host
- * 31 (silent).  VM 101 runs on 11, 102 is stopped, last on 13; 201 and 301 are stopped in 2 and 3;
- * 103 is bound to 13 by its location. */
+ * 31 (silent).  Cluster 4: host 41 with VM
+ * 401, 42 (maintaining).  VM 101 runs on 11, 102 is stopped, last on 13; 201 and 301 are stopped in
+ * 2 and 3; 103 is bound to 13 by its location. */
 static void setup(void)
 {
     Host *maintained = ctl_host(12, 1);
@@ -47,6 +48,12 @@ static void setup(void)
     ctl_put_vm(&ctl, local);
     ctl_put_vm(&ctl, on(ctl_vm(201, 2), 21, VM_RUNNING));
     ctl_put_vm(&ctl, ctl_vm(301, 3));
+    ctl_put_cluster(&ctl, ctl_cluster(4));
+    maintained = ctl_host(42, 4);
+    maintained->maintaining = true;
+    ctl_put_host(&ctl, ctl_host(41, 4));
+    ctl_put_host(&ctl, maintained);
+    ctl_put_vm(&ctl, on(ctl_vm(401, 4), 41, VM_RUNNING));
 }
 
 static bool for_migration(const struct app *app, const Vm *vm, int64_t wanted, int64_t *ret_host_id,
@@ -86,7 +93,8 @@ static const struct {
     { for_migration, 101, 14, 14, 0, NULL },
     { for_migration, 101, 11, 0, VRM_ERR_INVALID, "cna11" },
     { for_migration, 101, 12, 0, VRM_ERR_CONFLICT, "cna12" },
-    { for_migration, 201, 0, 0, VRM_ERR_NO_CAPACITY, "no other host can take VM vm201" },
+    { for_migration, 201, 0, 0, VRM_ERR_NO_CAPACITY, "no other host can take VM vm201: its cluster has no other" },
+    { for_migration, 401, 0, 0, VRM_ERR_NO_CAPACITY, "no other host can take VM vm401: cna42: in maintenance" },
     { for_new, 102, 0, 11, 0, NULL },
     { for_new, 201, 0, 21, 0, NULL },
     { for_new, 103, 0, 0, VRM_ERR_NO_CAPACITY, "no host of the VM's location answers now" },
