@@ -251,6 +251,8 @@ static void put_vm(struct request *req, const Vm *vm, enum detail detail, struct
     jw_str(out, "status", vm_status_name(vm_shown_status(vm)));
     if (vm->task_id)
         read_put_urn(req, "taskUrn", OBJECT_TASK, vm->task_id);
+    if (*vm->start_wait)
+        jw_str(out, "waitsToStart", vm->start_wait);
     put_fixed(out, vm);
     jw_str(out, "imcSetting", imc_setting(vm));
     jw_str(out, "minCompatibleimcSetting", min_imc_setting(vm, memo));

@@ -441,8 +441,10 @@ struct op *h_vm_update(struct request *req, GError **error)
 
     op->id = req->ids[OBJECT_VM];
     op->vm = vm_dup(snapshot_vm(req->snap, op->id));
+    op->auto_start = true;
     if (!json_read_object(json, "vmConfig", &config, error) ||
         !read_identity(json, op->vm, error) || !read_location(req, op->vm, error) ||
+        !json_read_bool(json, "autoBoot", &op->auto_start, error) ||
         !read_hardware(json, op->vm, error) || !read_hardware(&config, op->vm, error))
         return NULL;
     return g_steal_pointer(&op);

@@ -131,7 +131,7 @@ struct op {
     size_t n_overrides;
     /* verbs */
     bool force;                /* stop, reboot, host delete */
-    bool auto_start;           /* VM create: autoBoot */
+    bool auto_start;           /* VM create: autoBoot; update: false ends a start that waits */
     bool keep_disks;           /* VM delete: isReserveDisks */
     int64_t target_host_id;    /* migrate; 0: the scheduler chooses; explain, failover: 0: all */
     int64_t target_cluster_id; /* migrate to "a host of this cluster" */

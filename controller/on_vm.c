@@ -8,6 +8,7 @@
 #include "controller/call.h"
 #include "controller/vm_mac.h"
 #include "controller/vm_order.h"
+#include "controller/vm_owed.h"
 #include "model/reason.h"
 #include "scheduler/admission.h"
 #include "scheduler/sched_params.h"
@@ -132,6 +133,57 @@ void on_vm_create(struct call *call)
                     ordered, reply_to(call, vm_ref(op->vm)));
 }
 
+/* ---- what is written at once --------------------------------------------------------------------
+ */
+
+struct modify {
+    struct call *call;
+    Task *task;
+    bool ends_start; /* that was owed */
+};
+
+static void modified(const GError *error, void *user)
+{
+    g_autofree struct modify *modify = user;
+
+    if (modify->ends_start)
+        owed_end(modify->call->app->owed, modify->call->op->vm->id, false);
+    if (error)
+        call_fail(modify->call, error);
+    else
+        call_task(modify->call, modify->task->id, 0);
+}
+
+/* autoBoot false: its start, if it still waits, is called off with the change. */
+static bool end_start(const struct call *call, Vm *vm)
+{
+    Owed *owed = call->app->owed;
+
+    if (call->op->auto_start || vm->run_gen != 0 || !owed_waits(owed, vm->id))
+        return false;
+    vm->run_gen++;
+    owed_end(owed, vm->id, true);
+    return true;
+}
+
+/* type: of the finished task that tells of it. */
+static void write_change(struct call *call, enum task_type type)
+{
+    Vm *vm = call->op->vm;
+    Commit *commit;
+    struct modify *modify;
+    g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, vm->id);
+
+    modify = g_new(struct modify, 1);
+    modify->call = call;
+    modify->ends_start = end_start(call, vm);
+    commit = commit_new(&call->app->committer);
+    commit_put_vm(commit, vm_ref(vm));
+    modify->task = call_finished_task(call, commit, type, OBJECT_VM, vm->name, &vm->id);
+    call_audit(call, commit, vm->name, &modify->task->id);
+    commit_submit(commit, key, modified, modify);
+}
+
 /* ---- verbs ------------------------------------------------------------------------------------
  */
 
@@ -173,6 +225,17 @@ static bool check_target_cluster(const struct call *call, GError **error)
     return false;
 }
 
+/* A VM that waits for its first start is stopped by not starting it. */
+static void stop_waiting(struct call *call)
+{
+    const Vm *current = inventory_find_vm(call->app->inv, call->op->id);
+
+    vm_unref(call->op->vm);
+    call->op->vm = vm_dup(current);
+    call->op->auto_start = false;
+    write_change(call, TASK_STOP_VM);
+}
+
 void on_vm_order(struct call *call)
 {
     const struct op *op = call->op;
@@ -180,6 +243,10 @@ void on_vm_order(struct call *call)
 
     if (!check_target_cluster(call, &error)) {
         call_fail(call, error);
+        return;
+    }
+    if (op->kind == OP_VM_STOP && owed_waits(call->app->owed, op->id)) {
+        stop_waiting(call);
         return;
     }
     vm_order(call->app, op->id,
@@ -238,37 +305,6 @@ static bool check_change(const Vm *vm, const Vm *current, GError **error)
     return false;
 }
 
-struct modify {
-    struct call *call;
-    Task *task;
-};
-
-static void modified(const GError *error, void *user)
-{
-    g_autofree struct modify *modify = user;
-
-    if (error)
-        call_fail(modify->call, error);
-    else
-        call_task(modify->call, modify->task->id, 0);
-}
-
-static void write_change(struct call *call)
-{
-    Vm *vm = call->op->vm;
-    Commit *commit;
-    struct modify *modify;
-    g_autofree char *key = g_strdup_printf("vm:%" G_GINT64_FORMAT, vm->id);
-
-    modify = g_new(struct modify, 1);
-    commit = commit_new(&call->app->committer);
-    commit_put_vm(commit, vm_ref(vm));
-    *modify = (struct modify){ call, call_finished_task(call, commit, TASK_MODIFY_VM, OBJECT_VM,
-                                                        vm->name, &vm->id) };
-    call_audit(call, commit, vm->name, &modify->task->id);
-    commit_submit(commit, key, modified, modify);
-}
-
 /* ---- a running VM that is to have more --------------------------------------------------------
  */
 
@@ -303,7 +339,8 @@ static void growth_answered(void *data, bool ran)
     if (error)
         call_fail(call, error);
     else
-        write_change(call); /* of a VM that changed meanwhile: refused by its generation */
+        write_change(
+            call, TASK_MODIFY_VM); /* of a VM that changed meanwhile: refused by its generation */
 }
 
 static void ask_growth(struct call *call)
@@ -344,5 +381,5 @@ void on_vm_update(struct call *call)
     else if (is_more(vm, current))
         ask_growth(call);
     else
-        write_change(call);
+        write_change(call, TASK_MODIFY_VM);
 }

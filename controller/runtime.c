@@ -23,6 +23,7 @@ void runtime_keep_vm(Vm *vm, const Vm *current)
     vm->dirty_mbps = current->dirty_mbps;
     vm->load = current->load;
     replace(&vm->cpu_seen, current->cpu_seen);
+    replace(&vm->start_wait, current->start_wait);
 }
 
 void runtime_keep_rule(Rule *rule, const Rule *current)

@@ -246,6 +246,16 @@ static bool prepare(struct placing *placing, const struct vm_verb *verb, Vm *vm,
     return check_host(app, vm, verb, error);
 }
 
+/* A start that was owed may have been called off meanwhile. */
+static bool check_owed(const struct placing *placing, const Vm *vm, GError **error)
+{
+    if (!placing->order.owed || vm->run_gen == 0)
+        return true;
+    err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_STATE, NULL,
+                   "VM %s does not wait for its first start any more", vm->name);
+    return false;
+}
+
 /* A VM that exists: checks, copies, fills in. */
 static bool open_existing(struct placing *placing, GError **error)
 {
@@ -263,7 +273,8 @@ static bool open_existing(struct placing *placing, GError **error)
     if (tasks_vm_is_held(app->tasks, placing->vm_id))
         return tasks_hold_vm(app->tasks, placing->vm_id, error);
     placing->vm = vm = vm_dup(current);
-    if (!vm_verb_check(verb, vm, error) || !prepare(placing, verb, vm, error))
+    if (!vm_verb_check(verb, vm, error) || !check_owed(placing, vm, error) ||
+        !prepare(placing, verb, vm, error))
         return false;
     placing->task = make_task(verb, vm, placing);
     if (placing->target_host_id) {
@@ -462,7 +473,7 @@ static void note_refusals(struct app *app, const GPtrArray *starts,
         const Vm *vm =
             placing && answers[i].error ? inventory_find_vm(app->inv, placing->vm_id) : NULL;
 
-        if (!vm || !placing->order.user) /* who is no person tries again and tells in the end */
+        if (!vm || !placing->order.user || placing->order.owed) /* these tell it themselves */
             continue;
         if (!commit)
             commit = commit_new(&app->committer);

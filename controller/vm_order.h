@@ -15,6 +15,7 @@ struct vm_order {
     int64_t parent_id;
     int64_t target_host_id; /* start, migrate: 0 lets the scheduler choose */
     bool force, format_disks, bind;
+    bool owed; /* start: only if it never ran; who ordered tells of refusals himself */
 };
 
 /* task_id is 0 when it was refused. */

@@ -4,19 +4,21 @@
 #include "controller/vm_owed.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/log.h"
+#include "controller/start_pace.h"
 #include "controller/vm_order.h"
 
-#define TRY_S        120 /* hosts may be away for a moment, or full */
-#define ASK_AGAIN_MS 500
-/* A start that the last controller still owed is made up for so long; a person has seen later ones
- * not to start and may have had reasons to leave it so. */
-#define MAKE_UP_MS (INT64_C(10) * 60 * 1000)
+#define LOOK_MS 500
+/* A start that the last controller still owed is made up for so long. */
+#define MAKE_UP_MS (INT64_C(24) * 60 * 60 * 1000)
 
 struct debt {
-    int64_t vm_id, until_ms;
+    int64_t vm_id;
     char *user;
-    bool asked; /* an order is on its way */
+    bool asked;  /* an order is on its way */
+    bool ending; /* its end is being written */
+    struct start_pace pace;
 };
 
 struct Owed {
@@ -29,6 +31,7 @@ static void free_debt(void *data)
 {
     struct debt *debt = data;
 
+    start_pace_clear(&debt->pace);
     g_free(debt->user);
     g_free(debt);
 }
@@ -47,7 +50,7 @@ static struct debt *find_debt(const Owed *owed, int64_t vm_id)
 /* Nobody has started or removed it meanwhile. */
 static bool waits_for_its_start(const Vm *vm)
 {
-    return vm && vm->run_gen == 0 && vm->status == VM_STOPPED;
+    return vm && vm->run_gen == 0 && vm->status == VM_STOPPED && !vm->is_template;
 }
 
 /* ---- the order --------------------------------------------------------------------------------
@@ -60,22 +63,48 @@ static void note_untold(const GError *error, void *user)
         log_warning("an event could not be recorded", "REASON", error->message, NULL);
 }
 
-/* Nobody waits for this start; whoever looks for the VM later finds why it does not run. */
-static void tell_given_up(struct app *app, const Vm *vm, const GError *why)
+/* Nobody waits for an answer; whoever looks for the VM later finds why it does not run. */
+static void tell_refused(struct app *app, const Vm *vm, const char *why)
 {
     Commit *commit = commit_new(&app->committer);
 
-    log_warning("automatic start after creation was given up", "VM", vm->name, "REASON",
-                why->message, NULL);
+    log_info("automatic start after creation waits", "VM", vm->name, "REASON", why, NULL);
     commit_event(commit,
                  &(struct commit_event){ .severity = EVENT_WARNING,
-                                         .name = "VmAutoStartGivenUp",
+                                         .name = "VmStartRefused",
                                          .kind = OBJECT_VM,
                                          .object_id = vm->id,
                                          .object_name = vm->name },
-                 "VM %s was created but could not be started (autoBoot) within %d s: %s", vm->name,
-                 TRY_S, why->message);
+                 "the start of VM %s after its creation (autoBoot) was refused and waits: %s",
+                 vm->name, why);
     commit_submit(commit, NULL, note_untold, NULL);
+}
+
+/* The VM itself says that it waits, and for what; "": it does not. */
+static void show_wait(struct app *app, int64_t vm_id, const char *why)
+{
+    const Vm *current = inventory_find_vm(app->inv, vm_id);
+    Vm *vm;
+
+    if (!current || g_str_equal(current->start_wait, why))
+        return;
+    vm = vm_dup(current);
+    g_free(vm->start_wait);
+    vm->start_wait = g_strdup(why);
+    snapshot_builder_put_vm(inventory_edit(app->inv), vm);
+}
+
+static void drop_debt(Owed *owed, struct debt *debt)
+{
+    show_wait(owed->app, debt->vm_id, "");
+    (void)g_ptr_array_remove(owed->debts, debt);
+}
+
+static void note_refusal(struct app *app, struct debt *debt, const Vm *vm, const GError *error)
+{
+    if (start_pace_refused(&debt->pace, clock_now_ms(), err_reason(error), error->message))
+        tell_refused(app, vm, error->message);
+    show_wait(app, vm->id, error->message);
 }
 
 struct debt_order {
@@ -94,12 +123,10 @@ static void ordered(int64_t task_id, const GError *error, void *user)
     if (!debt)
         return;
     debt->asked = false;
-    if (error && waits_for_its_start(vm)) {
-        if (clock_now_ms() < debt->until_ms)
-            return; /* whatever the reason was, it may pass: the timer asks again */
-        tell_given_up(order->app, vm, error);
-    }
-    (void)g_ptr_array_remove(owed->debts, debt);
+    if (!error || !waits_for_its_start(vm))
+        drop_debt(owed, debt);
+    else if (!vm_order_may_pass(order->app, error)) /* the next look asks again then */
+        note_refusal(order->app, debt, vm, error);
 }
 
 static void ask(struct app *app, struct debt *debt)
@@ -111,22 +138,68 @@ static void ask(struct app *app, struct debt *debt)
     vm_order(app, debt->vm_id,
              &(struct vm_order){ .type = TASK_START_VM,
                                  .user = debt->user,
+                                 .owed = true,
                                  .why = "started after creation (autoBoot)" },
              ordered, order);
 }
 
-static gboolean ask_again(void *data)
+/* ---- when ------------------------------------------------------------------------------------
+ */
+
+static uint64_t mix(uint64_t hash, int64_t value)
+{
+    return (hash ^ (uint64_t)value) * UINT64_C(0x100000001b3); /* FNV-1a */
+}
+
+/* Of all that may decide on a start: hosts, policies, rules, groups, and VMs that come and go. */
+static uint64_t hash_world(const Snapshot *snap)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < snap->n_hosts; i++) {
+        const Host *host = snap->hosts[i];
+
+        hash = mix(mix(hash, host->id), host->generation);
+        hash = mix(mix(hash, host->status), host->connected);
+        hash = mix(mix(hash, host->draining), host->maintaining);
+    }
+    for (size_t i = 0; i < snap->n_clusters; i++)
+        hash = mix(mix(hash, snap->clusters[i]->id), snap->clusters[i]->generation);
+    for (size_t i = 0; i < snap->n_rules; i++)
+        hash = mix(mix(hash, snap->rules[i]->id), snap->rules[i]->generation);
+    for (size_t i = 0; i < snap->n_groups; i++)
+        hash = mix(mix(hash, snap->groups[i]->id), snap->groups[i]->generation);
+    for (size_t i = 0; i < snap->n_vms; i++)
+        hash = mix(mix(hash, snap->vms[i]->id), snap->vms[i]->generation);
+    return hash;
+}
+
+static void look_at(Owed *owed, struct debt *debt, int64_t now_ms, uint64_t world)
+{
+    if (debt->asked || debt->ending)
+        return;
+    if (!waits_for_its_start(inventory_find_vm(owed->app->inv, debt->vm_id))) {
+        drop_debt(owed, debt);
+        return;
+    }
+    if (!start_pace_is_due(&debt->pace, now_ms, world))
+        return;
+    debt->pace.world = world;
+    ask(owed->app, debt);
+}
+
+static gboolean look(void *data)
 {
     Owed *owed = data;
 
-    for (guint i = 0; i < owed->debts->len; i++) {
-        struct debt *debt = owed->debts->pdata[i];
+    if (owed->debts->len > 0) {
+        uint64_t world = hash_world(inventory_peek(owed->app->inv));
+        int64_t now_ms = clock_now_ms();
 
-        if (!debt->asked)
-            ask(owed->app, debt);
-    }
-    if (owed->debts->len > 0)
+        for (guint i = owed->debts->len; i-- > 0;) /* from the last: it may go */
+            look_at(owed, owed->debts->pdata[i], now_ms, world);
         return G_SOURCE_CONTINUE;
+    }
     owed->timer = 0;
     return G_SOURCE_REMOVE;
 }
@@ -138,13 +211,28 @@ void owed_start(Owed *owed, const Task *created)
     if (!owed)
         return;
     debt = g_new0(struct debt, 1);
-    *debt = (struct debt){ .vm_id = created->entity_id,
-                           .until_ms = clock_now_ms() + INT64_C(1000) * TRY_S,
-                           .user = g_strdup(created->user) };
+    *debt = (struct debt){ .vm_id = created->entity_id, .user = g_strdup(created->user) };
+    debt->pace.world = hash_world(inventory_peek(owed->app->inv));
     g_ptr_array_add(owed->debts, debt);
     if (!owed->timer)
-        owed->timer = g_timeout_add(ASK_AGAIN_MS, ask_again, owed);
+        owed->timer = g_timeout_add(LOOK_MS, look, owed);
     ask(owed->app, debt);
+}
+
+bool owed_waits(const Owed *owed, int64_t vm_id)
+{
+    return owed && find_debt(owed, vm_id);
+}
+
+void owed_end(Owed *owed, int64_t vm_id, bool ending)
+{
+    struct debt *debt = owed ? find_debt(owed, vm_id) : NULL;
+
+    if (!debt)
+        return;
+    debt->ending = ending;
+    if (!ending && !waits_for_its_start(inventory_find_vm(owed->app->inv, vm_id)))
+        drop_debt(owed, debt);
 }
 
 /* ---- take-over --------------------------------------------------------------------------------

@@ -350,6 +350,12 @@ tests_test_reload_LDADD = $(CTL_TEST_LIBS)
 UNIT_TESTS += tests/test_imc_gate
 tests_test_imc_gate_SOURCES = tests/test_imc_gate.c $(CTL_APP)
 tests_test_imc_gate_LDADD = $(CTL_TEST_LIBS)
+UNIT_TESTS += tests/test_start_pace tests/test_owed
+tests_test_start_pace_SOURCES = tests/test_start_pace.c tests/suite.h
+tests_test_start_pace_LDADD = $(CTL_TEST_LIBS)
+tests_test_owed_SOURCES = tests/test_owed.c $(CTL_APP)
+tests_test_owed_LDADD = $(CTL_TEST_LIBS)
+
 tests_test_vm_target_SOURCES = tests/test_vm_target.c $(CTL_APP)
 tests_test_vm_target_LDADD = $(CTL_TEST_LIBS)
 tests_test_vm_verb_SOURCES = tests/test_vm_verb.c tests/suite.h

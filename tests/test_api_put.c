@@ -260,6 +260,7 @@ static const struct {
     { "POST", FAKE_S "/vms", "{\"name\":5}", "10000012", "name" }, /* wrong before absent */
     { "POST", FAKE_S "/vms", "{\"name\":\"x\",\"location\":5}", "10300067", "location" },
     { "POST", FAKE_S "/vms", "{\"autoBoot\":5}", "10000001", "autoBoot" },
+    { "PUT", VM37, "{\"autoBoot\":5}", "10000001", "autoBoot" },
     { "POST", FAKE_S "/vms", "{\"name\":\"x\",\"location\":\"" U("clusters:117") "\"}", "10300003",
       NULL },
     { "POST", FAKE_S "/vms", VM_BODY(",\"disks\":[{}]"), "10410006",

@@ -26,6 +26,7 @@ static Vm *reported_vm(void)
     vm->dirty_mbps = 34;
     vm->load = new_load;
     set(&vm->cpu_seen, "Broadwell");
+    set(&vm->start_wait, "full");
     set(&vm->name, "old");
     vm->host_id = 35;
     vm->run_gen = 36;
@@ -52,6 +53,7 @@ START_TEST(a_written_vm_keeps_what_is_reported_and_has_what_was_written)
     ck_assert_int_eq(written->dirty_mbps, 34);
     ck_assert_int_eq(written->load.mem_mb, 72);
     ck_assert_str_eq(written->cpu_seen, "Broadwell");
+    ck_assert_str_eq(written->start_wait, "full");
     ck_assert_str_eq(written->name, "new");
     ck_assert_int_eq(written->host_id, 1);
     ck_assert_int_eq(written->run_gen, 2);

@@ -253,6 +253,7 @@ static const struct snapshot_field vm_fields[] = {
     STR(Vm, "cpuSeen", cpu_seen),
     STR(Vm, "devices", devices),
     SIZE(Vm, "dirtyMbps", dirty_mbps),
+    STR(Vm, "startWait", start_wait),
     OBJECT(Vm, "load", load, load_table),
 };
 const struct snapshot_table snapshot_vm_fields = TABLE("a VM", vm_fields);

@@ -249,6 +249,7 @@ static const size_t vm_string_fields[] = {
     offsetof(Vm, guest_os_name), offsetof(Vm, os_hostname),   offsetof(Vm, boot_option),
     offsetof(Vm, fault_process), offsetof(Vm, clock_mode),    offsetof(Vm, cpu_seen),
     offsetof(Vm, placed_why),    offsetof(Vm, cpu_model),     offsetof(Vm, devices),
+    offsetof(Vm, start_wait),
 };
 static const size_t disk_string_fields[] = {
     offsetof(struct vm_disk, name),

@@ -278,6 +278,7 @@ typedef struct Vm {
     enum domain_state domain; /* as reported */
     int64_t vnc_port;
     int64_t dirty_mbps; /* MiB/s of memory it dirties, from migrations; 0 unknown */
+    char *start_wait;   /* its start after creation waits, and this is in the way; "": no */
     struct load load;
 } Vm;
 
