@@ -291,12 +291,16 @@ bool h_alarm_answer(struct request *req, struct op_result *result, GError **erro
 bool h_alarm_kinds(struct request *req, GError **error)
 {
     struct jw *out = &req->out;
+    struct read_page page;
+    size_t from, to;
 
-    (void)error;
+    if (!read_page(req, &page, error))
+        return false;
+    read_page_bounds(&page, N_ALARM_KINDS, &from, &to);
     jw_object(out, NULL);
     jw_int(out, "total", N_ALARM_KINDS);
     jw_array(out, "items");
-    for (size_t i = 0; i < N_ALARM_KINDS; i++) {
+    for (size_t i = from; i < to; i++) {
         const struct alarm_info *info = alarm_info((enum alarm_kind)i);
 
         jw_object(out, NULL);

@@ -200,29 +200,40 @@ static bool fits(const Cluster *cluster, const struct filter *filter)
            (!filter->ids || read_contains(filter->ids, filter->n_ids, cluster->id));
 }
 
+static void put_item(struct request *req, const Cluster *cluster)
+{
+    struct read_sum sum;
+
+    read_sum_cluster(req->snap, cluster->id, &sum);
+    jw_object(&req->out, NULL);
+    put_head(req, cluster, &sum);
+    jw_empty_object(&req->out, "params");
+    jw_object_end(&req->out);
+}
+
 bool h_cluster_list(struct request *req, GError **error)
 {
     struct filter filter = { target_param(&req->target, "name"), target_param(&req->target, "tag"),
                              NULL, 0 };
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
     g_autofree int64_t *ids = NULL;
+    struct read_page page;
+    size_t from, to;
 
-    if (!read_ids(req, "clusterUrns", OBJECT_CLUSTER, &ids, &filter.n_ids, error))
+    if (!read_page(req, &page, error) ||
+        !read_ids(req, "clusterUrns", OBJECT_CLUSTER, &ids, &filter.n_ids, error))
         return false;
     filter.ids = ids;
-    jw_object(&req->out, NULL);
-    jw_array(&req->out, "clusters");
     for (size_t i = 0; i < req->snap->n_clusters; i++) {
-        const Cluster *cluster = req->snap->clusters[i];
-        struct read_sum sum;
-
-        if (!fits(cluster, &filter))
-            continue;
-        read_sum_cluster(req->snap, cluster->id, &sum);
-        jw_object(&req->out, NULL);
-        put_head(req, cluster, &sum);
-        jw_empty_object(&req->out, "params");
-        jw_object_end(&req->out);
+        if (fits(req->snap->clusters[i], &filter))
+            g_ptr_array_add(found, (void *)(uintptr_t)req->snap->clusters[i]);
     }
+    read_page_bounds(&page, found->len, &from, &to);
+    jw_object(&req->out, NULL);
+    jw_int(&req->out, "total", found->len);
+    jw_array(&req->out, "clusters");
+    for (size_t i = from; i < to; i++)
+        put_item(req, g_ptr_array_index(found, i));
     jw_array_end(&req->out);
     jw_object_end(&req->out);
     return true;

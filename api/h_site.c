@@ -21,10 +21,15 @@ static void put_site(struct request *req)
 
 bool h_site_list(struct request *req, GError **error)
 {
-    (void)error;
+    struct read_page page;
+    size_t from, to;
+
+    if (!read_page(req, &page, error))
+        return false;
+    read_page_bounds(&page, req->snap->site ? 1 : 0, &from, &to);
     jw_object(&req->out, NULL);
     jw_array(&req->out, "sites");
-    if (req->snap->site)
+    if (from < to)
         put_site(req);
     jw_array_end(&req->out);
     jw_object_end(&req->out);

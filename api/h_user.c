@@ -65,16 +65,19 @@ bool h_user_roles(struct request *req, GError **error)
 {
     const char *name, *description;
     struct jw *out = &req->out;
-    size_t n = 0;
+    struct read_page page;
+    size_t n = 0, from, to;
 
-    (void)error;
+    if (!read_page(req, &page, error))
+        return false;
     while (role_nth(n, &name, &description))
         n++;
+    read_page_bounds(&page, n, &from, &to);
     jw_object(out, NULL);
     jw_int(out, "total", (int64_t)n);
-    jw_int(out, "itemSize", (int64_t)n);
+    jw_int(out, "itemSize", (int64_t)(to - from));
     jw_array(out, "items");
-    for (size_t i = 0; role_nth(i, &name, &description); i++) {
+    for (size_t i = from; i < to && role_nth(i, &name, &description); i++) {
         jw_object(out, NULL);
         jw_str(out, "roleName", name);
         jw_int(out, "rightType", 1);

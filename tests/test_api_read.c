@@ -143,10 +143,18 @@ static const struct {
     int total; /* -1: the list has no total */
     const char *names;
 } lists[] = {
-    { FAKE_S "/clusters", "clusters", -1, "main empty" },
-    { FAKE_S "/clusters?name=AIN", "clusters", -1, "main" },
-    { FAKE_S "/clusters?tag=none", "clusters", -1, "" },
-    { FAKE_S "/clusters?clusterUrns=" U("clusters:118"), "clusters", -1, "empty" },
+    { "/service/sites?limit=1", "sites", -1, "site" },
+    { "/service/sites?offset=1", "sites", -1, "" },
+    { FAKE_S "/clusters", "clusters", 2, "main empty" },
+    { FAKE_S "/clusters?limit=1", "clusters", 2, "main" },
+    { FAKE_S "/clusters?limit=1&offset=1", "clusters", 2, "empty" },
+    { FAKE_S "/clusters?limit=5&offset=2", "clusters", 2, "" },
+    { FAKE_S "/clusters?limit=1&name=MPTY", "clusters", 1, "empty" },
+    { FAKE_S "/clusters?name=AIN", "clusters", 1, "main" },
+    { FAKE_S "/clusters?tag=none", "clusters", 0, "" },
+    { FAKE_S "/clusters?clusterUrns=" U("clusters:118"), "clusters", 1, "empty" },
+    { FAKE_S "/clusters/117/resourcegroups?limit=1&offset=1", "groups", 2, "left" },
+    { FAKE_S "/datastores?offset=1", "datastores", 1, "" },
     { FAKE_S "/hosts", "hosts", 3, "cna1 cna2 spare" },
     { FAKE_S "/hosts?limit=1&offset=1", "hosts", 3, "cna2" },
     { FAKE_S "/hosts?limit=100&offset=3", "hosts", 3, "" },
