@@ -148,12 +148,9 @@ static void drop_impossible(struct drift *d)
 
 /* ---- what no longer pays -------------------------------------------------------------------- */
 
-static int64_t imbalance_at(const Layout *l)
+static int64_t n_wrong(const struct plan_measure *measure)
 {
-    struct plan_measure measure;
-
-    layout_measure(l, &measure);
-    return measure.imbalance;
+    return measure->must_broken + measure->should_broken;
 }
 
 static char *overload_text(const struct drift *d, uint32_t vm, uint32_t to)
@@ -169,14 +166,19 @@ static char *overload_text(const struct drift *d, uint32_t vm, uint32_t to)
 /* The goal is left as it was. */
 static char *useless_text(struct drift *d, uint32_t vm, uint32_t from, uint32_t to)
 {
-    int64_t with = imbalance_at(d->goal), without;
+    struct plan_measure with, without;
 
+    layout_measure(d->goal, &with);
     layout_move(d->goal, vm, from);
-    without = imbalance_at(d->goal);
+    layout_measure(d->goal, &without);
     layout_move(d->goal, vm, to);
+    if (n_wrong(&with) > n_wrong(&without))
+        return g_strdup_printf("its gain is gone: by the rules %" PRId64
+                               " VMs would be at the wrong place with it, %" PRId64 " without it",
+                               n_wrong(&with), n_wrong(&without));
     return g_strdup_printf("its gain is gone: imbalance %" PRId64 " per mille with it, %" PRId64
                            " without it",
-                           with, without);
+                           with.imbalance, without.imbalance);
 }
 
 /* How much better evenness must be without a running move: noise is no reason to call it off. */

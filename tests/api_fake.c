@@ -297,6 +297,31 @@ static struct op_imc *make_imc(void)
     return imc;
 }
 
+/* One VM leaves for 113, one cannot. */
+static struct op_drain *drain_plan(const struct op *op)
+{
+    struct op_drain *drain = g_new0(struct op_drain, 1);
+
+    drain->text = g_strdup("1 of 2 VMs can leave");
+    drain->duration_ms = 1500;
+    drain->n_moves = drain->n_stays = 1;
+    drain->moves = g_new0(struct op_drain_move, 1);
+    drain->moves[0] = (struct op_drain_move){ .vm_id = 0x35,
+                                              .from_id = op->id,
+                                              .to_id = 113,
+                                              .vm_name = g_strdup("web1"),
+                                              .cost_ms = 1500,
+                                              .cost_mb = 1024,
+                                              .text = g_strdup("it is emptied"),
+                                              .rejected = g_strdup("") };
+    drain->stays = g_new0(struct op_drain_stay, 1);
+    drain->stays[0] = (struct op_drain_stay){ .vm_id = 0x37,
+                                              .vm_name = g_strdup("gpu1"),
+                                              .text = g_strdup("bound to its host") };
+    drain->policy = g_strdup("");
+    return drain;
+}
+
 static void usual_answer(const struct op *op, struct op_result *result)
 {
     if (op->kind == OP_LOGIN) {
@@ -311,6 +336,8 @@ static void usual_answer(const struct op *op, struct op_result *result)
     }
     if (op->kind == OP_IMC_CHECK)
         result->imc = make_imc();
+    if (op->kind == OP_DRAIN_PLAN)
+        result->drain = drain_plan(op);
     if (!op_kind_mutates(op->kind))
         return;
     result->task_id = 1207;

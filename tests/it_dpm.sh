@@ -48,20 +48,6 @@ set_ha() { [[ $(code PUT "$CLUSTER" "{\"isEnableHa\":$1}") == 200 ]]; }
 # set_drs true|false
 set_drs() { [[ $(code PUT "$CLUSTER" "{\"isEnableDrs\":$1,\"drsSetting\":{\"drsLevel\":3}}") == 200 ]]; }
 
-set_bmc() # HOST PASSWORD
-{
-    task PUT "$(host_uri "$1")" "{\"bmcIp\":\"10.90.$VRM_LAB.11${1#cna}\",\"bmcUserName\":\"lab\",\"bmcPassword\":\"$2\"}"
-}
-
-# refused METHOD PATH BODY WORDS
-refused()
-{
-    local answer
-    answer=$(api "$1" "$2" "$3" | jq -r .errorDes)
-    [[ $answer == *"$4"* ]] || fail "$2: '$answer', want '$4'" || return
-    say "refused: $answer"
-}
-
 # alarm_is NAME HOST - such an alarm is active.
 alarm_is()
 {
@@ -119,13 +105,13 @@ case_an_unproven_host_stays_on()
 
 case_a_proof_is_refused_with_the_reason()
 {
-    refused POST "$(host_uri cna1)/action/provewake" '' 'has no BMC' || return
+    refuses POST "$(host_uri cna1)/action/provewake" '' 'has no BMC' || return
     set_bmc cna1 x || return
     task PUT "$(vm_uri a)" '{"isBindingHost":true}' || return
-    refused POST "$(host_uri cna1)/action/provewake" '' 'VM a cannot leave: bound to its host' || return
+    refuses POST "$(host_uri cna1)/action/provewake" '' 'VM a cannot leave: bound to its host' || return
     task PUT "$(vm_uri a)" '{"isBindingHost":false}' || return
     [[ $(code POST "$(host_uri cna1)/action/enterMaintenanceMode") == 200 ]] || return
-    refused POST "$(host_uri cna1)/action/provewake" '' 'in maintenance' || return
+    refuses POST "$(host_uri cna1)/action/provewake" '' 'in maintenance' || return
     [[ $(code POST "$(host_uri cna1)/action/exitMaintenanceMode") == 200 ]]
 }
 
@@ -134,7 +120,7 @@ prove()
 {
     local uri
     uri=$(begin POST "$(host_uri "$1")/action/provewake") || return
-    refused POST "$(host_uri "$1")/action/poweroff" '' 'ProveHostWakeTask' || return
+    refuses POST "$(host_uri "$1")/action/poweroff" '' 'ProveHostWakeTask' || return
     wait_for 60 "$1 has no power" has_no_power "$1" || return
     state_is "$1" proving || fail "state $(dpm_of "$1" state)" || return
     task_ok "$uri" 120 || return
@@ -255,7 +241,7 @@ case_a_start_without_room_wakes_a_host()
     sleep 5
     sleep_at_least 2 || fail "a host was woken that is no help" || return
     task PUT "$(vm_uri big)" "{\"memory\":{\"quantityMB\":$((free + 128))}}" || return # where nothing runs there is room
-    refused POST "$(vm_uri big)/action/start" '' 'DPM is asked for a host that sleeps' || return
+    refuses POST "$(vm_uri big)/action/start" '' 'DPM is asked for a host that sleeps' || return
     wait_for 120 "there is room" start_big || return
     task POST "$(vm_uri big)/action/stop" '{"mode":"force"}' && task DELETE "$(vm_uri big)"
 }

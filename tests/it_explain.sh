@@ -13,24 +13,6 @@ export VRM_LAB=${VRM_LAB:-12}
 PLAN=$BUILD/vrm-plan
 
 explain() { api GET "$(vm_uri "$1")/explain${2:-}"; }
-# says ANSWER FILTER WORD... - the field has each of the words.
-says()
-{
-    local text word
-    text=$(jq -r "$2" <<<"$1")
-    for word in "${@:3}"; do
-        [[ $text == *"$word"* ]] || fail "$2 is '$text', no word of $word" || return
-    done
-}
-# refused ANSWER NUMBER WORD... - it has this errorCode and each of the words.
-refused()
-{
-    [[ $(jq -r .errorCode <<<"$1") == "$2" ]] || fail "want $2: $1" || return
-    says "$1" .errorDes "${@:3}" && say "refused: $(jq -r .errorDes <<<"$1")"
-}
-# equal WHAT ONE OTHER
-equal() { [[ $2 == "$3" ]] || fail "$1: '$2', not '$3'"; }
-
 put_ha() { api PUT "$CLUSTER" "{\"isEnableHa\":true,\"haResSetting\":$1}" >/dev/null; }
 no_policy() { put_ha '{"isControlPolicy":false}'; }
 start() { api POST "$(vm_uri "$1")/action/start"; }
@@ -193,6 +175,23 @@ case_snapshot_is_what_vrm_plan_reads()
 plan_decides() { api GET "$CLUSTER/snapshot" >"$1" && "$PLAN" balance --snapshot "$1" >"$WORK/plan.out"; }
 set_password() { api PUT "$(host_uri cna1)" '{"bmcIp":"10.0.0.9","bmcUserName":"u","bmcPasswd":"bmc-secret-1"}' >/dev/null; }
 
+# A load as it really was, recorded over a restart of the controller, and played again.
+case_load_is_recorded_and_replayed()
+{
+    local file=$WORK/day ctl=$((${URL##*:} - API_PORT)) answer pid
+    VRM_URL=$URL VRM_PASSWORD_FILE=$WORK/password VRM_INSECURE=1 "$TOP/deploy/batch/load-record" --every 2 --for 30 \
+        --snapshot "$file.json" c1 >"$file.trace" 2>"$file.log" &
+    pid=$!
+    wait_for 20 "a line about a" grep -qE '^[0-9]{10} a [0-9]+ [0-9]+ [0-9]+$' "$file.trace" || return
+    vrmd_again "$ctl" || return
+    wait "$pid" || fail "load-record: $(cat "$file.log")" || return
+    answer=$("$PLAN" replay --json -s "$file.json" --trace "$file.trace" --set drs.interval_s=5,drs.window_s=10 \
+        --against drs.enabled=1,drs.limen=9 --against dpm.enabled=2,dpm.sleep_window_s=10) || fail "vrm-plan" || return
+    says "$answer" '[.columns[].setting] | join("; ")' "nothing done; as set; drs.enabled=1,drs.limen=9; dpm.enabled=2" || return
+    jq -e '.columns | all(.kwh > 0 and .hostHours > 0)' <<<"$answer" >/dev/null || fail "$answer" || return
+    (($(awk '{ print $1 }' "$file.trace" | sort -u | wc -l) >= 8)) || fail "rounds are missing: $(cat "$file.trace" "$file.log")"
+}
+
 # What is foretold happens; a VM that is bound to its host is named before, and stays.
 case_maintenance_is_previewed_and_then_done()
 {
@@ -240,6 +239,7 @@ readonly CASES=(
     failover_host_stays_empty
     snapshot_is_what_vrm_plan_reads
     maintenance_is_previewed_and_then_done
+    load_is_recorded_and_replayed
     bad_sizes_are_refused
 )
 

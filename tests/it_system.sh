@@ -238,11 +238,6 @@ case_database_dies()
     all_run_once
 }
 
-set_bmc() # HOST PASSWORD
-{
-    task PUT "$(host_uri "$1")" "{\"bmcIp\":\"10.90.$VRM_LAB.11${1#cna}\",\"bmcUserName\":\"lab\",\"bmcPassword\":\"$2\"}"
-}
-
 # power_fails HOST VERB WORDS - the task fails, and its reason says these words.
 power_fails()
 {
@@ -250,14 +245,6 @@ power_fails()
     uri=$(begin POST "$(host_uri "$1")/action/$2") && task_failed "$uri" 60 || return
     say "$2 of $1: $(api GET "$uri" | jq -r .reasonDes)"
     [[ $(api GET "$uri" | jq -r .reasonDes) == *"$3"* ]] || fail "not the reason: $3"
-}
-
-# refused METHOD PATH BODY WORDS
-refused()
-{
-    local answer
-    answer=$(api "$1" "$2" "$3" | jq -r .errorDes)
-    [[ $answer == *"$4"* ]] || fail "$2: '$answer', want '$4'"
 }
 
 # gather HOST - every VM runs there afterwards, wherever the cases before have left them.
@@ -275,17 +262,17 @@ case_power()
     gather cna1 || return
     password=$(<"$LAB_DIR/bmc-password")
     uri=$(host_uri cna3)
-    refused POST "$uri/action/poweroff" '' 'has no BMC' || return
+    refuses POST "$uri/action/poweroff" '' 'has no BMC' || return
     set_bmc cna1 "$password" && set_bmc cna3 "wrong" || return
     [[ $(api GET "$uri") != *wrong* ]] || fail "the password is shown" || return
-    refused POST "$(host_uri cna1)/action/poweroff" '' 'move it away or stop it first' || return
-    refused POST "$uri/action/poweroff" '{"mode":"gently"}' 'safe' || return
+    refuses POST "$(host_uri cna1)/action/poweroff" '' 'move it away or stop it first' || return
+    refuses POST "$uri/action/poweroff" '{"mode":"gently"}' 'safe' || return
     power_fails cna3 poweroff "refuses user 'lab'" && host_is cna3 normal || return
     set_bmc cna3 "$password" || return
     lab bmc cna3 dead
     power_fails cna3 poweroff 'does not answer' && host_is cna3 normal || return
     lab bmc cna3 ok
-    refused POST "$uri/action/poweron" '' 'on already' || return
+    refuses POST "$uri/action/poweron" '' 'on already' || return
 
     # a guest made by hand, past the controller
     echo "<domain type='qemu'><name>stray</name><memory>65536</memory><os><type>hvm</type></os></domain>" >"$WORK/stray.xml"
@@ -296,8 +283,8 @@ case_power()
 
     task POST "$uri/action/poweroff" && host_is cna3 poweroff || return
     [[ $(lab status | awk '$1 == "cna3" { print $2 }') == down ]] || fail "cna3 has power" || return
-    refused POST "$uri/action/poweroff" '' 'is off already' || return
-    refused POST "$(vm_uri a)/action/migrate" "{\"location\":\"$(urn "$uri")\"}" 'cna3' || return
+    refuses POST "$uri/action/poweroff" '' 'is off already' || return
+    refuses POST "$(vm_uri a)/action/migrate" "{\"location\":\"$(urn "$uri")\"}" 'cna3' || return
     task POST "$uri/action/poweron" && host_is cna3 normal || return
     uri=$(migrate a cna3) && task_ok "$uri" && runs_once a || return
     uri=$(migrate a cna1) && task_ok "$uri"

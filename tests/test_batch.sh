@@ -67,6 +67,9 @@ expect 0 'cna1 -> cna2' drs plan main
 expect 0 'main: DRS moves by itself' drs auto main
 expect 1 "no cluster is called 'nowhere'" drs show nowhere
 expect 2 'usage: drs' drs jump main
+expect 1 'cna1: 1 of 2 VMs can leave (1024 MB, 2 s)' host-drain --plan cna1
+expect 1 '  1 web1: cna1 -> cna2, 1024 MB' host-drain --plan cna1
+expect 1 '  stays: gpu1: bound to its host' host-drain --plan cna1
 expect 0 'cna1: in service' host-drain --return cna1
 expect 1 "no host is called 'cna9'" host-drain --return cna9
 expect 1 'no VM matches' vm-power start 'nothing-*'

@@ -51,6 +51,12 @@ static const struct row rows[] = {
     { "a move that mends a rule is kept, balance or not",
       TWO "vm a on=h1 cpu=100 mem=512\nvm b on=h1 cpu=100 mem=512\nvm c on=h2 cpu=2000 mem=512\n"
       "rule r apart must a b\n", "a h1 h2", "keep", NULL },
+    { "a running one that a rule wants to stay is called off, however far it is",
+      TWO "vm a on=h1 to=h2 cpu=100 mem=512\ngroup g vm a\ngroup here host h1\n"
+      "rule r host should g here\n", "a h1 h2 80", "cancel",
+      "its gain is gone: by the rules 1 VMs would be at the wrong place with it, 0 without it" },
+    { "and a waiting one is dropped", TWO "vm a on=h1 cpu=100 mem=512\ngroup g vm a\n"
+      "group here host h1\nrule r host should g here\n", "a h1 h2", "drop", "by the rules" },
     { "an exchange that gains nothing goes as a whole",
       TWO "vm a on=h1 cpu=100 mem=512\nvm b on=h2 cpu=100 mem=512\nvm c on=h2 cpu=2000 mem=512\n"
       "rule r apart must a b\n", "a h1 h2; b h2 h1", "drop drop", "together these moves gain nothing" },

@@ -46,16 +46,25 @@ vrm_logout()
     rm -rf "$VRM_STATE"
 }
 
-# vrm_login - one session for the script, ended with it.  Neither password nor token stands on a
-# command line, where others could read it.
+# vrm_login - one session for the script, ended with it.
 vrm_login()
+{
+    VRM_STATE=$(umask 077 && mktemp -d)
+    export VRM_STATE
+    trap vrm_logout EXIT
+    vrm_session
+    SITE=$(vrm GET /service/sites | jq -r '.sites[0].uri')
+    export SITE
+}
+
+# vrm_session - a new session; also in the middle, when a controller has taken over that does not
+# know the old one.  In a subshell its "die" only fails.  Neither password nor token stands on a
+# command line, where others could read it.
+vrm_session()
 {
     local password=${VRM_PASSWORD-} answer
     [[ -z ${VRM_PASSWORD_FILE-} ]] || password=$(head -n 1 "$VRM_PASSWORD_FILE")
     [[ -n $password ]] || die "set VRM_PASSWORD_FILE or VRM_PASSWORD"
-    VRM_STATE=$(umask 077 && mktemp -d)
-    export VRM_STATE
-    trap vrm_logout EXIT
     (umask 077 && printf 'X-Auth-User: %s\nX-Auth-Key: %s\n' "$VRM_USER" "$password" \
         >"$VRM_STATE/login")
     answer=$(vrm_curl -X POST -H "@$VRM_STATE/login" -D "$VRM_STATE/headers" \
@@ -63,8 +72,6 @@ vrm_login()
     rm -f "$VRM_STATE/login"
     (umask 077 && sed -n 's/\r$//; /^x-auth-token:/Ip' "$VRM_STATE/headers" >"$VRM_STATE/session")
     [[ -s $VRM_STATE/session ]] || die "log-in refused: $answer"
-    SITE=$(vrm GET /service/sites | jq -r '.sites[0].uri')
-    export SITE
 }
 
 # vrm METHOD PATH [BODY] - prints the answer; anything but 200 is an error that is named.
@@ -138,18 +145,7 @@ vrm_uri()
     printf '%s\n' "$uri"
 }
 
-# vrm_uri clusters, which knows no pages.
-vrm_cluster_uri()
-{
-    local uri
-    uri=$(vrm GET "$SITE/clusters" |
-        jq -r --arg name "$1" '[.clusters[] | select(.name == $name)][0].uri // empty')
-    [[ -n $uri ]] || {
-        echo "no cluster is called '$1'" >&2
-        return 1
-    }
-    printf '%s\n' "$uri"
-}
+vrm_cluster_uri() { vrm_uri clusters "$SITE/clusters" "$1"; }
 
 # urn_of URI
 urn_of()

@@ -171,6 +171,9 @@ static const struct {
     { "plans without decision", "undecided", n_undecided, 0 },
 };
 
+/* Told in minutes. */
+#define SHORT_MS (2 * 3600 * 1000)
+
 static int width_of(const struct column *column)
 {
     return MAX(12, MIN((int)g_utf8_strlen(column->name, -1), MAX_NAME));
@@ -180,8 +183,11 @@ static void print_table(const struct table *table, const struct options *options
 {
     const struct replay_result *first = &table->columns[0].result;
 
-    printf("%.1f hours of load; a host above %" PRId64 " %% is hot, draws %d W\n",
-           (double)first->length_ms / 3600000, table->columns[1].setting.hot_percent,
+    bool short_one = first->length_ms < SHORT_MS;
+
+    printf("%.1f %s of load; a host above %" PRId64 " %% is hot, draws %d W\n",
+           (double)first->length_ms / (short_one ? 60000 : 3600000),
+           short_one ? "minutes" : "hours", table->columns[1].setting.hot_percent,
            (int)table->columns[1].setting.watts);
     (void)options;
     printf("%-22s", "");

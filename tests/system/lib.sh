@@ -56,9 +56,10 @@ interval_s = 3
 window_s = 30
 min_samples = 3
 cooldown_s = 5
+moves_per_host = ${MOVES_PER_HOST:-2}
 [migration]
 timeout_s = ${MIGRATION_TIMEOUT_S:-60}
-bandwidth_mib = 32
+bandwidth_mib = ${BANDWIDTH_MIB:-32}
 [power]
 timeout_s = 20
 boot_timeout_s = ${BOOT_TIMEOUT_S:-25}
@@ -87,6 +88,15 @@ alone()
     vrmd_alive "$1" || vrmd_start "$1"
     use "$1"
     wait_for 20 "controller $1 active" is_active && login
+}
+
+# vrmd_again N - kills controller N and starts it anew with a new configuration file.
+vrmd_again()
+{
+    vrmd_signal "$1" KILL
+    wait_for 10 "controller $1 gone" eval "! vrmd_alive $1" || return
+    vrmd_config "$1"
+    alone "$1"
 }
 
 cluster_down()
@@ -167,6 +177,34 @@ task_failed()
     [[ $(task_status "$1") == failed ]] || fail "task $1 should have failed: $(api GET "$1")"
 }
 
+# ---- claims about answers ------------------------------------------------------------------------
+
+# says ANSWER FILTER WORD... - the field has each of the words.
+says()
+{
+    local text word
+    text=$(jq -r "$2" <<<"$1")
+    for word in "${@:3}"; do
+        [[ $text == *"$word"* ]] || fail "$2 is '$text', no word of $word" || return
+    done
+}
+
+# equal WHAT ONE OTHER
+equal() { [[ $2 == "$3" ]] || fail "$1: '$2', not '$3'"; }
+
+# refused ANSWER NUMBER WORD... - an error, or a task that failed, with this errorCode ("": any) and
+# each of the words.
+refused()
+{
+    local number
+    number=$(jq -r '.errorCode // .reason // empty' <<<"$1")
+    [[ -n $number && ${2:-$number} == "$number" ]] || fail "want an error ${2:-}: $1" || return
+    says "$1" tostring "${@:3}" && say "refused: $(jq -r '.errorDes // .reasonDes' <<<"$1")"
+}
+
+# refuses METHOD PATH BODY WORD... - the call is refused.
+refuses() { refused "$(api "$1" "$2" "$3")" "" "${@:4}"; }
+
 # ---- questions --------------------------------------------------------------------------------
 
 # wait_for SECONDS WHAT COMMAND... - until COMMAND succeeds.  So many seconds are enough for a machine
@@ -221,14 +259,18 @@ all_run_once()
     done
 }
 
-# new_vm NAME HOST [BUSY [DIRTY]] - created on and started on HOST.
+# new_vm NAME HOST [BUSY [DIRTY]] - created on and started on HOST; of $VM_MB, of which the guest
+# fills $HOLD_MB.
 new_vm()
 {
     local image
-    image=$(lab guest "$1" --busy "${3:-0}" --dirty "${4:-0}") || return
-    task POST "$SITE/vms" "{\"name\":\"$1\",\"location\":\"$(urn "$(host_uri "$2")")\",\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":128},\"disks\":[{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"$(urn "$SITE"):datastores:1\",\"volumeUrl\":\"$(basename "$image")\"}]}}" || return
+    image=$(lab guest "$1" --busy "${3:-0}" --dirty "${4:-0}" --mem "${HOLD_MB:-0}") || return
+    task POST "$SITE/vms" "{\"name\":\"$1\",\"location\":\"$(urn "$(host_uri "$2")")\",\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":${VM_MB:-128}},\"disks\":[{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"$(urn "$SITE"):datastores:1\",\"volumeUrl\":\"$(basename "$image")\"}]}}" || return
     task POST "$(vm_uri "$1")/action/start"
 }
+
+# set_bmc HOST PASSWORD
+set_bmc() { task PUT "$(host_uri "$1")" "{\"bmcIp\":\"10.90.$VRM_LAB.11${1#cna}\",\"bmcUserName\":\"lab\",\"bmcPassword\":\"$2\"}"; }
 
 migrate() { begin POST "$(vm_uri "$1")/action/migrate" "{\"location\":\"$(urn "$(host_uri "$2")")\"}"; }
 
