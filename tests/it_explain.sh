@@ -185,7 +185,7 @@ case_load_is_recorded_and_replayed()
     wait_for 20 "a line about a" grep -qE '^[0-9]{10} a [0-9]+ [0-9]+ [0-9]+$' "$file.trace" || return
     vrmd_again "$ctl" || return
     wait "$pid" || fail "load-record: $(cat "$file.log")" || return
-    answer=$("$PLAN" replay --json -s "$file.json" --trace "$file.trace" --set drs.interval_s=5,drs.window_s=10 \
+    answer=$("$PLAN" replay --json -s "$file.json" --trace "$file.trace" --set drs.interval_s=10,drs.window_s=10 \
         --against drs.enabled=1,drs.limen=9 --against dpm.enabled=2,dpm.sleep_window_s=10) || fail "vrm-plan" || return
     says "$answer" '[.columns[].setting] | join("; ")' "nothing done; as set; drs.enabled=1,drs.limen=9; dpm.enabled=2" || return
     jq -e '.columns | all(.kwh > 0 and .hostHours > 0)' <<<"$answer" >/dev/null || fail "$answer" || return

@@ -172,7 +172,7 @@ static const struct {
 };
 
 /* Told in minutes. */
-#define SHORT_MS (2 * 3600 * 1000)
+#define SHORT_MS INT64_C(7200000)
 
 static int width_of(const struct column *column)
 {
