@@ -241,6 +241,16 @@ refused 'can be read once only' balance -t - -U -
 refused 'can be read once only' replay -s - --trace -
 refused 'about a cluster given with -t' balance -s g.json -O h0001
 refused 'about the load given with -U' balance -t g.data --cpu-unit 3
+refused "^vrm-plan: --factor 'gpu': want cpu, mem or both" balance -t g.data --factor gpu
+refused "^vrm-plan: --select-instances '': want names" balance -t g.data --select-instances ''
+refused "^vrm-plan: --exclusion-tags 'a,,b': want names" balance -t g.data --exclusion-tags a,,b
+for size in 4 4,8192, 0,1 1,0 4,8192,1e3 4,99999999999 -1,1 ' 4,5'; do
+    refused "^vrm-plan: --size '$size': want VCPUS,MIB" capacity -t g.data --size "$size"
+    [ ! -s out ] || fail "a wrong --size prints to standard output: $(cat out)"
+done
+refused '^vrm-plan: -S keeps the hosts' what-if -t g.data --add-hosts 1 -S x
+run 0 balance -t g.data --exclusion-tags nosuch -l 0
+warns "no instance has a tag 'nosuch:...'"
 # What a command does not heed it does not offer.
 for option in -l --level --seed --horizon --proposals; do
     refused 'Unknown option' drain h0001 -t g.data "$option" 2

@@ -342,11 +342,6 @@ int command_what_if(const struct options *options, struct input *input)
     GError *error = NULL;
     int status;
 
-    if (options->save && options->add_hosts > 0) {
-        g_printerr("vrm-plan: -S keeps the hosts of the data file; with --add-hosts use "
-                   "--save-snapshot\n");
-        return EXIT_USAGE;
-    }
     if (!look(input, input->snap, &now, &error) || !apply_changes(options, input, &error))
         return command_failed(error);
     outcome_init(&outcome, input->snap);

@@ -109,43 +109,16 @@ int command_admission(const struct options *options, struct input *input)
 
 /* ---- capacity ------------------------------------------------------------------------------- */
 
-/* "4,8192" or "4,8192,1000". */
-static bool parse_size(const char *text, struct admission_size *ret_size, GError **error)
-{
-    g_auto(GStrv) parts = g_strsplit(text, ",", 4);
-    const guint n = g_strv_length(parts);
-    int64_t value[3] = { 0 };
-    bool good = n == 2 || n == 3;
-
-    for (guint i = 0; good && i < n; i++) {
-        char *end;
-
-        good = g_ascii_isdigit(*parts[i]);
-        value[i] = g_ascii_strtoll(parts[i], &end, 10);
-        good = good && *end == '\0' && value[i] <= INT32_MAX;
-    }
-    if (!good || value[0] < 1 || value[1] < 1) {
-        err_set(error, VRM_ERR_INVALID,
-                "--size %s: want VCPUS,MIB or VCPUS,MIB,MHZ, with at least 1 vCPU and 1 MiB", text);
-        return false;
-    }
-    *ret_size =
-        (struct admission_size){ .vcpus = value[0], .mem_mb = value[1], .reserved_mhz = value[2] };
-    return true;
-}
-
 int command_capacity(const struct options *options, struct input *input)
 {
-    struct admission_size size;
+    struct admission_size size = { .vcpus = options->size[0],
+                                   .mem_mb = options->size[1],
+                                   .reserved_mhz = options->size[2] };
     struct admission_room room;
     g_autofree char *text = NULL;
     GError *error = NULL;
 
     show_progress("counting ...");
-    if (!parse_size(options->size, &size, &error)) {
-        command_failed(error);
-        return EXIT_USAGE;
-    }
     if (!command_bears("--failures", options->failures, input))
         return EXIT_USAGE;
     size.failures = options->failures >= 0 ? (uint32_t)options->failures : 1;

@@ -49,7 +49,8 @@ bool input_read_file(const char *path, char **ret_text, size_t *ret_len, GError 
     bool good;
 
     if (!file) {
-        err_set(error, VRM_ERR_UNAVAILABLE, "%s: %s", path, g_strerror(errno));
+        err_set(error, VRM_ERR_UNAVAILABLE, "%s: %s", *path != '\0' ? path : "''",
+                g_strerror(errno));
         return false;
     }
     text = g_string_new(NULL);
@@ -73,6 +74,21 @@ static void add_warnings(struct input *input, const Ganeti *g)
         g_ptr_array_add(input->warnings, g_strdup(g->warnings->pdata[i]));
 }
 
+static bool has_tag_of(const Ganeti *g, const char *prefix)
+{
+    const size_t len = strlen(prefix);
+
+    for (size_t i = 0; i < g->instances.len; i++) {
+        for (const char *tag = g->instances.items[i].tags; tag && *tag != '\0';) {
+            if (strncmp(tag, prefix, len) == 0 && tag[len] == ':')
+                return true;
+            tag = strchr(tag, ',');
+            tag = tag ? tag + 1 : NULL;
+        }
+    }
+    return false;
+}
+
 static bool apply_ganeti_options(const struct options *o, Ganeti *g, GError **error)
 {
     g->uplink_mbps = MAX(o->uplink_mbps, 0);
@@ -84,8 +100,11 @@ static bool apply_ganeti_options(const struct options *o, Ganeti *g, GError **er
         g_auto(GStrv) prefixes = g_strsplit(*list, ",", -1);
 
         for (char **prefix = prefixes; *prefix; prefix++) {
-            if (**prefix != '\0')
-                ganeti_add_exclusion(g, *prefix);
+            if (!has_tag_of(g, *prefix))
+                g_ptr_array_add(g->warnings, g_strdup_printf("--exclusion-tags: no instance has a "
+                                                             "tag '%s:...'",
+                                                             *prefix));
+            ganeti_add_exclusion(g, *prefix);
         }
     }
     return true;

@@ -13,6 +13,7 @@
 #define DEFAULT_WATTS 200
 
 #define MAX_NEW_HOSTS 1000
+#define MAX_SIZE      1000000000
 
 #define BIT(command)  (1U << (command))
 #define ALL           (BIT(N_COMMANDS) - 1)
@@ -213,6 +214,83 @@ static gboolean read_number(const gchar *name, const gchar *value, gpointer data
     g_assert_not_reached();
 }
 
+/* One word of a few. */
+static gboolean read_word(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+        const char *words[4], *want;
+    } rows[] = {
+        { "--factor",
+          offsetof(struct options, factor),
+          { "cpu", "mem", "both" },
+          "cpu, mem or both" },
+        { "--objective", offsetof(struct options, objective), { "load", "hbal" }, "load or hbal" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        char **field = (char **)(void *)((char *)data + rows[i].offset);
+
+        if (strcmp(rows[i].name, name) != 0)
+            continue;
+        if (!g_strv_contains(rows[i].words, value)) {
+            g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s '%s': want %s", name,
+                        value, rows[i].want);
+            return FALSE;
+        }
+        g_free(*field);
+        *field = g_strdup(value);
+        return TRUE;
+    }
+    g_assert_not_reached();
+}
+
+/* "4,8192" or "4,8192,1000": vCPUs, MiB, MHz. */
+static gboolean read_size(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    struct options *o = data;
+    g_auto(GStrv) parts = g_strsplit(value, ",", 4);
+    const guint n = g_strv_length(parts);
+    double number[3] = { 0 };
+    bool good = n == 2 || n == 3;
+
+    for (guint i = 0; good && i < n; i++)
+        good = parse_number(parts[i], NUMBER_WHOLE, &number[i]) && number[i] <= MAX_SIZE;
+    if (!good || number[0] < 1 || number[1] < 1) {
+        g_set_error(
+            error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+            "%s '%s': want VCPUS,MIB or VCPUS,MIB,MHZ, with at least 1 vCPU and 1 MiB, each "
+            "at most %d",
+            name, value, MAX_SIZE);
+        return FALSE;
+    }
+    for (int i = 0; i < 3; i++)
+        o->size[i] = (int64_t)number[i];
+    return TRUE;
+}
+
+/* Names with commas between. */
+static gboolean read_names(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    struct options *o = data;
+    char ***lists = strcmp(name, "--select-instances") == 0    ? &o->select
+                    : strcmp(name, "--exclude-instances") == 0 ? &o->exclude
+                                                               : &o->exclusion;
+    const guint n = *lists ? g_strv_length(*lists) : 0;
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+
+    if (!words[0] || g_strv_contains((const char *const *)words, "")) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "%s '%s': want names with commas between", name, value);
+        return FALSE;
+    }
+    *lists = g_renew(char *, *lists, n + 2);
+    (*lists)[n] = g_strdup(value);
+    (*lists)[n + 1] = NULL;
+    return TRUE;
+}
+
 /* "2" or "2:like=cna1". */
 static gboolean read_new_hosts(const gchar *name, const gchar *value, gpointer data, GError **error)
 {
@@ -298,7 +376,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { ALL, { "group", 'G', 0, G_OPTION_ARG_STRING, &o->cluster, "node group or cluster, by name or UUID", "NAME" } },
         { ALL, { "cluster", 0, hidden, G_OPTION_ARG_STRING, &o->cluster, NULL, NULL } },
         { ALL, { "offline", 'O', 0, G_OPTION_ARG_STRING_ARRAY, &o->offline, "take the node as offline; may be repeated", "NODE" } },
-        { ALL, { "exclusion-tags", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclusion, "instances with the same tag of these kinds stay apart", "TAG,..." } },
+        { ALL, { "exclusion-tags", 0, 0, CALLBACK(read_names), "instances with the same tag of these kinds stay apart", "TAG,..." } },
         { ALL, { "cpu-unit", 0, 0, CALLBACK(read_number), "threads that a CPU load of 1.0 means (else found out)", "THREADS" } },
         { ALL, { "mem-unit", 0, 0, CALLBACK(read_number), "MiB that a memory load of 1.0 means (else found out)", "MIB" } },
         { ALL, { "uplink", 0, 0, CALLBACK(read_number), "speed of the uplinks of hosts whose speed the file doesn't say (else no bound)", "MBIT/S" } },
@@ -306,7 +384,7 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { ALL, { "max-cpu", 0, 0, CALLBACK(read_number), "most vCPUs for each thread (else the file's policy)", "RATIO" } },
         { ALL, { "ignore-soft-errors", 0, 0, G_OPTION_ARG_NONE, &f->ignore_soft, "no limit of vCPUs for each thread", NULL } },
         { searches, { "level", 0, 0, CALLBACK(read_number), "1 conservative .. 9 aggressive (default: the cluster's; with -t 5)", "N" } },
-        { PLANS, { "factor", 0, 0, G_OPTION_ARG_STRING, &o->factor, "balance cpu, mem or both (default both)", "WHAT" } },
+        { PLANS, { "factor", 0, 0, CALLBACK(read_word), "balance cpu, mem or both (default both)", "WHAT" } },
         { searches, { "seed", 0, 0, CALLBACK(read_number), "the same seed gives the same plan (default 1)", "N" } },
         { searches, { "horizon", 0, 0, CALLBACK(read_number), "how long the load is believed to last", "SECONDS" } },
         { searches, { "proposals", 0, 0, CALLBACK(read_number), "random changes tried for each VM (default 16; 0: greedy only)", "N" } },
@@ -314,19 +392,19 @@ static void add_entries(GOptionContext *context, struct options *o, struct flags
         { PLANS, { "parallel", 0, 0, CALLBACK(read_number), "moves at the same time in the cluster (default 8)", "N" } },
         { PLANS, { "per-host", 0, 0, CALLBACK(read_number), "moves at the same time into, and out of, a host (default 2)", "N" } },
         { PLANS, { "link", 0, 0, CALLBACK(read_number), "speed of the migration network (default 10000)", "MBIT/S" } },
-        { balance, { "objective", 0, 0, G_OPTION_ARG_STRING, &o->objective, "what to lower: load (of CPU and memory) or hbal (its score; with -t)", "WHAT" } },
+        { balance, { "objective", 0, 0, CALLBACK(read_word), "what to lower: load (of CPU and memory) or hbal (its score; with -t)", "WHAT" } },
         { balance, { "min-score", 'e', 0, CALLBACK(read_number), "as few moves as bring hbal's score there", "SCORE" } },
         { balance, { "min-gain", 'g', 0, CALLBACK(read_number), "what a move must gain of hbal's score (default: by --level)", "GAIN" } },
         { balance, { "evac-mode", 'E', 0, G_OPTION_ARG_NONE, &f->evacuate_only, "only move VMs away from offline nodes", NULL } },
-        { searches, { "select-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->select, "move only these", "VM,..." } },
-        { searches, { "exclude-instances", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->exclude, "don't move these", "VM,..." } },
+        { searches, { "select-instances", 0, 0, CALLBACK(read_names), "move only these", "VM,..." } },
+        { searches, { "exclude-instances", 0, 0, CALLBACK(read_names), "don't move these", "VM,..." } },
         { PLANS, { "save", 'S', 0, G_OPTION_ARG_FILENAME, &o->save, "write the final placement in Ganeti's text form", "FILE" } },
         { PLANS, { "save-snapshot", 0, 0, G_OPTION_ARG_FILENAME, &o->save_json, "write the final placement as a VRM snapshot", "FILE" } },
         { PLANS, { "print-moves", 0, 0, G_OPTION_ARG_NONE, &f->print_moves, "print nothing but lines \"VM FROM TO\"", NULL } },
         { PLANS, { "print-commands", 'C', G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(want_commands), "print Ganeti's commands too, or write them to a file", "FILE" } },
         { PLANS, { "print-nodes", 'p', G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK(want_nodes), "print the hosts before and after", NULL } },
         { PLANS, { "print-instances", 0, 0, G_OPTION_ARG_NONE, &f->print_instances, "print where each VM ends", NULL } },
-        { capacity, { "size", 0, 0, G_OPTION_ARG_STRING, &o->size, "of the VMs: vCPUs, MiB, MHz reserved", "VCPUS,MIB[,MHZ]" } },
+        { capacity, { "size", 0, 0, CALLBACK(read_size), "of the VMs: vCPUs, MiB, MHz reserved", "VCPUS,MIB[,MHZ]" } },
         { capacity | admission, { "failures", 0, 0, CALLBACK(read_number), "so many hosts may die (default 1; admission: the cluster's policy)", "N" } },
         { dpm, { "spare", 0, 0, CALLBACK(read_number), "so many of the largest hosts may fail (default: HA's promise; with -t 1)", "N" } },
         { replay, { "trace", 0, 0, G_OPTION_ARG_FILENAME, &o->trace, "recorded load, lines \"SECONDS VM MHZ MIB KBPS\"", "FILE" } },
@@ -407,8 +485,6 @@ static const char *wrong_objective(const struct options *o)
     const bool scored = o->min_score >= 0 || o->min_gain >= 0;
     const char *objective = o->objective ? o->objective : scored ? "hbal" : "load";
 
-    if (strcmp(objective, "load") != 0 && strcmp(objective, "hbal") != 0)
-        return "--objective: want load or hbal";
     if (strcmp(objective, "hbal") == 0 && !o->data)
         return "--objective hbal, -e and -g are about hbal's score: want a cluster in Ganeti's "
                "form "
@@ -447,13 +523,11 @@ static const char *wrong_source(const struct options *o)
 
 static const char *wrong_words(const struct options *o)
 {
-    static const char *const factors[] = { "cpu", "mem", "both", NULL };
-
-    if (o->factor && !g_strv_contains(factors, o->factor))
-        return "--factor: want cpu, mem or both";
+    if (o->command == COMMAND_WHAT_IF && o->save && o->add_hosts > 0)
+        return "-S keeps the hosts of the data file; with --add-hosts use --save-snapshot";
     if (o->command == COMMAND_REPLAY && !o->trace)
         return "want --trace FILE";
-    if (o->command == COMMAND_CAPACITY && !o->size)
+    if (o->command == COMMAND_CAPACITY && o->size[0] == 0)
         return "want --size VCPUS,MIB[,MHZ]";
     return NULL;
 }
@@ -665,7 +739,6 @@ void options_clear(struct options *options)
     g_free(options->save);
     g_free(options->save_json);
     g_free(options->commands_file);
-    g_free(options->size);
     g_free(options->like);
     g_strfreev(options->without);
     g_strfreev(options->rules);

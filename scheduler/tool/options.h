@@ -48,7 +48,7 @@ struct options {
     char *commands_file;
     int verbosity; /* 1: normal */
     /* capacity, admission, what-if */
-    char *size;
+    int64_t size[3]; /* vCPUs, MiB, MHz */
     int failures;
     int add_hosts; /* 0: none */
     char *like;    /* the host they are like, NULL: the biggest */
