@@ -268,6 +268,16 @@ done
 run 0 balance -t g.data -U g.load -C script -q -q
 sh -n script || fail "-C FILE: no script"
 grep -q '^gnt-instance migrate ' script || fail "-C FILE: no commands"
+# A file on standard output has it for itself.
+run 0 balance -t g.data -U g.load -S after
+run 0 balance -t g.data -U g.load -S -
+cmp -s after out || fail "-S - writes other things too: $(head -3 out)"
+run 0 what-if -t g.data -U g.load --without-host h0003 --save-snapshot -
+run 0 dpm -s g.json --assume-proven --save-snapshot -
+cp out piped.json
+run 0 balance -s piped.json
+refused 'takes one thing only' balance -t g.data -S - --save-snapshot -
+refused 'takes one thing only' balance -t g.data -S - --json
 {
     cat g.load
     grep '^v00003 ' g.load

@@ -259,7 +259,7 @@ static int finish(const struct night *night, const struct input *input,
     show_progress_end();
     if (options->json)
         print_json(night, input, options);
-    else if (options->print_moves)
+    else if (options->print_moves || options->gives_stdout)
         outcome_print(&night->outcome, input, options);
     else
         print_table(night, options);

@@ -71,6 +71,8 @@ static bool add_score_balance(struct outcome *outcome, const struct input *input
     double begin = outcome_cpu_seconds();
     Plan *plan;
 
+    show_progress("planning for hbal's score: %zu hosts, %zu VMs ...", outcome->after->n_hosts,
+                  outcome->after->n_vms);
     if (!ganeti_improve(input->ganeti, outcome->after, input->cluster_id, &goal, &plan, error))
         return false;
     outcome_add(outcome, plan, outcome_cpu_seconds() - begin);
@@ -296,13 +298,13 @@ static void print_what_if(const struct outcome *outcome, const struct input *inp
     g_autofree char *text = NULL;
 
     if (!options->json) {
-        if (!options->print_moves) {
+        if (!options->print_moves && !options->gives_stdout) {
             puts("As it is:");
             show_measures(stdout, &now->measure, NULL);
             puts("\nChanged:");
         }
         outcome_print(outcome, input, options);
-        if (!options->print_moves)
+        if (!options->print_moves && !options->gives_stdout)
             printf("hosts whose death would leave VMs without a place: %u now, %u then\n",
                    now->n_lost, then->n_lost);
         return;

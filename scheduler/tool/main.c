@@ -63,7 +63,7 @@ static void print_input(const struct options *options, const struct input *input
     const Cluster *cluster = snapshot_cluster(input->snap, input->cluster_id);
 
     if (options->json || options->print_moves || options->verbosity < 1 ||
-        options->command == COMMAND_CONVERT)
+        options->command == COMMAND_CONVERT || options->gives_stdout)
         return;
     printf("Cluster %s: %u hosts, %zu VMs, %zu rules\n", cluster->name,
            g_hash_table_size(input->host_index), input->n_vms, input->n_rules);

@@ -494,13 +494,18 @@ static const char *wrong_objective(const struct options *o)
     return NULL;
 }
 
+static bool is_dash(const char *file)
+{
+    return g_strcmp0(file, "-") == 0;
+}
+
 static int count_stdin(const struct options *o)
 {
     const char *const files[] = { o->data, o->load, o->snapshot, o->trace };
     int n = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
-        n += g_strcmp0(files[i], "-") == 0 ? 1 : 0;
+        n += is_dash(files[i]) ? 1 : 0;
     return n;
 }
 
@@ -521,6 +526,18 @@ static const char *wrong_source(const struct options *o)
     return NULL;
 }
 
+/* A file on standard output has it for itself. */
+static const char *wrong_output(struct options *o)
+{
+    const int n = is_dash(o->save) + is_dash(o->save_json) + is_dash(o->commands_file);
+
+    o->gives_stdout = n > 0;
+    if (n > 1 || (n == 1 && (o->json || o->print_moves || o->print_nodes || o->print_instances)))
+        return "standard output (-) takes one thing only: one of -S, --save-snapshot, -C, --json, "
+               "--print-moves, -p and --print-instances";
+    return NULL;
+}
+
 static const char *wrong_words(const struct options *o)
 {
     if (o->command == COMMAND_WHAT_IF && o->save && o->add_hosts > 0)
@@ -532,7 +549,7 @@ static const char *wrong_words(const struct options *o)
     return NULL;
 }
 
-static bool check(const struct options *o, int *ret_status)
+static bool check(struct options *o, int *ret_status)
 {
     const guint n = o->names ? g_strv_length(o->names) : 0;
     const char *wrong = wrong_objective(o);
@@ -541,6 +558,8 @@ static bool check(const struct options *o, int *ret_status)
         wrong = wrong_source(o);
     if (!wrong)
         wrong = wrong_words(o);
+    if (!wrong)
+        wrong = wrong_output(o);
     if (wrong)
         return usage(wrong, NULL, ret_status);
     if (n == 0 && *commands[o->command].words != '\0')

@@ -46,7 +46,8 @@ struct options {
     bool evacuate_only, ignore_load, ignore_soft;
     bool json, print_moves, print_nodes, print_instances, print_commands;
     char *commands_file;
-    int verbosity; /* 1: normal */
+    int verbosity;     /* 1: normal */
+    bool gives_stdout; /* a file goes there, and nothing else */
     /* capacity, admission, what-if */
     int64_t size[3]; /* vCPUs, MiB, MHz */
     int failures;
