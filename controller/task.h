@@ -78,8 +78,8 @@ void run_finish(struct run *run, const GError *error);
 typedef void (*task_cancel_fn)(const GError *error, void *user);
 void tasks_cancel(Tasks *tasks, int64_t task_id, const struct commit_audit *audit,
                   task_cancel_fn done, void *user);
-/* The controller's own wish, as tasks_cancel(); CONFLICT if somebody else's came first.  why becomes
- * the task's reason, stored with the wish. */
+/* The controller's own wish, as tasks_cancel(); CONFLICT if somebody else's came first.  why
+ * becomes the task's reason, stored with the wish. */
 void tasks_call_off(Tasks *tasks, int64_t task_id, const char *why, task_cancel_fn done,
                     void *user);
 /* Did that end it, or will it? */

@@ -15,8 +15,8 @@ void users_free(Users *users);
 /* Replaces the copy (GPtrArray of User). */
 void users_set(Users *users, GPtrArray *list);
 /* If there is no user yet: makes "admin" with the password of the settings, or a random one that is
- * left in state_dir/admin.password.  done is called exactly once; of a call that comes while the one
- * before is still at it, only the newer done is called. */
+ * left in state_dir/admin.password.  done is called exactly once; of a call that comes while the
+ * one before is still at it, only the newer done is called. */
 typedef void (*users_done_fn)(const GError *error, void *user);
 void users_ensure_admin(Users *users, users_done_fn done, void *user);
 
