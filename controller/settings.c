@@ -96,7 +96,7 @@ static const struct conf_setting table[] = {
     { .section = "drs", .name = "percentile", .type = CONF_INT, .offset = AT(drs_percentile), .default_text = "80",
       .min = 50, .max = 100, .doc = "which percentile" },
     { .section = "drs", .name = "min_samples", .type = CONF_INT, .offset = AT(drs_min_samples), .default_text = "6",
-      .min = 1, .max = 240, .doc = "fewer samples of a VM: no decision" },
+      .min = 1, .max = 240, .doc = "fewer samples of a VM: it is counted by estimate and not moved to balance" },
     { .section = "drs", .name = "max_age_s", .type = CONF_INT, .offset = AT(drs_max_age_s), .default_text = "30",
       .min = 2, .max = 600, .doc = "older newest sample: no decision" },
     { .section = "drs", .name = "horizon_s", .type = CONF_INT, .offset = AT(drs_horizon_s), .default_text = "1200",

@@ -86,11 +86,12 @@ static uint32_t pick(struct walk *w, uint32_t n)
     return (uint32_t)rng_below(&w->rng, n);
 }
 
-/* Cooling VMs were moved lately: only urgent reasons move them again, and repair has seen to those.
+/* Resting VMs were moved lately, or just started: only urgent reasons move them again, and repair
+ * has seen to those.
  */
 static bool may_move(struct walk *w, uint32_t vm)
 {
-    return w->layout->problem->vm_pin[vm] != PIN_COOLING && search_may_leave(w->search, vm);
+    return !problem_rests(w->layout->problem, vm) && search_may_leave(w->search, vm);
 }
 
 /* A VM that may move, of the host; NO_INDEX: not this time. */

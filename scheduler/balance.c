@@ -32,7 +32,8 @@
 #define SPREAD_PER_THRESHOLD 4
 
 /* Broken rules named in a verdict. */
-#define MAX_BROKEN 3
+#define MAX_BROKEN    3
+#define MAX_ESTIMATED 3
 
 /* Loads are never twice the same.  If each VM's is anywhere within 10 % of itself (in per mille,
  * the standard deviation of that), hosts that were made even under the same noise differ by so many
@@ -545,6 +546,28 @@ static void say_nothing_moves(Plan *plan, const Layout *l, const struct balance_
                          l->problem->params.horizon_ms / 1000, held, left_out);
 }
 
+/* Which VMs were not measured for long enough to be known. */
+static void say_estimated(Plan *plan, const Problem *p)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (uint32_t v = 0; v < p->n_vms; v++) {
+        uint32_t home = p->vm_home[v];
+
+        if (p->vm_pin[v] == PIN_UNMEASURED && problem_usable(p, home) && ++n <= MAX_ESTIMATED)
+            g_string_append_printf(text, "%s%s", n > 1 ? ", " : "", p->vm[v]->name);
+    }
+    if (n > MAX_ESTIMATED)
+        g_string_append_printf(text, " and %u more VMs", n - MAX_ESTIMATED);
+    if (n > 0) {
+        g_autofree char *verdict = g_strdup(plan->verdict);
+
+        plan_set_verdict(plan, "%s; too few samples yet, counted by estimate: %s", verdict,
+                         text->str);
+    }
+}
+
 /* What stays broken when the moves are done: which rule, by which VMs, and for want of what. */
 static void say_broken_rules(Plan *plan, const Problem *p)
 {
@@ -593,6 +616,7 @@ static void fill_plan(Plan *plan, const Problem *p, int number)
         say_moves(plan, search, left_out);
     else
         say_nothing_moves(plan, layout, level, number, left_out);
+    say_estimated(plan, p);
 }
 
 bool balance_plan(const Snapshot *snap, int64_t cluster_id, const struct sched_params *params,

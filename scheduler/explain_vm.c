@@ -161,6 +161,7 @@ static const char *pin_word(enum problem_pin pin)
 {
     static const char *const words[N_PROBLEM_PINS] = {
         [PIN_NONE] = "",
+        [PIN_UNMEASURED] = "unmeasured",
         [PIN_COOLING] = "cool-down",
         [PIN_DRS_OFF] = "override",
         [PIN_PAUSED] = "paused",
@@ -213,17 +214,24 @@ static bool say_resting(const Cluster *cluster, const struct sched_params *param
     return true;
 }
 
+static bool has_no_data(const Problem *p)
+{
+    g_autofree char *trouble = problem_data_trouble(p);
+
+    return trouble != NULL;
+}
+
 static bool say_pinned(const Problem *p, uint32_t vm, VmExplanation *x)
 {
     enum problem_pin pin = (enum problem_pin)p->vm_pin[vm];
     g_autofree char *text = NULL;
 
-    if (pin == PIN_NONE)
+    if (pin == PIN_NONE || (pin == PIN_UNMEASURED && has_no_data(p)))
         return false;
     text = problem_pin_text(p, vm);
     set_stays(x, pin_word(pin),
               g_strdup_printf("%s%s", text,
-                              pin == PIN_COOLING
+                              problem_rests(p, vm)
                                   ? "; only overload or a broken must-rule would move it sooner"
                                   : ""));
     return true;

@@ -226,6 +226,8 @@ static enum problem_pin find_pin(const Problem *p, uint32_t v)
         return PIN_DRS_OFF;
     if (is_cooling(p, vm))
         return PIN_COOLING;
+    if (vm->status == VM_RUNNING && vm->load.n_samples < p->params.min_samples)
+        return PIN_UNMEASURED;
     return PIN_NONE;
 }
 
@@ -255,7 +257,9 @@ static void set_use(Problem *p, uint32_t v)
     p->vm_size[v] = clamp(vm->memory.size_mb, 0, MAX_MB);
     p->vm_estimated[v] = vm->load.n_samples < p->params.min_samples;
     if (p->vm_estimated[v]) {
-        cpu = vcpus * core_mhz(p, p->vm_home[v]) * p->params.start_cpu_permille / 1000;
+        int64_t guess = vcpus * core_mhz(p, p->vm_home[v]) * p->params.start_cpu_permille / 1000;
+
+        cpu = MAX(guess, vm->load.n_samples > 0 ? cpu : 0);
         cpu = MAX(cpu, clamp(vm->cpu.reservation_mhz, 0, MAX_MHZ));
         mem = p->vm_size[v];
     }
@@ -609,23 +613,58 @@ static bool needs_samples(const Vm *vm)
     return vm->status == VM_RUNNING || vm->status == VM_STARTING || vm->status == VM_MIGRATING;
 }
 
+static bool is_unmeasured(const Problem *p, const Vm *vm)
+{
+    return vm->load.n_samples < p->params.min_samples;
+}
+
 static char *vm_trouble(const Problem *p, const Vm *vm)
 {
     int64_t age_ms = p->params.now_mono_ms - vm->load.sampled_mono_ms;
 
-    if (!needs_samples(vm))
+    if (vm->load.n_samples == 0 || age_ms <= p->params.max_age_ms)
         return NULL;
-    if (vm->load.n_samples < p->params.min_samples)
-        return g_strdup_printf("VM %s: has %u of %u samples", vm->name, vm->load.n_samples,
-                               p->params.min_samples);
-    if (age_ms > p->params.max_age_ms)
-        return g_strdup_printf("VM %s: newest sample is %" PRId64 " s old (at most %" PRId64 " s)",
-                               vm->name, age_ms / 1000, p->params.max_age_ms / 1000);
-    return NULL;
+    return g_strdup_printf("VM %s: newest sample is %" PRId64 " s old (at most %" PRId64 " s)",
+                           vm->name, age_ms / 1000, p->params.max_age_ms / 1000);
+}
+
+/* How much of the running cluster is only estimated. */
+struct unmeasured {
+    const Vm *first;
+    int64_t vms, all_vms, vcpus, all_vcpus, mem, all_mem;
+};
+
+static void count_vm(const Problem *p, uint32_t v, struct unmeasured *u)
+{
+    int64_t vcpus = p->vm_part[BOUNDED_VCPUS][v];
+
+    u->all_vms++;
+    u->all_vcpus += vcpus;
+    u->all_mem += p->vm_size[v];
+    if (!is_unmeasured(p, p->vm[v]))
+        return;
+    u->first = u->first ? u->first : p->vm[v];
+    u->vms++;
+    u->vcpus += vcpus;
+    u->mem += p->vm_size[v];
+}
+
+/* More than a third is too much to be guessed. */
+static char *unmeasured_trouble(const Problem *p, const struct unmeasured *u)
+{
+    if (!u->first ||
+        (u->vms * 3 <= u->all_vms && u->vcpus * 3 <= u->all_vcpus && u->mem * 3 <= u->all_mem))
+        return NULL;
+    return g_strdup_printf("VM %s: has %u of %u samples; %" PRId64 " of %" PRId64
+                           " running VMs, with %" PRId64 " of %" PRId64 " vCPUs and %" PRId64
+                           " of %" PRId64 " MiB, have too few, at most a third may be estimated",
+                           u->first->name, u->first->load.n_samples, p->params.min_samples, u->vms,
+                           u->all_vms, u->vcpus, u->all_vcpus, u->mem, u->all_mem);
 }
 
 char *problem_data_trouble(const Problem *problem)
 {
+    struct unmeasured unmeasured = { 0 };
     char *why = NULL;
 
     for (uint32_t h = 0; h < problem->n_hosts && !why; h++) {
@@ -635,10 +674,12 @@ char *problem_data_trouble(const Problem *problem)
     for (uint32_t v = 0; v < problem->n_vms && !why; v++) {
         uint32_t home = problem->vm_home[v];
 
-        if (home != NO_INDEX && problem_usable(problem, home))
-            why = vm_trouble(problem, problem->vm[v]);
+        if (home == NO_INDEX || !problem_usable(problem, home) || !needs_samples(problem->vm[v]))
+            continue;
+        why = vm_trouble(problem, problem->vm[v]);
+        count_vm(problem, v, &unmeasured);
     }
-    return why;
+    return why ? why : unmeasured_trouble(problem, &unmeasured);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -647,6 +688,7 @@ const char *problem_pin_word(enum problem_pin pin)
 {
     static const char *const words[N_PROBLEM_PINS] = {
         [PIN_NONE] = "free to move",
+        [PIN_UNMEASURED] = "not measured for long enough",
         [PIN_COOLING] = "moved lately",
         [PIN_DRS_OFF] = "DRS switched off for it",
         [PIN_PAUSED] = "paused",
@@ -672,6 +714,9 @@ char *problem_pin_text(const Problem *problem, uint32_t vm)
         return g_strdup_printf("moved %" PRId64 " s ago (rests for %" PRId64 " s)",
                                (problem->params.now_wall_ms - it->moved_ms) / 1000,
                                rest_length_ms(it, problem->params.cooldown_ms) / 1000);
+    case PIN_UNMEASURED:
+        return g_strdup_printf("has %u of %u samples (counted by estimate)", it->load.n_samples,
+                               problem->params.min_samples);
     case PIN_BUSY:
         return g_strdup_printf("busy with task %" PRId64, it->task_id);
     case PIN_DEVICES: {

@@ -17,10 +17,11 @@
 #include "scheduler/ruleset.h"
 #include "scheduler/sched_params.h"
 
-/* Why a VM stays where it is, mildest first: DRS may repair overload and must-rules with a cooling
- * VM, a drain may move everything before PIN_BUSY. */
+/* Why a VM stays where it is, mildest first: DRS may repair overload and must-rules with a VM that
+ * is cooling or not measured yet, a drain may move everything before PIN_BUSY. */
 enum problem_pin {
     PIN_NONE,
+    PIN_UNMEASURED,
     PIN_COOLING,
     PIN_DRS_OFF,
     PIN_PAUSED,
@@ -32,7 +33,7 @@ enum problem_pin {
     PIN_LOCAL_DISK,
     PIN_DEVICES,
 };
-#define N_PROBLEM_PINS 11
+#define N_PROBLEM_PINS 12
 
 enum resource {
     RES_CPU,
@@ -141,8 +142,15 @@ static inline uint32_t problem_domain(const Problem *problem, uint32_t rule, uin
 /* The VM has a disk that only its present host sees. */
 bool problem_has_local_disk(const Problem *problem, uint32_t vm);
 
-/* NULL if every figure is young and backed by enough samples; else whose is not and why:
- * "VM web1: newest sample is 95 s old (at most 30 s)".  Caller frees. */
+/* It moves only for urgent reasons: it moved lately, or was not measured for long enough. */
+static inline bool problem_rests(const Problem *problem, uint32_t vm)
+{
+    return problem->vm_pin[vm] == PIN_COOLING || problem->vm_pin[vm] == PIN_UNMEASURED;
+}
+
+/* NULL if the figures are good enough to decide with; else why not: "VM web1: newest sample is 95 s
+ * old (at most 30 s)".  VMs that have too few samples are counted by estimate as long as they are
+ * at most a third of the running VMs, of their vCPUs and of their memory.  Caller frees. */
 char *problem_data_trouble(const Problem *problem);
 
 /* "bound to its host"; for lists of VMs that stay.  Caller frees. */

@@ -53,8 +53,13 @@ static void append_obstacles(GString *text, const Layout *l, uint32_t vm)
     }
     if (n > MAX_HOSTS)
         g_string_append_printf(text, " and %u more hosts", n - MAX_HOSTS);
-    if (n == 0)
+    if (n == 0 && problem_rests(p, vm)) {
+        g_autofree char *pin = problem_pin_text(p, vm);
+
+        g_string_append(text, pin);
+    } else if (n == 0) {
         g_string_append(text, "no other host is any better");
+    }
 }
 
 static void append_vm(GString *text, const Layout *l, uint32_t vm)
@@ -78,7 +83,9 @@ static bool say_obstacles(GString *text, const Layout *l, uint32_t r)
         uint32_t vm = p->rules->members[rule->first + i];
         uint8_t pin = p->vm_pin[vm];
 
-        passing = passing || pin == PIN_COOLING || pin == PIN_BUSY || pin == PIN_MOVING;
+        /* for a must-rule those that rest are moved too */
+        passing = passing || (!rule->must && problem_rests(p, vm)) || pin == PIN_BUSY ||
+                  pin == PIN_MOVING;
         if (rules_is_misplaced(l, r, vm) && ++n <= MAX_VMS)
             append_vm(text, l, vm);
     }

@@ -23,7 +23,7 @@ struct sched_params {
 
     /* what load data is good enough for DRS */
     int64_t max_age_ms;   /* newest sample older than this: no decision */
-    uint32_t min_samples; /* fewer samples than this: no decision */
+    uint32_t min_samples; /* fewer than this: the VM is estimated, and rests */
 
     /* what a move costs and when it is repaid */
     int64_t horizon_ms;         /* how long the measured load is believed to last */

@@ -135,7 +135,7 @@ bool search_may_leave(Search *s, uint32_t vm)
 
 enum search_gain search_least_gain(const Search *s, uint32_t vm, enum search_gain wanted)
 {
-    return s->layout->problem->vm_pin[vm] == PIN_COOLING ? GAIN_URGENT : wanted;
+    return problem_rests(s->layout->problem, vm) ? GAIN_URGENT : wanted;
 }
 
 /* a relieves VMs of the same size with more shares. */

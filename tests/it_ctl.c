@@ -479,7 +479,9 @@ START_TEST(without_data_a_stored_verdict_says_what_is_missing_and_says_it_once)
     hear_host(a);
     hear_host(b);
     put_unmeasured_vm(cluster_id, a);
-    ck_assert_str_eq(refresh(cluster_id), "no decision: VM v: has 0 of 6 samples");
+    ck_assert_str_eq(refresh(cluster_id),
+                     "no decision: VM v: has 0 of 6 samples; 1 of 1 running VMs, with 1 of 1 vCPUs "
+                     "and 1024 of 1024 MiB, have too few, at most a third may be estimated");
     check_plans("2");
     verdict = scratch_sql(lab.conninfo, "SELECT verdict FROM drs_plan ORDER BY id DESC LIMIT 1");
     ck_assert_str_eq(verdict, snapshot_drs_report(now(), cluster_id)->verdict);

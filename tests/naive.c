@@ -182,7 +182,8 @@ static int64_t vcpus_of(const Vm *vm)
     return vm->cpu.quantity > 0 ? vm->cpu.quantity : 1;
 }
 
-/* What is not measured is estimated: a part of the vCPUs' speed, at least what is reserved. */
+/* What is not measured is estimated: a part of the vCPUs' speed, at least what is reserved
+ * and what the first samples say. */
 int64_t naive_demand(const Naive *n, size_t v)
 {
     const Vm *vm = n->snap->vms[v];
@@ -192,7 +193,9 @@ int64_t naive_demand(const Naive *n, size_t v)
         int place = n->to[v] >= 0 ? n->to[v] : n->at[v];
         int64_t speed = place >= 0 ? n->snap->hosts[place]->cpu_mhz : 0;
 
-        mhz = vcpus_of(vm) * speed * n->params->start_cpu_permille / 1000;
+        int64_t guess = vcpus_of(vm) * speed * n->params->start_cpu_permille / 1000;
+
+        mhz = vm->load.n_samples > 0 && mhz > guess ? mhz : guess;
         mhz = mhz > vm->cpu.reservation_mhz ? mhz : vm->cpu.reservation_mhz;
     }
     return vm->cpu.limit_mhz > 0 && vm->cpu.limit_mhz < mhz ? vm->cpu.limit_mhz : mhz;

@@ -30,6 +30,9 @@ static const struct {
       "DRS switched off for it" },
     { "bound", TWO "vm a on=h1 cpu=4000 bound\nvm b on=h1 cpu=4000\n", "bound", "bound to its host" },
     { "busy", TWO "vm a on=h1 cpu=4000 task=3\nvm b on=h1 cpu=4000\n", "busy", "busy with task 3" },
+    { "too few samples in a cluster that is measured",
+      TWO "vm a on=h1 cpu=4000 samples=1\nvm b on=h1 cpu=4000\nvm c on=h2 cpu=4000\n", "unmeasured",
+      "has 1 of 6 samples (counted by estimate)" },
     { "no samples", TWO "vm a on=h1 cpu=4000 samples=0\nvm b on=h1 cpu=4000\n", "no-data",
       "no decision: VM a: has 0 of" },
     { "its host is left out", "policy enabled=yes limen=5\nhost h1 state=maintaining\nhost h2\n"
