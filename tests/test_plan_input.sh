@@ -199,11 +199,18 @@ says '^a: n2'
 run 2 place a a -t free.data
 warns 'a is named twice'
 
+# A name that the table cuts is told whole.
+printf '0 v00001 100 100 0\n60 v00001 100 100 0\n' > short.trace
+run 0 replay -t g.data --trace short.trace \
+    --against drs.enabled=0,drs.limen=3,drs.factor=both,drs.interval_s=60
+says '^column 3: drs.enabled=0,drs.limen=3,drs.factor=both,drs.interval_s=60$'
+
 # --- drains ------------------------------------------------------------------------------------
 hosts=$(sed -n 's/^\(h[0-9]*\)|.*/\1/p' g.data)
 # shellcheck disable=SC2086 # names
 run 1 drain -t g.data $hosts --print-moves
 [ ! -s out ] || fail "with every host drained there are moves: $(head -3 out)"
+warns '^stays: v[0-9]*: no host can take it: h0000: in maintenance'
 run 0 drain -t g.data h0001 h0002 --print-moves
 hides '^v[0-9]* h000[0-9]* h000[12]$'
 run 0 drain -t g.data h0001
@@ -244,7 +251,7 @@ refused 'about the load given with -U' balance -t g.data --cpu-unit 3
 refused "^vrm-plan: --factor 'gpu': want cpu, mem or both" balance -t g.data --factor gpu
 refused "^vrm-plan: --select-instances '': want names" balance -t g.data --select-instances ''
 refused "^vrm-plan: --exclusion-tags 'a,,b': want names" balance -t g.data --exclusion-tags a,,b
-for size in 4 4,8192, 0,1 1,0 4,8192,1e3 4,99999999999 -1,1 ' 4,5'; do
+for size in 4 '4,8192,' 0,1 1,0 4,8192,1e3 4,99999999999 -1,1 ' 4,5'; do
     refused "^vrm-plan: --size '$size': want VCPUS,MIB" capacity -t g.data --size "$size"
     [ ! -s out ] || fail "a wrong --size prints to standard output: $(cat out)"
 done

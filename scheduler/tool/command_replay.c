@@ -179,7 +179,7 @@ static int width_of(const struct column *column)
     return MAX(12, MIN((int)g_utf8_strlen(column->name, -1), MAX_NAME));
 }
 
-static void print_table(const struct table *table, const struct options *options)
+static void print_table(const struct table *table)
 {
     const struct replay_result *first = &table->columns[0].result;
 
@@ -189,7 +189,10 @@ static void print_table(const struct table *table, const struct options *options
            (double)first->length_ms / (short_one ? 60000 : 3600000),
            short_one ? "minutes" : "hours", table->columns[1].setting.hot_percent,
            (int)table->columns[1].setting.watts);
-    (void)options;
+    for (size_t c = 0; c < table->n; c++) { /* whose names are cut */
+        if (g_utf8_strlen(table->columns[c].name, -1) > MAX_NAME)
+            printf("column %zu: %s\n", c + 1, table->columns[c].name);
+    }
     printf("%-22s", "");
     for (size_t c = 0; c < table->n; c++)
         printf("  %*.*s", width_of(&table->columns[c]), MAX_NAME, table->columns[c].name);
@@ -340,7 +343,7 @@ int command_replay(const struct options *options, struct input *input)
         if (options->json)
             print_json(&table, input);
         else
-            print_table(&table, options);
+            print_table(&table);
     }
     clear_columns(&table);
     return status;

@@ -182,11 +182,12 @@ void outcome_print(const struct outcome *outcome, const struct input *input,
 {
     g_autoptr(json_t) json = NULL;
 
-    if (options->gives_stdout) {
+    if (options->gives_stdout || (options->print_moves && !options->json)) {
         for (guint p = 0; p < outcome->plans->len; p++)
             show_stays(stderr, outcome->plans->pdata[p]);
-        return;
     }
+    if (options->gives_stdout)
+        return;
     if (options->json) {
         g_autofree char *text = NULL;
 
