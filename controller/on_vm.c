@@ -11,6 +11,7 @@
 #include "controller/vm_owed.h"
 #include "model/reason.h"
 #include "scheduler/admission.h"
+#include "scheduler/grow.h"
 #include "scheduler/sched_params.h"
 
 /* ---- create -----------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ static bool check_change(const Vm *vm, const Vm *current, GError **error)
 /* ---- a running VM that is to have more --------------------------------------------------------
  */
 
-/* Whether the HA policy bears it is asked on a worker. */
+/* Whether its host has it and the HA policy bears it is asked on a worker. */
 struct growth {
     struct call *call;
     Snapshot *snap;
@@ -321,8 +322,9 @@ static void run_growth(void *thread_state, void *data)
     struct growth *growth = data;
 
     (void)thread_state;
-    (void)admission_check_growth(growth->snap, growth->call->op->vm, &growth->params,
-                                 &growth->error);
+    if (grow_check(growth->snap, growth->call->op->vm, &growth->params, &growth->error))
+        (void)admission_check_growth(growth->snap, growth->call->op->vm, &growth->params,
+                                     &growth->error);
 }
 
 static void growth_answered(void *data, bool ran)
@@ -365,7 +367,8 @@ static bool is_more(const Vm *vm, const Vm *current)
 {
     return vm_is_placed(current) && (vm->memory.size_mb > current->memory.size_mb ||
                                      vm->cpu.quantity > current->cpu.quantity ||
-                                     vm->cpu.reservation_mhz > current->cpu.reservation_mhz);
+                                     vm->cpu.reservation_mhz > current->cpu.reservation_mhz ||
+                                     vm->memory.reservation_mb > current->memory.reservation_mb);
 }
 
 void on_vm_update(struct call *call)

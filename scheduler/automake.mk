@@ -30,7 +30,7 @@ scheduler_libscheduler_a_SOURCES = \
 	scheduler/ganeti_write.c \
 	scheduler/anneal.c scheduler/anneal.h scheduler/improve.c scheduler/improve.h \
 	scheduler/imc.c scheduler/imc.h \
-	scheduler/layout.c scheduler/layout.h \
+	scheduler/grow.c scheduler/grow.h scheduler/layout.c scheduler/layout.h \
 	scheduler/order.c scheduler/order.h \
 	scheduler/place.c scheduler/place.h \
 	scheduler/plan.c scheduler/plan.h \

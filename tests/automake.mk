@@ -192,6 +192,10 @@ EXTRA_DIST += tests/mutate.sh
 mutate-libs:
 	@echo $(SCHED_TEST_LIBS)
 
+UNIT_TESTS += tests/test_grow
+tests_test_grow_SOURCES = tests/test_grow.c tests/sched_gen.c tests/sched_gen.h \
+	$(SCHED_TEST_SOURCES)
+tests_test_grow_LDADD = $(SCHED_TEST_LIBS)
 tests_test_admission_SOURCES = tests/test_admission.c tests/sched_gen.c tests/sched_gen.h \
 	$(SCHED_TEST_SOURCES)
 tests_test_admission_LDADD = $(SCHED_TEST_LIBS)
