@@ -11,6 +11,7 @@
 #include "scheduler/dpm_need.h"
 #include "scheduler/evacuate.h"
 #include "scheduler/place.h"
+#include "scheduler/rules.h"
 #include "scheduler/whatif.h"
 
 #define N_LEVELS     DPM_LEVELS
@@ -255,6 +256,8 @@ static char *off_text(const struct dpm_judge *j, const Host *host)
         return g_strdup("is in maintenance");
     if (host->status == HOST_POWEROFF)
         return g_strdup("was switched off by hand: DPM leaves it off");
+    if (host->status == HOST_UNKNOWN || !host->connected)
+        return g_strdup("does not answer");
     if (!is_up(host, j->cluster->id))
         return g_strdup_printf("is %s", host_status_name(host->status));
     return bar ? g_strdup(bar->why) : NULL;
@@ -306,6 +309,31 @@ static Snapshot *without(const Snapshot *snap, const Plan *moves, int64_t host_i
     return snapshot_builder_build(world, 0);
 }
 
+static bool has_breach(const RuleBreaches *breaches, int64_t rule_id)
+{
+    for (size_t i = 0; i < breaches->n_items; i++) {
+        if (breaches->items[i].rule_id == rule_id)
+            return true;
+    }
+    return false;
+}
+
+/* The first rule that is broken in the world after, and was not before. */
+static char *broken_text(const struct dpm_judge *j, const Snapshot *before, const Snapshot *after,
+                         bool must)
+{
+    g_autoptr(RuleBreaches) was = rules_breaches(before, j->cluster->id);
+    g_autoptr(RuleBreaches) is = rules_breaches(after, j->cluster->id);
+
+    for (size_t i = 0; i < is->n_items; i++) {
+        const struct rule_breach *breach = &is->items[i];
+
+        if (breach->must == must && !has_breach(was, breach->rule_id))
+            return g_strdup_printf("without it a rule would be broken: %s", breach->text);
+    }
+    return g_strdup("without it rules would be broken by more VMs");
+}
+
 /* What is worse in the world after. */
 static char *worse_text(const struct dpm_judge *j, const Snapshot *before, const Snapshot *after)
 {
@@ -327,8 +355,8 @@ static char *worse_text(const struct dpm_judge *j, const Snapshot *before, const
                                is.hottest / 10);
     if (is.crowd > was.crowd)
         return g_strdup("without it the network would be overloaded, or hosts have too many vCPUs");
-    if (is.must > was.must || is.should > was.should)
-        return g_strdup("without it more rules would be broken");
+    if (is.must > was.must || (is.should > was.should && !j->asked))
+        return broken_text(j, before, after, is.must > was.must);
     return NULL;
 }
 
@@ -687,7 +715,7 @@ bool dpm_check_absence(const Snapshot *now, int64_t host_id, const struct dpm_pa
 {
     static const struct dpm_level limits = { .sleep_below = 1000, .wake_above = 900 };
     const Host *host = snapshot_host(now, host_id);
-    struct dpm_judge j = { .params = params, .level = &limits };
+    struct dpm_judge j = { .params = params, .level = &limits, .asked = true };
     g_autoptr(Plan) moves = NULL;
     g_autofree char *why = NULL;
 

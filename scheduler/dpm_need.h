@@ -29,6 +29,7 @@ struct dpm_judge {
     int64_t growth[N_RESOURCES]; /* expected while a host boots */
     int64_t *waiting;            /* VMs that are to start: those for which there could be room */
     size_t n_waiting;
+    bool asked; /* a person asks for one host: should-rules do not block */
 };
 
 /* On, or off and empty. */

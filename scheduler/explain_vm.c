@@ -10,6 +10,7 @@
 #include "scheduler/balance.h"
 #include "scheduler/entitle.h"
 #include "scheduler/explain.h"
+#include "scheduler/rules.h"
 #include "scheduler/search.h"
 #include "scheduler/starts.h"
 
@@ -130,12 +131,30 @@ static void append_crowd(GString *text, const Layout *l, uint32_t host)
     }
 }
 
+/* The rules that its place breaks; must-rules are among the filters too.  True: none. */
+static bool append_broken(GString *text, const Layout *l, uint32_t vm)
+{
+    const Ruleset *rules = l->problem->rules;
+    bool right = true;
+
+    for (uint32_t r = 0; r < rules->n_rules; r++) {
+        if (!rules_is_misplaced(l, r, vm))
+            continue;
+        right = false;
+        if (!rules->rules[r].must)
+            g_string_append_printf(text, "; should-rule '%s' is broken there",
+                                   rules->rules[r].rule->name);
+    }
+    return right;
+}
+
 static char *here_text(Layout *l, uint32_t vm, uint32_t host)
 {
     g_autofree char *trouble = trouble_here(l, vm, host);
     struct plan_measure m;
     int64_t over = l->used[RES_CPU][host] - l->problem->host_cap[RES_CPU][host];
     GString *text = g_string_new(NULL);
+    bool rules_right;
 
     layout_measure(l, &m);
     g_string_printf(text,
@@ -148,9 +167,10 @@ static char *here_text(Layout *l, uint32_t vm, uint32_t host)
         g_string_append_printf(text, "; its CPU is overloaded by %" PRId64 " MHz", over);
     append_grant(text, l, vm, host);
     append_crowd(text, l, host);
+    rules_right = append_broken(text, l, vm);
     if (trouble)
         g_string_append_printf(text, "; it would not be put there today: %s", trouble);
-    else
+    else if (rules_right)
         g_string_append(text, "; nothing forbids it there");
     return g_string_free(text, FALSE);
 }

@@ -165,6 +165,17 @@ static const struct {
       "a cannot start: the HA policy" },
 };
 
+START_TEST(a_should_rule_that_is_broken_where_the_vm_is_is_named)
+{
+    g_autoptr(Scn) scn = scn_new();
+    g_autoptr(VmExplanation) x =
+        explain(scn, TWO "vm a on=h1\nvm b on=h1\nrule r apart should a b\n", "a", 0);
+
+    ck_assert_ptr_nonnull(strstr(x->here, "; should-rule 'r' is broken there"));
+    ck_assert_ptr_null(strstr(x->here, "nothing forbids it there"));
+}
+END_TEST
+
 START_TEST(of_a_stopped_vm_is_told_where_it_would_start)
 {
     g_autoptr(Scn) scn = scn_new();
@@ -341,4 +352,5 @@ SUITE_MAIN("explain_vm", SUITE_LOOP(why_it_was_not_moved, rows),
            SUITE_TEST(each_vm_of_a_dying_host_has_its_fate),
            SUITE_TEST(every_host_is_told_of_also_those_out_of_service),
            SUITE_TEST(fates_of_a_host_that_is_not_there_are_refused),
+           SUITE_TEST(a_should_rule_that_is_broken_where_the_vm_is_is_named),
            SUITE_TEST(a_running_vm_grows_as_far_as_the_policy_bears_it))
