@@ -64,7 +64,8 @@ bool vm_verb_check(const struct vm_verb *verb, const Vm *vm, GError **error)
         return true;
     allowed = allowed_words(verb);
     err_set_reason(error, VRM_ERR_CONFLICT, (int)verb->wrong_state, NULL,
-                   "VM %s is %s and cannot be %s now%s%s", vm->name, vm_status_name(vm->status),
-                   verb->past, *allowed ? ": its status must be " : "", allowed);
+                   "VM %s is %s and cannot be %s now%s%s", vm->name,
+                   vm_status_name(vm_shown_status(vm)), verb->past,
+                   *allowed ? ": its status must be " : "", allowed);
     return false;
 }

@@ -96,6 +96,7 @@ static Vm *place(Vm *vm, enum vm_status status, int64_t host_id)
 {
     vm->status = status;
     vm->host_id = host_id;
+    vm->host_reported = true;
     return vm;
 }
 

@@ -52,6 +52,7 @@ static Vm *make_vm(enum vm_status status)
     g_free(vm->name);
     vm->name = g_strdup("web");
     vm->status = status;
+    vm->host_reported = true;
     return vm;
 }
 
@@ -72,6 +73,17 @@ START_TEST(each_task_is_allowed_in_its_statuses_and_refused_in_all_others)
         ck_assert_ptr_nonnull(strstr(error->message, state));
         suite_take_error(&error, VRM_ERR_CONFLICT, rows[_i].says);
     }
+}
+END_TEST
+
+START_TEST(a_vm_whose_host_is_silent_is_told_as_it_is_shown)
+{
+    g_autoptr(Vm) vm = make_vm(VM_RUNNING);
+    g_autoptr(GError) error = NULL;
+
+    vm->host_reported = false;
+    ck_assert(!vm_verb_check(vm_verb_find(TASK_START_VM), vm, &error));
+    suite_take_error(&error, VRM_ERR_CONFLICT, "VM web is unknown and cannot be started now");
 }
 END_TEST
 
@@ -172,6 +184,7 @@ END_TEST
 
 SUITE_MAIN("vm_verb",
            SUITE_LOOP(each_task_is_allowed_in_its_statuses_and_refused_in_all_others, rows),
+           SUITE_TEST(a_vm_whose_host_is_silent_is_told_as_it_is_shown),
            SUITE_LOOP(each_task_sends_its_verb_and_leaves_a_vm_that_may_run_as_running, rows),
            SUITE_LOOP(a_template_may_be_deleted_and_nothing_else, rows),
            SUITE_TEST(each_type_of_task_has_its_work_exactly_once))
