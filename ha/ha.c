@@ -1,0 +1,338 @@
+/* ha.c - see ha.h: the object and what it is told.  What follows from it: ha_host.c, ha_vm.c. */
+#include "config.h"
+
+#include "ha/ha_private.h"
+
+Ha *ha_new(const struct ha_options *options, struct ha_mandate mandate)
+{
+    Ha *ha = g_new0(Ha, 1);
+
+    ha->options = *options;
+    ha->mandate = mandate;
+    ha->armed = true;
+    ha->ticked_ms = -1;
+    return ha;
+}
+
+void ha_free(Ha *ha)
+{
+    if (!ha)
+        return;
+    for (size_t i = 0; i < ha->hosts.len; i++) {
+        grips_clear(&ha->hosts.items[i].grips);
+        failure_times_clear(&ha->hosts.items[i].failures);
+    }
+    ha_hosts_clear(&ha->hosts);
+    ha_vms_clear(&ha->vms);
+    ha_graves_clear(&ha->graves);
+    g_free(ha);
+}
+
+int ha_add_host(Ha *ha, int64_t id, bool has_fence_device)
+{
+    const struct ha_host host = {
+        .id = id,
+        .has_fence_device = has_fence_device,
+        .state = HOST_REJOINING,
+        .shot_ms = INT64_MIN / 2,
+    };
+
+    ha_hosts_push(&ha->hosts, host);
+    return (int)ha->hosts.len - 1;
+}
+
+int ha_add_vm(Ha *ha, const struct ha_vm_spec *spec)
+{
+    const struct ha_vm vm = {
+        .spec = *spec,
+        .seen = { .vm = spec->id },
+        .reports = { { .host = -1 }, { .host = -1 } },
+        .starting_on = -1,
+    };
+
+    ha_vms_push(&ha->vms, vm);
+    return (int)ha->vms.len - 1;
+}
+
+/* ---- what an administrator wants ------------------------------------------------------------- */
+
+void ha_set_armed(Ha *ha, bool armed)
+{
+    ha->armed = armed;
+}
+
+void ha_set_wanted(Ha *ha, int vm, bool wanted)
+{
+    ha->vms.items[vm].wanted = wanted;
+}
+
+void ha_set_moving(Ha *ha, int vm, bool moving)
+{
+    ha->vms.items[vm].moving = moving;
+}
+
+void ha_set_maintenance(Ha *ha, int host, bool on)
+{
+    ha->hosts.items[host].in_maintenance = on;
+}
+
+void ha_expect_reboot(Ha *ha, int host, int64_t deadline_ms)
+{
+    if (ha->hosts.items[host].reboot_told_ms == deadline_ms)
+        return; /* told again: it may be over already */
+    ha->hosts.items[host].reboot_told_ms = deadline_ms;
+    ha->hosts.items[host].reboot_until_ms = deadline_ms;
+}
+
+/* ---- what is seen ---------------------------------------------------------------------------- */
+
+bool ha_is_buried(const Ha *ha, const struct ha_owner *owner)
+{
+    for (size_t i = 0; i < ha->graves.len; i++)
+        if (ha_owner_equal(&ha->graves.items[i], owner))
+            return true;
+    return false;
+}
+
+/* A word of a life that is over is an echo. */
+static bool is_echo(const Ha *ha, const struct ha_host *host, struct ha_inc inc)
+{
+    const struct ha_owner owner = { host->id, HA_ETCD, inc };
+
+    return ha_is_buried(ha, &owner);
+}
+
+void ha_see_beat(Ha *ha, int index, struct ha_inc inc, int64_t now_ms)
+{
+    struct ha_host *host = &ha->hosts.items[index];
+
+    if (!is_echo(ha, host, inc))
+        host->beat_ms = now_ms;
+}
+
+void ha_see_peer(Ha *ha, int index, struct ha_inc inc, int64_t now_ms)
+{
+    struct ha_host *host = &ha->hosts.items[index];
+
+    if (!is_echo(ha, host, inc))
+        host->peer_ms = now_ms;
+}
+
+void ha_see_agent(Ha *ha, int index, int64_t now_ms)
+{
+    ha->hosts.items[index].agent_ms = now_ms;
+}
+
+static struct grip *grip_of(struct ha_host *host, int32_t authority)
+{
+    for (size_t i = 0; i < host->grips.len; i++)
+        if (host->grips.items[i].authority == authority)
+            return &host->grips.items[i];
+    grips_push(&host->grips, (struct grip){ .authority = authority });
+    return &host->grips.items[host->grips.len - 1];
+}
+
+void ha_see_lease(Ha *ha, int index, int32_t authority, const struct ha_lease_seen *seen,
+                  int64_t now_ms)
+{
+    struct grip *grip = grip_of(&ha->hosts.items[index], authority);
+
+    if (seen->version == grip->version && seen->asked_ms > grip->confirmed_ms)
+        grip->confirmed_ms = seen->asked_ms;
+    if (seen->version <= grip->version)
+        return; /* nothing new, or an old view */
+    if (grip->inc.boot != 0 && seen->record.inc.boot != grip->inc.boot)
+        ha->hosts.items[index].reboot_until_ms = 0; /* that was the reboot */
+    grip->inc = seen->record.inc;
+    grip->version = seen->version;
+    grip->since_ms = grip->confirmed_ms = now_ms;
+}
+
+void ha_see_fence(Ha *ha, const struct ha_owner *dead)
+{
+    if (!ha_is_buried(ha, dead))
+        ha_graves_push(&ha->graves, *dead);
+}
+
+void ha_see_right(Ha *ha, int index, int64_t version, const struct ha_vm_right *right)
+{
+    struct ha_vm *vm = &ha->vms.items[index];
+
+    if (version <= vm->seen.version)
+        return;
+    if (right->gen != vm->seen.right.gen)
+        vm->n_here = 0;
+    vm->seen.version = version;
+    vm->seen.right = *right;
+}
+
+void ha_see_vm(Ha *ha, int index, int host, bool runs, int64_t now_ms)
+{
+    struct ha_vm *vm = &ha->vms.items[index];
+
+    for (unsigned i = 0; i < vm->seen.right.n_owners; i++)
+        if (vm->seen.right.owners[i].host == ha->hosts.items[host].id)
+            vm->reports[i] = (struct vm_report){ host, runs, now_ms };
+}
+
+void ha_see_power(Ha *ha, int index, bool off, int64_t now_ms)
+{
+    ha->hosts.items[index].off_ms = off ? now_ms : 0;
+}
+
+/* ---- what came back -------------------------------------------------------------------------- */
+
+struct ha_action ha_action_of(enum ha_act act, int host, int vm, int rule, const char *why)
+{
+    return (struct ha_action){ .act = act, .host = host, .vm = vm, .rule = rule, .why = why };
+}
+
+static struct ha_vm *vm_asked(Ha *ha, uint64_t request)
+{
+    for (size_t i = 0; request != 0 && i < ha->vms.len; i++)
+        if (ha->vms.items[i].request == request)
+            return &ha->vms.items[i];
+    return NULL;
+}
+
+static void end_request(Ha *ha, struct ha_vm *vm)
+{
+    if (vm->starting_on >= 0)
+        ha->hosts.items[vm->starting_on].n_starting--;
+    vm->starting_on = -1;
+    vm->request = 0;
+}
+
+static void fail(struct ha_vm *vm, int64_t now_ms)
+{
+    vm->failed = true;
+    vm->n_failures++;
+    vm->n_here++;
+    vm->due_ms = now_ms + vm_fsm_backoff_ms(vm->n_failures);
+}
+
+void ha_placed(Ha *ha, uint64_t request, int target, const char *why, int64_t now_ms,
+               struct ha_actions *actions)
+{
+    struct ha_vm *vm = vm_asked(ha, request);
+    struct ha_action action;
+    struct ha_owner owner;
+
+    if (!vm || vm->asked != HA_DO_PLACE)
+        return;
+    end_request(ha, vm);
+    if (target < 0 || !ha_may_take(ha, target, vm->spec.authority, &owner)) {
+        fail(vm, now_ms);
+        return;
+    }
+    if (ha->hosts.items[target].n_starting >= ha->options.max_host_starts)
+        return; /* still its turn: the next look asks again */
+    action = ha_action_of(HA_DO_ASSIGN, target, (int)(vm - ha->vms.items), 0, why);
+    right_assign(&ha->mandate, &vm->seen, &owner, &action.txn);
+    action.request = vm->request = ++ha->n_requests;
+    vm->asked = HA_DO_ASSIGN;
+    vm->starting_on = target;
+    ha->hosts.items[target].n_starting++;
+    ha_actions_push(actions, action);
+}
+
+static void answer_burial(Ha *ha, uint64_t request)
+{
+    for (size_t i = 0; i < ha->hosts.len; i++)
+        for (size_t j = 0; j < ha->hosts.items[i].grips.len; j++) {
+            struct grip *grip = &ha->hosts.items[i].grips.items[j];
+
+            if (grip->burial == request)
+                grip->burial = 0;
+        }
+}
+
+void ha_answered(Ha *ha, uint64_t request, enum ha_outcome outcome, int64_t now_ms)
+{
+    struct ha_vm *vm = vm_asked(ha, request);
+
+    if (request == 0)
+        return;
+    answer_burial(ha, request);
+    if (!vm)
+        return;
+    end_request(ha, vm);
+    if (vm->asked == HA_DO_START && outcome != HA_DONE)
+        fail(vm, now_ms);
+    else if (vm->asked == HA_DO_START)
+        vm->trusted_until_ms = now_ms + ha->options.agent_ms;
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+bool ha_may_take(const Ha *ha, int index, int32_t authority, struct ha_owner *ret_owner)
+{
+    const struct ha_host *host = &ha->hosts.items[index];
+
+    if (host_fsm_is_closed(host->state))
+        return false;
+    for (size_t i = 0; i < host->grips.len; i++) {
+        const struct grip *grip = &host->grips.items[i];
+        const struct ha_owner owner = { host->id, authority, grip->inc };
+
+        if (grip->authority != authority || ha_is_buried(ha, &owner))
+            continue;
+        *ret_owner = owner;
+        return true;
+    }
+    return false;
+}
+
+enum host_fsm_state ha_host_state(const Ha *ha, int host)
+{
+    return ha->hosts.items[host].state;
+}
+
+enum vm_fsm_state ha_vm_state(const Ha *ha, int vm)
+{
+    return ha->vms.items[vm].state;
+}
+
+const char *ha_vm_why(const Ha *ha, int vm)
+{
+    const struct vm_rule *rule = ha->vms.items[vm].rule;
+
+    return rule ? rule->why : "not looked at yet";
+}
+
+/* ---- the look -------------------------------------------------------------------------------- */
+
+/* What we did not hear while we ourselves stood still, or before our first look, is nobody's
+ * silence. */
+static void forgive_stall(Ha *ha, int64_t now_ms)
+{
+    const bool is_first = ha->ticked_ms < 0;
+    const int64_t gap_ms = now_ms - ha->ticked_ms;
+
+    if (!is_first && gap_ms <= ha->options.stall_ms)
+        return;
+    for (size_t i = 0; i < ha->hosts.len; i++) {
+        struct ha_host *host = &ha->hosts.items[i];
+
+        host->beat_ms = is_first ? now_ms : host->beat_ms + gap_ms;
+        host->peer_ms = is_first ? now_ms : host->peer_ms + gap_ms;
+        host->agent_ms = is_first ? now_ms : host->agent_ms + gap_ms;
+    }
+}
+
+void ha_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions)
+{
+    forgive_stall(ha, now_ms);
+    ha->ticked_ms = now_ms;
+    ha_hosts_tick(ha, now_ms, actions);
+    ha_vms_tick(ha, now_ms, actions);
+}
+
+#define NAME(name, text) text,
+
+const char *ha_act_name(enum ha_act act)
+{
+    static const char *const names[] = { HA_ACTS(NAME) };
+
+    return names[act];
+}

@@ -1,0 +1,190 @@
+/* ha_host.c - hosts and their leases in ha.h: from evidence to signs, tombstones and fencing. */
+#include "config.h"
+
+#include "ha/ha_private.h"
+
+/* A lease that stood still for this long, by our clock and from our first sight of its version, is
+ * over on its host, whose clock may differ by 0.2 % either way. */
+static int64_t proof_ms(int64_t lease_ms)
+{
+    return lease_ms + lease_ms * 4 / 1000 + 300;
+}
+
+/* ---- grips ----------------------------------------------------------------------------------- */
+
+static struct ha_owner owner_of(const struct ha_host *host, const struct grip *grip)
+{
+    return (struct ha_owner){ host->id, grip->authority, grip->inc };
+}
+
+static enum ha_proof proof_of(const Ha *ha, const struct ha_host *host, const struct grip *grip,
+                              int64_t now_ms)
+{
+    const bool in_etcd = grip->authority == HA_ETCD;
+    const int64_t lease_ms = in_etcd ? ha->options.lease_ms : ha->options.slot_ms;
+    const int64_t known_ms = in_etcd ? now_ms : grip->confirmed_ms;
+
+    if (host->off_ms > grip->since_ms)
+        return HA_PROOF_POWER;
+    if (known_ms - grip->since_ms >= proof_ms(lease_ms))
+        return HA_PROOF_STILL;
+    return HA_PROOF_NONE;
+}
+
+static void tick_grip(Ha *ha, int index, struct grip *grip, int64_t now_ms,
+                      struct ha_actions *actions)
+{
+    const struct ha_host *host = &ha->hosts.items[index];
+    const struct ha_owner owner = owner_of(host, grip);
+    const enum ha_proof proof = proof_of(ha, host, grip, now_ms);
+    struct ha_action action;
+
+    if (grip->burial != 0 || proof == HA_PROOF_NONE || ha_is_buried(ha, &owner))
+        return;
+    action = ha_action_of(HA_DO_BURY, index, -1, 0, ha_proof_name(proof));
+    right_fence(&ha->mandate, &owner, grip->version, proof, &action.txn);
+    action.request = grip->burial = ++ha->n_requests;
+    ha_actions_push(actions, action);
+}
+
+static bool moves(const Ha *ha, const struct ha_host *host, int64_t now_ms)
+{
+    for (size_t i = 0; i < host->grips.len; i++) {
+        const struct grip *grip = &host->grips.items[i];
+        const struct ha_owner owner = owner_of(host, grip);
+
+        if (!ha_is_buried(ha, &owner) && now_ms - grip->since_ms < ha->options.move_ms)
+            return true;
+    }
+    return false;
+}
+
+static bool all_buried(const Ha *ha, const struct ha_host *host)
+{
+    for (size_t i = 0; i < host->grips.len; i++) {
+        const struct ha_owner owner = owner_of(host, &host->grips.items[i]);
+
+        if (!ha_is_buried(ha, &owner))
+            return false;
+    }
+    return host->grips.len > 0;
+}
+
+/* ---- signs ----------------------------------------------------------------------------------- */
+
+static bool is_fresh(int64_t at_ms, int64_t for_ms, int64_t now_ms)
+{
+    return now_ms - at_ms < for_ms;
+}
+
+bool ha_host_speaks(const Ha *ha, const struct ha_host *host, int64_t now_ms)
+{
+    return is_fresh(host->agent_ms, ha->options.agent_ms, now_ms);
+}
+
+static enum host_sign sign_of(const Ha *ha, const struct ha_host *host, int64_t now_ms)
+{
+    const int64_t silent_ms = 3 * ha->options.beat_ms;
+    const bool beats = is_fresh(host->beat_ms, silent_ms, now_ms);
+    const bool peers = is_fresh(host->peer_ms, silent_ms, now_ms);
+    const bool agent = ha_host_speaks(ha, host, now_ms);
+    const bool lease = moves(ha, host, now_ms);
+
+    if (beats && agent && lease)
+        return SIGN_WELL;
+    if (beats || agent || peers)
+        return SIGN_PARTLY;
+    if (lease)
+        return SIGN_ALONE;
+    if (all_buried(ha, host))
+        return SIGN_DEAD;
+    return now_ms - host->since_ms < ha->options.ask_ms ? SIGN_QUIET : SIGN_SILENT;
+}
+
+static unsigned failures_lately(const Ha *ha, const struct ha_host *host, int64_t now_ms)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < host->failures.len; i++)
+        n += now_ms - host->failures.items[i] < ha->options.failure_ms;
+    return n;
+}
+
+static struct host_facts facts_of(const Ha *ha, const struct ha_host *host, int64_t now_ms)
+{
+    return (struct host_facts){
+        .in_maintenance = host->in_maintenance,
+        .reboot_expected = now_ms < host->reboot_until_ms,
+        .may_shoot = ha->armed && host->has_fence_device && !ha->braked &&
+                     now_ms - host->shot_ms >= ha->options.shoot_pause_ms,
+        .has_lapsed = failures_lately(ha, host, now_ms) > ha->options.max_failures,
+    };
+}
+
+/* ---- the brake ------------------------------------------------------------------------------- */
+
+/* So many hosts at once: the fault is more likely ours, or a network's, than theirs. */
+static void tick_brake(Ha *ha, struct ha_actions *actions)
+{
+    unsigned n_doubt = 0;
+    const bool was = ha->braked;
+
+    for (size_t i = 0; i < ha->hosts.len; i++)
+        n_doubt += host_fsm_is_in_doubt(ha->hosts.items[i].state);
+    ha->braked = n_doubt > 1 && (size_t)n_doubt * 100 > ha->options.brake_percent * ha->hosts.len;
+    if (ha->braked && !was)
+        ha_actions_push(actions,
+                        ha_action_of(HA_DO_BRAKE, -1, -1, 0, "too many hosts in doubt at once"));
+}
+
+/* ---- hosts ----------------------------------------------------------------------------------- */
+
+static enum ha_act act_of(enum host_action act)
+{
+    static const enum ha_act acts[HOST_N_ACTIONS] = {
+        [HOST_ACT_NOTHING] = HA_DO_HOST, [HOST_ACT_ASK] = HA_DO_ASK,
+        [HOST_ACT_SHOOT] = HA_DO_SHOOT,  [HOST_ACT_MOURN] = HA_DO_HOST,
+        [HOST_ACT_GREET] = HA_DO_HOST,   [HOST_ACT_WARN] = HA_DO_WARN,
+    };
+
+    return acts[act];
+}
+
+static void enter(struct ha_host *host, const struct host_rule *rule, int64_t now_ms)
+{
+    host->state = rule->to;
+    host->since_ms = now_ms;
+    if (rule->to == HOST_FENCED && rule->act == HOST_ACT_MOURN)
+        failure_times_push(&host->failures, now_ms);
+    if (rule->to == HOST_REJOINING)
+        host->off_ms = 0;
+}
+
+static void tick_host(Ha *ha, int index, int64_t now_ms, struct ha_actions *actions)
+{
+    struct ha_host *host = &ha->hosts.items[index];
+    const struct host_facts facts = facts_of(ha, host, now_ms);
+    const struct host_rule *rule = host_fsm_find(host->state, sign_of(ha, host, now_ms), &facts);
+    const bool is_new = rule->to != HOST_STAY;
+
+    if (rule->act == HOST_ACT_SHOOT)
+        host->shot_ms = now_ms;
+    if (is_new)
+        enter(host, rule, now_ms);
+    if (is_new && act_of(rule->act) != HA_DO_HOST)
+        ha_actions_push(actions, ha_action_of(HA_DO_HOST, index, -1, rule->id, rule->why));
+    if (is_new || rule->act == HOST_ACT_SHOOT)
+        ha_actions_push(actions, ha_action_of(act_of(rule->act), index, -1, rule->id, rule->why));
+}
+
+void ha_hosts_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions)
+{
+    tick_brake(ha, actions);
+    for (size_t i = 0; i < ha->hosts.len; i++) {
+        struct ha_host *host = &ha->hosts.items[i];
+
+        for (size_t j = 0; j < host->grips.len; j++)
+            tick_grip(ha, (int)i, &host->grips.items[j], now_ms, actions);
+        tick_host(ha, (int)i, now_ms, actions);
+    }
+}

@@ -1,0 +1,83 @@
+/* ha_private.h - the object behind ha.h, shared by its three files only. */
+#ifndef VRM_HA_HA_PRIVATE_H
+#define VRM_HA_HA_PRIVATE_H
+
+#include "ha/ha.h"
+
+/* One host's lease under one authority, as seen from here. */
+struct grip {
+    int32_t authority;
+    struct ha_inc inc;
+    int64_t version;
+    int64_t since_ms;     /* our first sight of this version */
+    int64_t confirmed_ms; /* begin of the latest reading that found it unchanged */
+    uint64_t burial;      /* request that is out; 0: none */
+};
+VEC_DECLARE(grips, struct grip);
+VEC_DECLARE(failure_times, int64_t);
+
+struct ha_host {
+    int64_t id;
+    bool has_fence_device;
+    bool in_maintenance;
+    int64_t reboot_until_ms; /* 0: no reboot is expected, or it is over */
+    int64_t reboot_told_ms;
+    enum host_fsm_state state;
+    int64_t since_ms;
+    int64_t beat_ms, peer_ms, agent_ms; /* last sign of each witness */
+    int64_t shot_ms;                    /* last try of the fence device */
+    int64_t off_ms;                     /* power seen off; 0: not, or not since it lived again */
+    struct grips grips;
+    struct failure_times failures;
+    unsigned n_starting;
+};
+VEC_DECLARE(ha_hosts, struct ha_host);
+
+/* What one host's agent said last about one VM. */
+struct vm_report {
+    int host; /* -1: none yet */
+    bool runs;
+    int64_t at_ms;
+};
+
+struct ha_vm {
+    struct ha_vm_spec spec;
+    bool wanted, moving;
+    struct ha_vm_seen seen;
+    enum vm_fsm_state state;
+    const struct vm_rule *rule;
+    struct vm_report reports[HA_MAX_OWNERS];
+    uint64_t request; /* ours that is out; 0: none */
+    enum ha_act asked;
+    int starting_on;          /* host whose slot for starts it takes; -1: none */
+    bool failed;              /* the last try did, and no tick has seen it */
+    unsigned n_failures;      /* in a row */
+    unsigned n_here;          /* of them by its present owner */
+    int64_t due_ms;           /* end of the back-off */
+    int64_t trusted_until_ms; /* just started: reports from before are on their way */
+};
+VEC_DECLARE(ha_vms, struct ha_vm);
+VEC_DECLARE(ha_graves, struct ha_owner);
+
+struct Ha {
+    struct ha_options options;
+    struct ha_mandate mandate;
+    bool armed;
+    bool braked;
+    int64_t ticked_ms; /* -1: never */
+    uint64_t n_requests;
+    struct ha_hosts hosts;
+    struct ha_vms vms;
+    struct ha_graves graves;
+};
+
+struct ha_action ha_action_of(enum ha_act act, int host, int vm, int rule, const char *why);
+
+/* ha_host.c */
+void ha_hosts_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions);
+bool ha_host_speaks(const Ha *ha, const struct ha_host *host, int64_t now_ms);
+
+/* ha_vm.c */
+void ha_vms_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions);
+
+#endif /* VRM_HA_HA_PRIVATE_H */

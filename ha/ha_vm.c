@@ -1,0 +1,233 @@
+/* ha_vm.c - VMs in ha.h: from records and reports to signs, and who goes next. */
+#include "config.h"
+
+#include "ha/ha_private.h"
+
+#define TRIES_HERE 2 /* failed starts by one owner before the VM goes elsewhere */
+
+/* ---- signs ----------------------------------------------------------------------------------- */
+
+static int index_of(const Ha *ha, int64_t host)
+{
+    for (size_t i = 0; i < ha->hosts.len; i++)
+        if (ha->hosts.items[i].id == host)
+            return (int)i;
+    return -1;
+}
+
+static bool owner_speaks(const Ha *ha, const struct ha_vm *vm, unsigned owner, int64_t now_ms)
+{
+    const int host = index_of(ha, vm->seen.right.owners[owner].host);
+
+    return host >= 0 && ha_host_speaks(ha, &ha->hosts.items[host], now_ms);
+}
+
+/* Does the owner's host say that the VM runs?  What a silent host said last is no word. */
+static bool runs_by(const Ha *ha, const struct ha_vm *vm, unsigned owner, int64_t now_ms)
+{
+    const struct vm_report *report = &vm->reports[owner];
+
+    return owner_speaks(ha, vm, owner, now_ms) &&
+           report->host == index_of(ha, vm->seen.right.owners[owner].host) && report->runs &&
+           !ha_is_buried(ha, &vm->seen.right.owners[owner]);
+}
+
+static enum vm_sign sign_of_two(const Ha *ha, const struct ha_vm *vm)
+{
+    const bool first = ha_is_buried(ha, &vm->seen.right.owners[0]);
+    const bool second = ha_is_buried(ha, &vm->seen.right.owners[1]);
+
+    if (first && second)
+        return VM_SIGN_FREE;
+    if (first || second)
+        return VM_SIGN_WIDOWED;
+    return vm->moving ? VM_SIGN_MOVING : VM_SIGN_STRAY;
+}
+
+/* An owner that did not claim its right loses it by a new assignment alone. */
+static bool is_abandoned(const Ha *ha, const struct ha_vm *vm)
+{
+    const int host = index_of(ha, vm->seen.right.owners[0].host);
+
+    return !vm->seen.right.claimed &&
+           (host < 0 || host_fsm_is_closed(ha->hosts.items[host].state) ||
+            vm->n_here >= TRIES_HERE);
+}
+
+static enum vm_sign sign_of_one(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
+{
+    if (ha_is_buried(ha, &vm->seen.right.owners[0]) || is_abandoned(ha, vm))
+        return VM_SIGN_FREE;
+    if (!owner_speaks(ha, vm, 0, now_ms))
+        return VM_SIGN_SILENT;
+    return now_ms < vm->trusted_until_ms ? VM_SIGN_BUSY : VM_SIGN_DOWN;
+}
+
+static enum vm_sign sign_of(const Ha *ha, struct ha_vm *vm, int64_t now_ms)
+{
+    const unsigned n_owners = vm->seen.right.n_owners;
+
+    if (!vm->wanted)
+        return VM_SIGN_UNWANTED;
+    if (vm->request != 0)
+        return VM_SIGN_BUSY;
+    if (n_owners == 1 && runs_by(ha, vm, 0, now_ms)) {
+        vm->failed = false;
+        return VM_SIGN_RUNS;
+    }
+    if (vm->failed) {
+        vm->failed = false;
+        return VM_SIGN_FAILED;
+    }
+    if (n_owners == 2)
+        return sign_of_two(ha, vm);
+    return n_owners == 1 ? sign_of_one(ha, vm, now_ms) : VM_SIGN_FREE;
+}
+
+/* ---- who goes next --------------------------------------------------------------------------- */
+
+static unsigned count_starting(const Ha *ha)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < ha->vms.len; i++)
+        n += ha->vms.items[i].request != 0;
+    return n;
+}
+
+/* May a VM of this priority go while that other one waits? */
+static bool is_before(const struct ha_vm *other, const struct ha_vm *vm)
+{
+    return other->state == VM_FSM_RECOVERING && other->request == 0 &&
+           other->spec.priority > vm->spec.priority;
+}
+
+static bool has_turn(const Ha *ha, const struct ha_vm *vm)
+{
+    if (vm->spec.after >= 0) {
+        const struct ha_vm *first = &ha->vms.items[vm->spec.after];
+
+        if (first->wanted && first->state != VM_FSM_RUNNING && first->state != VM_FSM_HELD)
+            return false;
+    }
+    if (count_starting(ha) >= ha->options.max_starts)
+        return false;
+    for (size_t i = 0; i < ha->vms.len; i++) {
+        const struct ha_vm *other = &ha->vms.items[i];
+
+        if (is_before(other, vm) && other->spec.after < 0)
+            return false;
+    }
+    return true;
+}
+
+static struct vm_facts facts_of(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
+{
+    const int host = vm->seen.right.n_owners > 0 ? index_of(ha, vm->seen.right.owners[0].host) : -1;
+
+    return (struct vm_facts){
+        .armed = ha->armed,
+        .may_place =
+            vm->spec.follows_host || host < 0 || !host_fsm_is_closed(ha->hosts.items[host].state),
+        .follows_crash = vm->spec.follows_crash,
+        .is_due = now_ms >= vm->due_ms,
+        .has_turn = vm->state == VM_FSM_RECOVERING && has_turn(ha, vm),
+        .should_leave =
+            vm->spec.authority != HA_LOCAL && (vm->n_here >= TRIES_HERE || host < 0 ||
+                                               host_fsm_is_closed(ha->hosts.items[host].state)),
+    };
+}
+
+/* ---- acts ------------------------------------------------------------------------------------ */
+
+static void ask(Ha *ha, struct ha_vm *vm, struct ha_action action, struct ha_actions *actions)
+{
+    vm->asked = action.act;
+    action.request = vm->request = ++ha->n_requests;
+    action.seen = vm->seen;
+    if (action.act == HA_DO_START) {
+        vm->starting_on = action.host;
+        ha->hosts.items[action.host].n_starting++;
+    }
+    ha_actions_push(actions, action);
+}
+
+/* Of two living owners the one that does not run it gives it up; the migration's target if neither
+ * does. */
+static unsigned find_stray(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
+{
+    return runs_by(ha, vm, 1, now_ms) ? 0 : 1;
+}
+
+static void do_release(Ha *ha, struct ha_vm *vm, struct ha_action action, int64_t now_ms,
+                       struct ha_actions *actions)
+{
+    const unsigned owner = vm->seen.right.n_owners == 2 ? find_stray(ha, vm, now_ms) : 0;
+
+    action.act = HA_DO_RELEASE;
+    action.host = index_of(ha, vm->seen.right.owners[owner].host);
+    if (action.host >= 0)
+        ask(ha, vm, action, actions);
+}
+
+static void do_settle(Ha *ha, struct ha_vm *vm, struct ha_action action, struct ha_actions *actions)
+{
+    const unsigned keep = ha_is_buried(ha, &vm->seen.right.owners[0]) ? 1 : 0;
+
+    action.act = HA_DO_SETTLE;
+    right_settle(&ha->mandate, &vm->seen, keep, &action.txn);
+    ask(ha, vm, action, actions);
+}
+
+static void act(Ha *ha, struct ha_vm *vm, const struct vm_rule *rule, int64_t now_ms,
+                struct ha_actions *actions)
+{
+    struct ha_action action =
+        ha_action_of(HA_DO_PLACE, -1, (int)(vm - ha->vms.items), rule->id, rule->why);
+
+    switch (rule->act) {
+    case VM_ACT_NOTHING:
+        break;
+    case VM_ACT_PLACE:
+        if (!vm->spec.follows_host && vm->seen.right.n_owners > 0)
+            action.host = index_of(ha, vm->seen.right.owners[0].host);
+        ask(ha, vm, action, actions);
+        break;
+    case VM_ACT_START:
+        action.act = HA_DO_START;
+        action.host = index_of(ha, vm->seen.right.owners[0].host);
+        if (ha->hosts.items[action.host].n_starting < ha->options.max_host_starts)
+            ask(ha, vm, action, actions);
+        break;
+    case VM_ACT_RELEASE:
+        do_release(ha, vm, action, now_ms, actions);
+        break;
+    case VM_ACT_SETTLE:
+        do_settle(ha, vm, action, actions);
+        break;
+    case VM_N_ACTIONS:
+        g_assert_not_reached();
+    }
+}
+
+static void tick_vm(Ha *ha, int index, int64_t now_ms, struct ha_actions *actions)
+{
+    struct ha_vm *vm = &ha->vms.items[index];
+    const struct vm_facts facts = facts_of(ha, vm, now_ms);
+    const struct vm_rule *rule = vm_fsm_find(vm->state, sign_of(ha, vm, now_ms), &facts);
+
+    if (rule->to != VM_FSM_STAY && rule->to != vm->state) {
+        vm->state = rule->to;
+        ha_actions_push(actions, ha_action_of(HA_DO_VM, -1, index, rule->id, rule->why));
+    }
+    if (vm->state == VM_FSM_RUNNING)
+        vm->n_failures = vm->n_here = 0;
+    vm->rule = rule;
+    act(ha, vm, rule, now_ms, actions);
+}
+
+void ha_vms_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions)
+{
+    for (size_t i = 0; i < ha->vms.len; i++)
+        tick_vm(ha, (int)i, now_ms, actions);
+}

@@ -1,0 +1,343 @@
+/* keeper.c - see keeper.h. */
+#include "config.h"
+
+#include "ha/keeper.h"
+
+#define RETRY_MS 500 /* between two tries to give a right back */
+
+void keeper_init(struct keeper *keeper, int64_t host, int64_t watchdog_ms)
+{
+    *keeper = (struct keeper){ .host = host, .watchdog_ms = watchdog_ms };
+}
+
+void keeper_clear(struct keeper *keeper)
+{
+    keeper_vms_clear(&keeper->vms);
+}
+
+void keeper_add_lease(struct keeper *keeper, const struct lease_times *times,
+                      const struct ha_owner *self)
+{
+    g_assert(keeper->n_leases < KEEPER_MAX_LEASES);
+    g_assert(keeper->watchdog_ms <= times->length_ms - times->renew_ms);
+    lease_fsm_init(&keeper->leases[keeper->n_leases++], times, self);
+}
+
+void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
+                         const struct ha_owner *self, int64_t until_ms)
+{
+    g_assert(keeper->n_leases < KEEPER_MAX_LEASES);
+    lease_fsm_resume(&keeper->leases[keeper->n_leases++], times, self, until_ms);
+}
+
+void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority)
+{
+    keeper_vms_push(
+        &keeper->vms,
+        (struct keeper_vm){ .seen = *seen, .authority = authority, .state = KEEPER_VM_ALLOWED });
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+static struct lease_fsm *lease_of(struct keeper *keeper, int32_t authority)
+{
+    for (unsigned i = 0; i < keeper->n_leases; i++)
+        if (keeper->leases[i].self.authority == authority)
+            return &keeper->leases[i];
+    return NULL;
+}
+
+const struct lease_fsm *keeper_lease(const struct keeper *keeper, int32_t authority)
+{
+    for (unsigned i = 0; i < keeper->n_leases; i++)
+        if (keeper->leases[i].self.authority == authority)
+            return &keeper->leases[i];
+    return NULL;
+}
+
+static struct keeper_vm *vm_of(struct keeper *keeper, int64_t vm)
+{
+    for (size_t i = 0; i < keeper->vms.len; i++)
+        if (keeper->vms.items[i].seen.vm == vm)
+            return &keeper->vms.items[i];
+    return NULL;
+}
+
+const struct keeper_vm *keeper_find(const struct keeper *keeper, int64_t vm)
+{
+    for (size_t i = 0; i < keeper->vms.len; i++)
+        if (keeper->vms.items[i].seen.vm == vm)
+            return &keeper->vms.items[i];
+    return NULL;
+}
+
+static void forget(struct keeper *keeper, struct keeper_vm *vm)
+{
+    *vm = keeper->vms.items[--keeper->vms.len];
+}
+
+/* The owner in a VM's record that is this host as it is now; NULL: it is not ours. */
+static const struct ha_owner *self_in(const struct keeper *keeper, const struct ha_vm_right *right)
+{
+    for (unsigned i = 0; i < right->n_owners; i++) {
+        const struct ha_owner *owner = &right->owners[i];
+        const struct lease_fsm *lease = keeper_lease(keeper, owner->authority);
+
+        if (owner->host == keeper->host && owner->authority == HA_LOCAL)
+            return owner;
+        if (lease && ha_owner_equal(&lease->self, owner))
+            return owner;
+    }
+    return NULL;
+}
+
+static bool holds(const struct keeper *keeper, int32_t authority, int64_t now_ms)
+{
+    const struct lease_fsm *lease = keeper_lease(keeper, authority);
+
+    return authority == HA_LOCAL || (lease && lease_fsm_holds(lease, now_ms));
+}
+
+/* ---- what to do ------------------------------------------------------------------------------ */
+
+static void say(struct keeper_actions *actions, enum keeper_act act, int64_t vm, const char *why)
+{
+    keeper_actions_push(actions, (struct keeper_action){ .act = act, .vm = vm, .why = why });
+}
+
+static void refuse(struct keeper *keeper, struct keeper_vm *vm, const char *why,
+                   struct keeper_actions *actions)
+{
+    say(actions, KEEPER_REFUSE, vm->seen.vm, why);
+    forget(keeper, vm);
+}
+
+static void send_txn(struct keeper *keeper, struct keeper_vm *vm, enum keeper_act act,
+                     struct keeper_actions *actions)
+{
+    const struct ha_owner *self = self_in(keeper, &vm->seen.right);
+    struct keeper_action action = { .act = act, .vm = vm->seen.vm };
+
+    g_assert(self);
+    if (act == KEEPER_CLAIM)
+        right_claim(self, &vm->seen, &action.txn);
+    else
+        right_release(self, &vm->seen, &action.txn);
+    action.request = vm->request = ++keeper->n_requests;
+    vm->in_flight = true;
+    keeper_actions_push(actions, action);
+}
+
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+static bool has_processes(const struct keeper *keeper, int32_t authority)
+{
+    for (size_t i = 0; i < keeper->vms.len; i++)
+        if (keeper->vms.items[i].authority == authority && keeper->vms.items[i].has_process)
+            return true;
+    return false;
+}
+
+/* Rights of a life that is over: what waits is refused, what is gone is forgotten. */
+static void drop_rights(struct keeper *keeper, int32_t authority, const char *why,
+                        struct keeper_actions *actions)
+{
+    for (size_t i = keeper->vms.len; i-- > 0;) {
+        struct keeper_vm *vm = &keeper->vms.items[i];
+
+        if (vm->authority != authority || vm->has_process)
+            continue;
+        if (vm->state == KEEPER_VM_CLAIMING)
+            refuse(keeper, vm, why, actions);
+        else
+            forget(keeper, vm);
+    }
+}
+
+static void do_lease(struct keeper *keeper, struct lease_fsm *lease, const struct lease_rule *rule,
+                     struct keeper_actions *actions)
+{
+    struct keeper_action action = { .authority = lease->self.authority, .why = rule->why };
+
+    if (rule->act == LSA_RENEW) {
+        action.act = KEEPER_RENEW;
+        action.request = lease->request;
+        lease_fsm_request(lease, &action.txn);
+        keeper_actions_push(actions, action);
+    } else if (rule->act == LSA_KILL) {
+        action.act = KEEPER_KILL;
+        keeper_actions_push(actions, action);
+    } else if (rule->act == LSA_REBORN) {
+        drop_rights(keeper, lease->self.authority, rule->why, actions);
+    }
+}
+
+void keeper_renewed(struct keeper *keeper, int32_t authority, const struct lease_input *answer,
+                    struct keeper_actions *actions)
+{
+    struct lease_fsm *lease = lease_of(keeper, authority);
+
+    if (lease)
+        do_lease(keeper, lease, lease_fsm_step(lease, answer), actions);
+}
+
+static void tick_lease(struct keeper *keeper, struct lease_fsm *lease, int64_t now_ms,
+                       struct keeper_actions *actions)
+{
+    const struct lease_input tick = { .event = LSE_TICK, .now_ms = now_ms };
+    const struct lease_input empty = { .event = LSE_EMPTY, .now_ms = now_ms };
+
+    if (lease->state == LEASE_LAPSED && !has_processes(keeper, lease->self.authority))
+        do_lease(keeper, lease, lease_fsm_step(lease, &empty), actions);
+    do_lease(keeper, lease, lease_fsm_step(lease, &tick), actions);
+}
+
+/* The watchdog may fire no later than the first lease ends that protects a process. */
+static int64_t pet_deadline(const struct keeper *keeper)
+{
+    int64_t deadline = INT64_MAX;
+
+    for (unsigned i = 0; i < keeper->n_leases; i++) {
+        const struct lease_fsm *lease = &keeper->leases[i];
+
+        if (has_processes(keeper, lease->self.authority) && lease_fsm_deadline(lease) < deadline)
+            deadline = lease_fsm_deadline(lease);
+    }
+    return deadline;
+}
+
+/* ---- VMs ------------------------------------------------------------------------------------- */
+
+static void retry_release(struct keeper *keeper, struct keeper_vm *vm, int64_t now_ms,
+                          struct keeper_actions *actions)
+{
+    if (vm->state != KEEPER_VM_RELEASING || vm->in_flight || now_ms < vm->next_ms)
+        return;
+    vm->next_ms = now_ms + RETRY_MS;
+    send_txn(keeper, vm, KEEPER_RELEASE, actions);
+}
+
+void keeper_tick(struct keeper *keeper, int64_t now_ms, struct keeper_actions *actions)
+{
+    for (unsigned i = 0; i < keeper->n_leases; i++)
+        tick_lease(keeper, &keeper->leases[i], now_ms, actions);
+    for (size_t i = 0; i < keeper->vms.len; i++)
+        retry_release(keeper, &keeper->vms.items[i], now_ms, actions);
+    if (now_ms <= pet_deadline(keeper) - keeper->watchdog_ms)
+        say(actions, KEEPER_PET, 0, NULL);
+}
+
+void keeper_ask(struct keeper *keeper, const struct ha_vm_seen *seen, int64_t now_ms,
+                struct keeper_actions *actions)
+{
+    const struct ha_owner *self = self_in(keeper, &seen->right);
+    struct keeper_vm *vm = vm_of(keeper, seen->vm);
+
+    if (!self || !holds(keeper, self->authority, now_ms)) {
+        say(actions, KEEPER_REFUSE, seen->vm,
+            self ? "this host's lease does not hold" : "the right is not this host's");
+        return;
+    }
+    if (vm && (vm->state != KEEPER_VM_ALLOWED || vm->has_process)) {
+        say(actions, KEEPER_REFUSE, seen->vm, "it runs or changes already");
+        return;
+    }
+    if (!vm) {
+        keeper_vms_push(&keeper->vms, (struct keeper_vm){ 0 });
+        vm = &keeper->vms.items[keeper->vms.len - 1];
+    }
+    vm->seen = *seen;
+    vm->authority = self->authority;
+    if (self->authority == HA_LOCAL) {
+        vm->state = KEEPER_VM_ALLOWED;
+        say(actions, KEEPER_ALLOW, seen->vm, "its disk is on this host");
+        return;
+    }
+    vm->state = KEEPER_VM_CLAIMING;
+    send_txn(keeper, vm, KEEPER_CLAIM, actions);
+}
+
+static void claimed(struct keeper *keeper, struct keeper_vm *vm, const struct keeper_answer *answer,
+                    int64_t now_ms, struct keeper_actions *actions)
+{
+    if (!answer->known) {
+        /* It may have won: that is no harm, the record still names this host. */
+        refuse(keeper, vm, "etcd does not answer", actions);
+    } else if (!answer->done) {
+        refuse(keeper, vm, "the right changed meanwhile", actions);
+    } else if (!holds(keeper, vm->authority, now_ms)) {
+        refuse(keeper, vm, "this host's lease ended meanwhile", actions);
+    } else {
+        vm->state = KEEPER_VM_ALLOWED;
+        say(actions, KEEPER_ALLOW, vm->seen.vm, "the right is claimed");
+    }
+}
+
+static void released(struct keeper *keeper, struct keeper_vm *vm,
+                     const struct keeper_answer *answer)
+{
+    if (answer->known && (answer->done || !self_in(keeper, &vm->seen.right)))
+        forget(keeper, vm);
+}
+
+void keeper_answered(struct keeper *keeper, int64_t id, const struct keeper_answer *answer,
+                     int64_t now_ms, struct keeper_actions *actions)
+{
+    struct keeper_vm *vm = vm_of(keeper, id);
+
+    if (!vm || !vm->in_flight || vm->request != answer->request)
+        return;
+    vm->in_flight = false;
+    if (answer->known)
+        vm->seen = (struct ha_vm_seen){ id, answer->version, answer->right };
+    if (vm->state == KEEPER_VM_CLAIMING)
+        claimed(keeper, vm, answer, now_ms, actions);
+    else if (vm->state == KEEPER_VM_RELEASING)
+        released(keeper, vm, answer);
+}
+
+void keeper_give_up(struct keeper *keeper, int64_t id, int64_t now_ms,
+                    struct keeper_actions *actions)
+{
+    struct keeper_vm *vm = vm_of(keeper, id);
+
+    if (!vm || vm->has_process)
+        return;
+    if (vm->authority == HA_LOCAL) {
+        forget(keeper, vm);
+        return;
+    }
+    if (!self_in(keeper, &vm->seen.right)) {
+        forget(keeper, vm);
+        return;
+    }
+    vm->state = KEEPER_VM_RELEASING;
+    retry_release(keeper, vm, now_ms, actions);
+}
+
+bool keeper_see_process(struct keeper *keeper, int64_t id, bool exists)
+{
+    struct keeper_vm *vm = vm_of(keeper, id);
+
+    if (!vm)
+        return !exists;
+    vm->has_process = exists;
+    return true;
+}
+
+bool keeper_may_run(const struct keeper *keeper, int64_t id, int64_t now_ms)
+{
+    const struct keeper_vm *vm = keeper_find(keeper, id);
+
+    return vm && vm->state == KEEPER_VM_ALLOWED &&
+           holds(keeper, vm->authority, now_ms); /* may run */
+}
+
+#define NAME(name, text) text,
+
+const char *keeper_act_name(enum keeper_act act)
+{
+    static const char *const names[] = { KEEPER_ACTS(NAME) };
+
+    return names[act];
+}

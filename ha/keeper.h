@@ -1,0 +1,131 @@
+/* keeper.h - the host's side of the right to run: which VMs may run here, now.
+ *
+ * The core of vrm-hald.  It holds one lease an authority (lease_fsm.h), claims the right of each VM
+ * before it starts, says when what must be killed, and until when the watchdog may be armed.  The
+ * shell sends what it is told to send and reports what came back.
+ *
+ * A start goes: the agent asks (keeper_ask), the claim wins (ALLOWED), the agent makes the process
+ * with its guest still halted and asks again (keeper_may_run), and only then lets the guest run.  A
+ * lease that lapses in between finds a process to kill, however late that process was made.
+ *
+ * VMs of authority HA_LOCAL need no lease: their disk is here and nowhere else.
+ *
+ * Pure.  One thread at a time. */
+#ifndef VRM_HA_KEEPER_H
+#define VRM_HA_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "ha/lease_fsm.h"
+
+enum {
+    KEEPER_MAX_LEASES = 8 /* etcd and seven datastores */
+};
+
+// clang-format off
+#define KEEPER_ACTS(X)                                                                             \
+    X(RENEW,   "renew")   /* send `txn` (storage: write the slot) as `request` of `authority` */   \
+    X(CLAIM,   "claim")   /* send `txn` as `request` for `vm` */                                   \
+    X(RELEASE, "release") /* the same */                                                           \
+    X(ALLOW,   "allow")   /* tell the agent: `vm` may be started */                                \
+    X(REFUSE,  "refuse")  /* tell the agent: it may not; `why` */                                  \
+    X(KILL,    "kill")    /* kill every VM of `authority` */                                       \
+    X(PET,     "pet")     /* arm the watchdog for its whole length */
+// clang-format on
+#define KEEPER_ENUM_ACT(name, text) KEEPER_##name,
+enum keeper_act {
+    KEEPER_ACTS(KEEPER_ENUM_ACT) KEEPER_N_ACTS
+};
+
+struct keeper_action {
+    enum keeper_act act;
+    int32_t authority;
+    int64_t vm;
+    uint64_t request;
+    struct ha_txn txn;
+    const char *why; /* static */
+};
+VEC_DECLARE(keeper_actions, struct keeper_action);
+
+enum keeper_vm_state {
+    KEEPER_VM_CLAIMING,
+    KEEPER_VM_ALLOWED, /* or it runs */
+    KEEPER_VM_RELEASING,
+};
+
+struct keeper_vm {
+    struct ha_vm_seen seen; /* its record as last known here */
+    int32_t authority;
+    enum keeper_vm_state state;
+    uint64_t request;
+    int64_t next_ms; /* RELEASING: no new request before this */
+    bool in_flight;
+    bool has_process;
+};
+VEC_DECLARE(keeper_vms, struct keeper_vm);
+
+struct keeper {
+    int64_t host;
+    int64_t watchdog_ms; /* how long the watchdog stays quiet after it was petted */
+    unsigned n_leases;
+    struct lease_fsm leases[KEEPER_MAX_LEASES];
+    struct keeper_vms vms;
+    uint64_t n_requests;
+};
+
+void keeper_init(struct keeper *keeper, int64_t host, int64_t watchdog_ms);
+void keeper_clear(struct keeper *keeper);
+
+/* Adds an authority; `self` as for lease_fsm_init, `times` of lease_fsm.h.  The watchdog's length
+ * must be less than the lease's by more than a renewal takes, else it could not be petted in time.
+ */
+void keeper_add_lease(struct keeper *keeper, const struct lease_times *times,
+                      const struct ha_owner *self);
+
+/* Goes on in the life that an earlier process of the same boot left: its lease until `until_ms`,
+ * and (keeper_adopt, for each) the VMs it had allowed. */
+void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
+                         const struct ha_owner *self, int64_t until_ms);
+void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority);
+
+/* Due every 100..500 ms: renewals, kills, releases, the watchdog. */
+void keeper_tick(struct keeper *keeper, int64_t now_ms, struct keeper_actions *actions);
+
+/* The answer to a RENEW of `authority`. */
+void keeper_renewed(struct keeper *keeper, int32_t authority, const struct lease_input *answer,
+                    struct keeper_actions *actions);
+
+/* The agent wants to start (or take in) a VM that `seen` says is ours. */
+void keeper_ask(struct keeper *keeper, const struct ha_vm_seen *seen, int64_t now_ms,
+                struct keeper_actions *actions);
+
+/* What became of a CLAIM or RELEASE. */
+struct keeper_answer {
+    uint64_t request;
+    bool known;      /* false: no answer */
+    bool done;       /* the transaction's comparisons held */
+    int64_t version; /* of the VM's record now */
+    struct ha_vm_right right;
+};
+void keeper_answered(struct keeper *keeper, int64_t vm, const struct keeper_answer *answer,
+                     int64_t now_ms, struct keeper_actions *actions);
+
+/* The VM was stopped on purpose, or its start failed: give the right back. */
+void keeper_give_up(struct keeper *keeper, int64_t vm, int64_t now_ms,
+                    struct keeper_actions *actions);
+
+/* What was seen of a VM's process: after each change, and of all at each sweep.  False: it has no
+ * right to exist here, kill it now. */
+bool keeper_see_process(struct keeper *keeper, int64_t vm, bool exists);
+
+/* May this guest be let run, at this moment? */
+bool keeper_may_run(const struct keeper *keeper, int64_t vm, int64_t now_ms);
+
+const struct keeper_vm *keeper_find(const struct keeper *keeper, int64_t vm);
+const struct lease_fsm *keeper_lease(const struct keeper *keeper, int32_t authority);
+const char *keeper_act_name(enum keeper_act act);
+
+#endif /* VRM_HA_KEEPER_H */
