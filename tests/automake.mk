@@ -260,6 +260,24 @@ tests_test_leader_fsm_LDADD = ha/libha.a $(TEST_LIBS)
 tests_test_leader_sim_SOURCES = tests/test_leader_sim.c tests/suite.h
 tests_test_leader_sim_LDADD = ha/libha.a $(TEST_LIBS)
 
+UNIT_TESTS += tests/test_ha_tables tests/test_ha_right
+tests_test_ha_tables_SOURCES = tests/test_ha_tables.c tests/suite.h
+tests_test_ha_tables_LDADD = ha/libha.a $(TEST_LIBS)
+tests_test_ha_right_SOURCES = tests/test_ha_right.c tests/suite.h
+tests_test_ha_right_LDADD = ha/libha.a $(TEST_LIBS)
+
+check_PROGRAMS += tests/sim/ha-sim
+tests_sim_ha_sim_SOURCES = tests/sim/ha_sim.c tests/sim/world.c tests/sim/world.h \
+	tests/sim/queue.c tests/sim/etcd_model.c tests/sim/host_model.c tests/sim/ctl_model.c \
+	tests/sim/oracle.c tests/sim/chaos.c tests/sim/scenario.c tests/sim/scenario.h \
+	tests/sim/scenario_line.c tests/sim/scenario_line.h
+tests_sim_ha_sim_LDADD = ha/libha.a $(BASE_LIBS)
+TESTS += tests/test_ha_sim.sh
+EXTRA_DIST += tests/test_ha_sim.sh tests/mutate_ha.sh tests/scenarios
+.PHONY: mutate-ha-libs
+mutate-ha-libs:
+	@echo $(TEST_LIBS)
+
 # --- db ----------------------------------------------------------------------------------------
 DB_TEST_LIBS = db/libdb.a $(MODEL_TEST_LIBS) $(PQ_LIBS)
 

@@ -37,7 +37,7 @@ step_shell()
 }
 
 # Names, and words as FusionCompute spells them on the wire.
-readonly STEPS_WORDS=cna,nd,unknow,statics
+readonly STEPS_WORDS=cna,hald,nd,unknow,statics
 
 step_spelling()
 {
@@ -152,7 +152,7 @@ step_asan_check()
 
 step_mutants()
 {
-    tests/mutate.sh "$TEST_DIR/gcc" 'row .* off'
+    tests/mutate.sh "$TEST_DIR/gcc" 'row .* off' && tests/mutate_ha.sh "$TEST_DIR/gcc"
 }
 
 # The number stands for every plan, drain and DPM plan of the seeds.

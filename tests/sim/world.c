@@ -1,0 +1,76 @@
+/* world.c - making, booting and ending a world: see world.h. */
+#include "config.h"
+
+#include "tests/sim/world.h"
+
+#define CALM_MS 80000
+#define END_MS  220000
+
+int world_add_host(struct world *world)
+{
+    const int host = world->n_hosts++;
+
+    g_assert(host < MAX_HOSTS);
+    world->hosts[host] = (struct sim_host){ .id = 101 + host, .has_bmc = true };
+    world->hosts[host].faulted_ms = world->hosts[host].hald_faulted_ms = INT64_MIN / 2;
+    return host;
+}
+
+int world_add_vm(struct world *world, const struct ha_vm_spec *spec, int home)
+{
+    const int vm = world->n_vms++;
+
+    g_assert(vm < MAX_VMS);
+    world->vms[vm] = (struct sim_vm){ .spec = *spec, .wanted = true, .home = home };
+    world->vms[vm].spec.id = vm + 1;
+    return vm;
+}
+
+void world_init(struct world *world, const struct sim_options *options)
+{
+    *world = (struct world){
+        .calm_ms = CALM_MS,
+        .end_ms = END_MS,
+        .armed = true,
+        .n_ctls = options->n_ctls,
+        .trace = options->trace ? g_string_new(NULL) : NULL,
+    };
+    rng_seed(&world->rng, options->seed);
+    for (int i = 0; i < options->n_hosts; i++)
+        world_add_host(world);
+    for (int i = 0; i < options->n_vms; i++)
+        world_add_vm(world,
+                     &(struct ha_vm_spec){ .authority = HA_ETCD,
+                                           .priority = i % 3,
+                                           .after = NOBODY,
+                                           .follows_host = true,
+                                           .follows_crash = true },
+                     NOBODY);
+}
+
+void world_boot(struct world *world)
+{
+    world->etcd.revision = 1;
+    for (int i = 0; i < world->n_hosts; i++) {
+        world->hosts[i].drift_ppm = world_between(world, -2000, 2000);
+        host_boot(world, i);
+    }
+    for (int i = 0; i < world->n_ctls; i++)
+        ctl_start(world, i);
+}
+
+void world_clear(struct world *world)
+{
+    world_drop_events(world);
+    for (int i = 0; i < world->n_ctls; i++)
+        ha_free(world->ctls[i].ha);
+    for (int i = 0; i < world->n_hosts; i++) {
+        keeper_clear(&world->hosts[i].keeper);
+        keeper_vms_clear(&world->hosts[i].saved_vms);
+    }
+    kvs_clear(&world->etcd.kvs);
+    sim_leases_clear(&world->etcd.leases);
+    if (world->trace)
+        g_string_free(world->trace, TRUE);
+    g_free(world->broken);
+}
