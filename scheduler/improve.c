@@ -13,6 +13,11 @@
 #define N_HOT    3 /* as many as Layout.top keeps */
 #define MAX_HOT  (N_HOT * N_RESOURCES)
 
+/* Where a bundle goes, so many VMs make room; and so many VMs are looked at for that in one sweep.
+ */
+#define MAX_YIELDS   3
+#define RESETTLE_VMS 2000
+
 struct hosts {
     uint32_t items[MAX_COOL];
     uint32_t n;
@@ -371,6 +376,63 @@ static bool sweep_bundles(Search *s)
     return changed;
 }
 
+static bool may_resettle(Search *s, uint32_t bundle)
+{
+    bool may = true;
+
+    for (uint32_t i = s->first[bundle]; i < s->first[bundle + 1]; i++)
+        may = may && search_may_leave(s, s->members[i]) &&
+              search_least_gain(s, s->members[i], GAIN_SOFT) == GAIN_SOFT &&
+              s->layout->at[s->members[i]] == s->layout->at[s->members[s->first[bundle]]];
+    return may;
+}
+
+/* The bundle to the host, whatever that does to it, and then the best moves away from there.  A
+ * bundle is big: alone it only carries the unevenness with it.  False: something forbids it; the
+ * caller undoes what was done. */
+static bool resettle(Search *s, uint32_t bundle, uint32_t to)
+{
+    struct hosts cool;
+
+    for (uint32_t i = s->first[bundle]; i < s->first[bundle + 1]; i++) {
+        if (filter_first(s->layout, s->members[i], to, FILTER_USE_BUNDLE) != FILTER_NONE)
+            return false; /* and torn */
+        layout_move(s->layout, s->members[i], to);
+    }
+    for (int i = 0; i < MAX_YIELDS; i++) {
+        struct candidate best;
+
+        find_cool(s->layout, &cool);
+        best = best_from(s, to, &cool);
+        if (!search_accept(s, &best))
+            break;
+    }
+    return true;
+}
+
+/* Keeps the first change of a bundle's place that gains. */
+static bool resettle_bundles(Search *s)
+{
+    Layout *l = s->layout;
+    const Problem *p = l->problem;
+    const struct score before = l->score;
+    g_autofree uint32_t *at = g_memdup2(l->at, (p->n_vms + 1) * sizeof(*at));
+    size_t looked_at = 0;
+
+    for (uint32_t b = 0; b < s->n_bundles; b++) {
+        for (uint32_t h = 0; h < p->n_hosts && looked_at < RESETTLE_VMS; h++) {
+            if (!problem_usable(p, h) || h == at[s->members[s->first[b]]] || !may_resettle(s, b))
+                continue;
+            looked_at += p->n_vms;
+            if (resettle(s, b, h) && search_gain(s, &before, &l->score) != GAIN_NONE)
+                return true;
+            for (uint32_t v = 0; v < p->n_vms; v++)
+                layout_move(l, v, at[v]);
+        }
+    }
+    return false;
+}
+
 bool improve_even(Search *search)
 {
     bool changed = false, better = true;
@@ -395,7 +457,7 @@ bool improve_even_more(Search *search)
         find_hot(search->layout, &hot);
         find_cool(search->layout, &cool);
         better = sweep_to(search, cool.items, cool.n) || exchange_between(search, &hot, &cool) ||
-                 sweep_all(search);
+                 sweep_all(search) || resettle_bundles(search);
         changed = changed || better;
     }
     return changed;
