@@ -4,6 +4,7 @@ api_libapi_a_SOURCES = \
 	api/answer.c api/answer.h \
 	api/auth.c api/auth.h \
 	api/body.c api/body.h \
+	api/known.c api/known.h \
 	api/cert.c api/cert.h \
 	api/conn.c api/conn.h \
 	api/field.h \

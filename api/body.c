@@ -10,8 +10,9 @@
 #include "base/err.h"
 #include "model/reason.h"
 
-#define SHOWN_VALUE 80 /* characters of a bad value in a message */
-#define URN_MAX     256
+#define SHOWN_VALUE     80 /* characters of a bad value in a message */
+#define URN_MAX         256
+#define EXAMPLE_CLUSTER 101
 
 bool body_retag(int reason, GError **error)
 {
@@ -134,7 +135,10 @@ bool body_name(const struct json_reader *reader, const char *key, int reason, ch
 static bool fail_urn(const struct json_reader *reader, const struct urn_field *field,
                      GError **error)
 {
-    g_autofree char *example = urn_format(field->site, field->kind, 1);
+    const bool is_child = field->kind == OBJECT_GROUP || field->kind == OBJECT_RECOMMENDATION;
+    g_autofree char *example =
+        is_child ? urn_format_child(field->site, OBJECT_CLUSTER, EXAMPLE_CLUSTER, field->kind, 1)
+                 : urn_format(field->site, field->kind, 1);
     g_autofree char *want = g_strdup_printf("a URN such as %s", example);
 
     return body_fail(reader, field->key, field->reason, want, error);

@@ -3,6 +3,7 @@
 
 #include "api/handlers.h"
 
+#include "api/known.h"
 #include "api/read.h"
 
 struct op *h_audit_list(struct request *req, GError **error)
@@ -11,10 +12,13 @@ struct op *h_audit_list(struct request *req, GError **error)
     struct op_query *query = &op->query;
     const char *user = target_param(&req->target, "user");
     const char *operation = target_param(&req->target, "operation");
+    static const char *const words[] = { "user", "operation", "scope",  "from",
+                                         "to",   "limit",     "offset", NULL };
     struct read_page page;
     struct read_scope object;
 
-    if (!read_page(req, &page, error) || !read_scope(req, NULL, &object, error) ||
+    if (!known_params(&req->target, words, error) || !read_page(req, &page, error) ||
+        !read_scope(req, NULL, &object, error) ||
         !target_int(&req->target, INT_FIELD("from", 0, INT64_MAX / 2, 0, &query->from_ms), error) ||
         !target_int(&req->target, INT_FIELD("to", 0, INT64_MAX / 2, 0, &query->to_ms), error))
         return NULL;

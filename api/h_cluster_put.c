@@ -10,6 +10,7 @@
 
 #include "api/body.h"
 #include "api/h_cluster_rules.h"
+#include "api/known.h"
 #include "base/err.h"
 #include "model/imc.h"
 #include "model/reason.h"
@@ -23,10 +24,11 @@ static bool read_limen(const struct json_reader *reader, const char *key,
 {
     const json_t *array = NULL;
     uint8_t read[HOURS_PER_DAY];
+    uint32_t given = 0;
 
     if (!json_read_array(reader, key, HOURS_PER_DAY, &array, error))
         return body_retag(REASON_DRS_SLOT, error);
-    if (!array || json_array_size(array) == 0)
+    if (!array)
         return true;
     memset(read, DEFAULT_LIMEN, sizeof(read));
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -42,6 +44,9 @@ static bool read_limen(const struct json_reader *reader, const char *key,
             return false;
         if (hour < 0)
             return body_fail(&entry, "fragmentTime", REASON_DRS_SLOT, "an hour, 0..23", error);
+        if (given & UINT32_C(1) << hour)
+            return body_fail(&entry, "fragmentTime", REASON_DRS_SLOT, "each hour once", error);
+        given |= UINT32_C(1) << hour;
         read[hour] = (uint8_t)value;
     }
     memcpy(limen, read, sizeof(read));
@@ -147,11 +152,17 @@ static bool read_dpm(const struct json_reader *reader, struct dpm_policy *dpm, G
 
 static bool read_drs(const struct request *req, Cluster *cluster, struct op *op, GError **error)
 {
+    static const char *const words[] = {
+        "drsLevel",      "drsFragmentLimen", "drsCycle", "drsRules",   "drsThreshold",
+        "factor",        "powerLevel",       "dpmCycle", "powerLimen", "powerFragmentLimen",
+        "dpmThresholds", "electricStrategy", NULL
+    };
     struct drs_policy *drs = &cluster->drs;
     int64_t level = drs->level, factor = drs->factor;
     struct json_reader reader, threshold;
 
     if (!json_read_object(&req->json, "drsSetting", &reader, error) ||
+        !known_keys(&reader, words, error) ||
         !json_read_object(&reader, "drsThreshold", &threshold, error) ||
         !body_one_of(&reader, "drsLevel", ONE_OF(DRS_MANUAL) | ONE_OF(DRS_AUTOMATIC),
                      REASON_DRS_LEVEL, &level, error) ||
@@ -185,6 +196,27 @@ static bool check_failover_hosts(const struct request *req, const struct json_re
     return true;
 }
 
+/* Fail-over hosts need to be some, and leave at least one host for the VMs. */
+static bool check_failover_policy(const struct request *req, const struct json_reader *reader,
+                                  const Cluster *cluster, GError **error)
+{
+    const struct ha_policy *ha = &cluster->ha;
+    size_t n_hosts = 0;
+
+    if (!ha->control_policy_on || ha->control_policy != HA_POLICY_HOSTS)
+        return true;
+    for (size_t i = 0; i < req->snap->n_hosts; i++)
+        n_hosts += req->snap->hosts[i]->cluster_id == cluster->id;
+    if (ha->n_failover_hosts == 0)
+        return body_fail(reader, "failoverHosts", REASON_HA_POLICY,
+                         "at least one host of the cluster, with controlPolicy 2", error);
+    return ha->n_failover_hosts < n_hosts ||
+           body_fail(reader, "failoverHosts", REASON_HA_POLICY,
+                     "not all hosts of the cluster: fail-over hosts stay empty, so one other must "
+                     "run the VMs",
+                     error);
+}
+
 static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
 {
     struct ha_policy *ha = &cluster->ha;
@@ -196,9 +228,27 @@ static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
         { "slotcpuinmhz", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_cpu_mhz },
         { "slotmeminmb", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_mem_mb },
     };
+    /* with those of FusionCompute that mean nothing here */
+    static const char *const words[] = { "isControlPolicy",
+                                         "controlPolicy",
+                                         "cpuReservation",
+                                         "memoryReservation",
+                                         "hostsFaultQuantity",
+                                         "failoverHosts",
+                                         "isCustomisedSlot",
+                                         "slotcpuinmhz",
+                                         "slotmeminmb",
+                                         "isAutoMigrateAllVms",
+                                         "isHaHostAutonomy",
+                                         "hbDataStorePolicy",
+                                         "hbDataStorePreferred",
+                                         "hbDataStoreNumber",
+                                         "isolateArbitrateAddress",
+                                         NULL };
     struct json_reader reader;
 
     return json_read_object(&req->json, "haResSetting", &reader, error) &&
+           known_keys(&reader, words, error) &&
            body_ints(&reader, ints, G_N_ELEMENTS(ints), error) &&
            json_read_bool(&reader, "isControlPolicy", &ha->control_policy_on, error) &&
            json_read_bool(&reader, "isCustomisedSlot", &ha->custom_slot, error) &&
@@ -206,7 +256,8 @@ static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
                      URN_FIELD("failoverHosts", req->site, OBJECT_HOST, REASON_HOST_NOT_IN_CLUSTER),
                      &ha->failover_hosts, &ha->n_failover_hosts, error) &&
            (!json_has(&reader, "failoverHosts") ||
-            check_failover_hosts(req, &reader, cluster, error));
+            check_failover_hosts(req, &reader, cluster, error)) &&
+           (!reader.object || check_failover_policy(req, &reader, cluster, error));
 }
 
 static bool read_flags(const struct json_reader *json, Cluster *cluster, GError **error)

@@ -11,14 +11,16 @@
 
 #include "api/body.h"
 #include "api/handlers.h"
+#include "api/known.h"
 #include "api/read.h"
 #include "base/err.h"
 #include "model/id.h"
 #include "model/reason.h"
 
-#define RULE_NAME_MAX 255
-#define RULES_MAX     1000
-#define OVERRIDES_MAX 10000
+#define RULE_NAME_MAX  255
+#define RULE_NAME_WANT "a name of 1..255 characters without ':'"
+#define RULES_MAX      1000
+#define OVERRIDES_MAX  10000
 #define BEHAVIORS                                                                                  \
     (ONE_OF(DRS_BEHAVIOR_CLUSTER) | ONE_OF(DRS_BEHAVIOR_MANUAL) | ONE_OF(DRS_BEHAVIOR_AUTOMATIC) | \
      ONE_OF(DRS_BEHAVIOR_DISABLED))
@@ -110,6 +112,14 @@ static bool read_type(const struct json_reader *reader, Rule *rule, GError **err
         rule->strength = (enum rule_strength)(strength - 1);
         return true;
     }
+    strength = 0;
+    if (!body_int(reader, INT_FIELD("vm2HostRuleType", 0, INT32_MAX, REASON_RULE_TYPE, &strength),
+                  error))
+        return false;
+    if (strength != 0)
+        return body_fail(reader, "vm2HostRuleType", REASON_RULE_TYPE,
+                         "none: it goes with ruleType 3; strength is \"must\" or \"should\"",
+                         error);
     rule->host_group_id = 0; /* it may have been of ruleType 3 */
     if (!body_string(reader, "strength", BODY_NAME_MAX, REASON_RULE_TYPE, &word, error))
         return false;
@@ -146,12 +156,14 @@ static bool check_vms(const struct request *req, const struct json_reader *reade
     for (size_t i = 0; i < rule->n_vms; i++) {
         const Vm *vm = snapshot_vm(req->snap, rule->vms[i]);
         g_autofree char *id = NULL;
+        g_autofree char *field = NULL;
 
         if (vm && vm->cluster_id == rule->cluster_id)
             continue;
         id = object_id_format(OBJECT_VM, rule->vms[i]);
-        err_set_reason(error, VRM_ERR_INVALID, REASON_RULE_VM_NOT_IN_CLUSTER, reader->path,
-                       "%s.vms: VM %s is not in this cluster", reader->path, id);
+        field = reader->path[0] ? g_strconcat(reader->path, ".vms", NULL) : g_strdup("vms");
+        err_set_reason(error, VRM_ERR_INVALID, REASON_RULE_VM_NOT_IN_CLUSTER, field,
+                       "%s: VM %s is not in this cluster", field, id);
         return false;
     }
     return true;
@@ -184,10 +196,18 @@ static bool read_group(const struct request *req, const struct json_reader *read
 
 static bool read_rule_name(const struct json_reader *reader, Rule *rule, GError **error)
 {
-    if (!body_name(reader, "ruleName", REASON_RULE_NAME, &rule->name, error))
-        return false;
-    return (!strchr(rule->name, ':') && g_utf8_strlen(rule->name, -1) <= RULE_NAME_MAX) ||
-           body_fail(reader, "ruleName", REASON_RULE_NAME, "1..255 characters without ':'", error);
+    g_autofree char *name = NULL;
+
+    if (!body_string(reader, "ruleName", BODY_NAME_MAX, REASON_RULE_NAME, &name, NULL))
+        return body_fail(reader, "ruleName", REASON_RULE_NAME, RULE_NAME_WANT, error);
+    if (!name)
+        return true;
+    if (name[strspn(name, " ")] && !strchr(name, ':') && g_utf8_strlen(name, -1) <= RULE_NAME_MAX) {
+        g_free(rule->name);
+        rule->name = g_steal_pointer(&name);
+        return true;
+    }
+    return body_fail(reader, "ruleName", REASON_RULE_NAME, RULE_NAME_WANT, error);
 }
 
 /* Groups and members may be empty and be filled later; a rule that names none never binds. */
@@ -204,11 +224,20 @@ static bool check_binds(const struct json_reader *reader, const Rule *rule, GErr
                      "a VM group of this cluster, or vms, with ruleType 3", error);
 }
 
+/* What a rule has, also what only the server writes: clients send back what they read. */
+static const char *const rule_words[] = {
+    "ruleName",    "ruleType",      "strength",   "vm2HostRuleType",
+    "faultDomain", "vms",           "vmGroupUrn", "hostGroupUrn",
+    "ruleIndex",   "operationType", "createTime", "updateTime",
+    "ruleState",   "stateReason",   "urn",        "uri",
+    "vmGroupName", "hostGroupName", NULL
+};
+
 static bool read_rule(const struct request *req, const struct json_reader *reader, Rule *rule,
                       GError **error)
 {
-    return read_rule_name(reader, rule, error) && read_type(reader, rule, error) &&
-           read_domain(reader, rule, error) &&
+    return known_keys(reader, rule_words, error) && read_rule_name(reader, rule, error) &&
+           read_type(reader, rule, error) && read_domain(reader, rule, error) &&
            body_urns(reader, URN_FIELD("vms", req->site, OBJECT_VM, REASON_RULE_VM_NOT_IN_CLUSTER),
                      &rule->vms, &rule->n_vms, error) &&
            check_vms(req, reader, rule, error) && read_group(req, reader, GROUP_VM, rule, error) &&
@@ -334,10 +363,12 @@ bool h_rule_list(struct request *req, GError **error)
     const char *name = target_param(&req->target, "name");
     const char *state;
     g_autoptr(GPtrArray) found = g_ptr_array_new();
+    static const char *const words[] = { "name", "state", "limit", "offset", NULL };
     struct read_page page;
     size_t from, to;
 
-    if (!read_page(req, &page, error) || !read_states(req, &state, error))
+    if (!known_params(&req->target, words, error) || !read_page(req, &page, error) ||
+        !read_states(req, &state, error))
         return false;
     for (size_t i = 0; i < req->snap->n_rules; i++) {
         const Rule *rule = req->snap->rules[i];
@@ -409,9 +440,19 @@ struct op *h_rule_create(struct request *req, GError **error)
 struct op *h_rule_update(struct request *req, GError **error)
 {
     g_autoptr(Rule) rule = rule_dup(snapshot_rule(req->snap, req->ids[OBJECT_RULE]));
+    int64_t index = 0;
 
-    if (!read_rule(req, &req->json, rule, error))
+    if (!body_int(&req->json, INT_FIELD("ruleIndex", 0, INT64_MAX, REASON_RULE_MISSING, &index),
+                  error) ||
+        !read_rule(req, &req->json, rule, error))
         return NULL;
+    if (index != 0 && index != rule->id) {
+        body_fail(&req->json, "ruleIndex", REASON_RULE_MISSING,
+                  "that of the URL: it cannot be "
+                  "changed",
+                  error);
+        return NULL;
+    }
     return change_op(req, RULE_MODIFY, g_steal_pointer(&rule));
 }
 

@@ -7,6 +7,7 @@
 #include "api/handlers.h"
 
 #include "api/body.h"
+#include "api/known.h"
 #include "api/read.h"
 #include "base/err.h"
 #include "model/id.h"
@@ -221,6 +222,21 @@ bool h_drs_list_answer(struct request *req, struct op_result *result, GError **e
     return true;
 }
 
+bool h_drs_get_answer(struct request *req, struct op_result *result, GError **error)
+{
+    for (size_t i = 0; i < result->n_recommendations; i++) {
+        if (result->recommendations[i]->id != req->ids[OBJECT_RECOMMENDATION])
+            continue;
+        put_recommendation(req, result->recommendations[i], false);
+        return true;
+    }
+    err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING, NULL,
+                   "drsrecommendations/%" G_GINT64_FORMAT " is in none of the current plans of "
+                   "this cluster: drsrecommendations/history has those of earlier ones",
+                   req->ids[OBJECT_RECOMMENDATION]);
+    return false;
+}
+
 struct op *h_drs_history(struct request *req, GError **error)
 {
     g_autoptr(op_auto) op = op_new(OP_DRS_HISTORY);
@@ -246,10 +262,12 @@ bool h_drs_history_answer(struct request *req, struct op_result *result, GError 
 /* No list in the body: all open ones. */
 struct op *h_drs_apply(struct request *req, GError **error)
 {
+    static const char *const words[] = { "recommendations", NULL };
     g_autoptr(op_auto) op = op_new(OP_DRS_APPLY);
 
     op->id = req->ids[OBJECT_CLUSTER];
-    if (!body_urns(&req->json, URN_FIELD("recommendations", req->site, OBJECT_RECOMMENDATION, 0),
+    if (!known_keys(&req->json, words, error) ||
+        !body_urns(&req->json, URN_FIELD("recommendations", req->site, OBJECT_RECOMMENDATION, 0),
                    &op->recommendations, &op->n_recommendations, error))
         return NULL;
     if (json_is_array(json_get(&req->json, "recommendations")) && op->n_recommendations == 0) {

@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 
 #include "api/body.h"
+#include "api/known.h"
 #include "api/read.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -25,7 +26,7 @@ struct op *h_event_query(struct request *req, GError **error)
     struct read_page page;
 
     if (!read_page_body(req, &page, error) ||
-        !body_string(&req->json, "eventName", BODY_NAME_MAX, 0, &query->name, error) ||
+        !body_string(&req->json, "eventName", BODY_NAME_MAX, 0, &query->type, error) ||
         !body_time(&req->json, "occurStartTime", &query->from_ms, error) ||
         !body_time(&req->json, "occurStopTime", &query->to_ms, error))
         return NULL;
@@ -38,12 +39,16 @@ struct op *h_event_list(struct request *req, GError **error)
     g_autoptr(op_auto) op = op_new(OP_EVENT_LIST);
     struct op_query *query = &op->query;
     const char *name = target_param(&req->target, "name");
+    const char *event = target_param(&req->target, "eventName");
     const char *severity = target_param(&req->target, "severity");
     enum event_severity known;
     struct read_page page;
+    static const char *const words[] = { "name", "eventName", "severity", "scope", "from",
+                                         "to",   "limit",     "offset",   NULL };
     struct read_scope scope;
 
-    if (!read_page(req, &page, error) || !read_scope(req, NULL, &scope, error) ||
+    if (!known_params(&req->target, words, error) || !read_page(req, &page, error) ||
+        !read_scope(req, NULL, &scope, error) ||
         !target_int(&req->target, INT_FIELD("from", 0, INT64_MAX / 2, 0, &query->from_ms), error) ||
         !target_int(&req->target, INT_FIELD("to", 0, INT64_MAX / 2, 0, &query->to_ms), error))
         return NULL;
@@ -54,6 +59,8 @@ struct op *h_event_list(struct request *req, GError **error)
     }
     g_free(query->name);
     query->name = g_strdup(name ? name : "");
+    g_free(query->type);
+    query->type = g_strdup(event ? event : "");
     g_free(query->status);
     query->status = g_strdup(severity ? severity : "");
     if (scope.given) {

@@ -86,13 +86,35 @@ struct op *h_host_add(struct request *req, GError **error)
     return g_steal_pointer(&op);
 }
 
+/* What a client may send back as it read it, but not otherwise. */
+static bool check_fixed(const struct request *req, const Host *host, GError **error)
+{
+    const struct json_reader *json = &req->json;
+    g_autofree char *ip = g_strdup(host->ip);
+    int64_t cluster_id = host->cluster_id;
+
+    if (!body_string(json, "ip", INET6_ADDRSTRLEN, REASON_HOST_BAD_IP, &ip, error) ||
+        !body_urn(json, URN_FIELD("clusterUrn", req->site, OBJECT_CLUSTER, 0), &cluster_id, error))
+        return false;
+    if (!g_str_equal(ip, host->ip)) {
+        g_autofree char *want =
+            g_strdup_printf("%s: it cannot be changed; remove the host and add it anew", host->ip);
+
+        return body_fail(json, "ip", REASON_HOST_BAD_IP, want, error);
+    }
+    return cluster_id == host->cluster_id ||
+           body_fail(json, "clusterUrn", REASON_HOST_CLUSTER_MISSING,
+                     "the cluster it is in: it cannot be changed; remove the host and add it anew",
+                     error);
+}
+
 struct op *h_host_update(struct request *req, GError **error)
 {
     g_autoptr(op_auto) op = op_new(OP_HOST_UPDATE);
 
     op->id = req->ids[OBJECT_HOST];
     op->host = host_dup(snapshot_host(req->snap, op->id));
-    if (!read_host(req, op->host, error))
+    if (!read_host(req, op->host, error) || !check_fixed(req, op->host, error))
         return NULL;
     return g_steal_pointer(&op);
 }

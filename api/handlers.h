@@ -42,7 +42,7 @@
     X(h_session_opened)                                                                    \
     X(h_host_entered_maintenance)                                                          \
     X(h_task_list_answer) X(h_task_get_answer)                                             \
-    X(h_drs_refreshed) X(h_drs_list_answer) X(h_drs_history_answer) X(h_imc_answer)        \
+    X(h_drs_refreshed) X(h_drs_list_answer) X(h_drs_get_answer) X(h_drs_history_answer) X(h_imc_answer)        \
     X(h_vm_explain_answer) X(h_failover_answer) X(h_capacity_answer)                       \
     X(h_drain_answer)                                                                      \
     X(h_dpm_answer) X(h_alarm_answer) X(h_rule_created) X(h_event_answer) X(h_audit_answer) \

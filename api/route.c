@@ -75,6 +75,7 @@ READ(GET,    CLUSTER "/drsBalance",          READ, 0, h_drs_balance, "how even t
 DO  (POST,   CLUSTER "/drsBalance/action/refresh", DRS_APPLY, 0, h_drs_refresh, h_drs_refreshed, "plan again now"),
 DO  (GET,    CLUSTER "/drsrecommendations",  READ, 0, h_drs_list, h_drs_list_answer, "the current plans of DRS and DPM"),
 DO  (GET,    CLUSTER "/drsrecommendations/history", READ, 0, h_drs_history, h_drs_history_answer, "earlier recommendations"),
+DO  (GET,    CLUSTER "/drsrecommendations/{rec}", READ, 0, h_drs_list, h_drs_get_answer, "one recommendation of the current plans"),
 DO  (POST,   CLUSTER "/drsrecommendations/action/apply", DRS_APPLY, 0, h_drs_apply, NULL, "apply some or all"),
 DO  (POST,   CLUSTER "/drsrecommendations/{rec}/action/apply", DRS_APPLY, 0, h_drs_apply_one, NULL, "apply one"),
 DO  (GET,    CLUSTER "/dpm/status",          READ, 0, h_dpm_status, h_dpm_answer, "power management: every host, why it is on or asleep, kWh saved"),

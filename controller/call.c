@@ -244,7 +244,7 @@ void call_box_submit(CallBox *box, struct op *op, op_done_fn done, void *user)
 {
     struct call *call = g_new(struct call, 1);
 
-    *call = (struct call){ box->app, op, done, user };
+    *call = (struct call){ .app = box->app, .op = op, .done = done, .user = user };
     if (!mailbox_post(box->mail, call))
         drop(call);
 }

@@ -13,6 +13,7 @@ struct call {
     struct op *op;
     op_done_fn done;
     void *user;
+    bool judge_policy; /* CLUSTER_UPDATE: its HA policy is another one than before */
 };
 
 /* Each answers and frees the call. */
@@ -80,6 +81,9 @@ void on_host_prove_wake(struct call *call);
 /* on_imc.c */
 void on_imc_check(struct call *call);
 void on_vm_explain(struct call *call);
+/* Answers with result, and a note if the HA policy of cluster op->id does not hold now: starts will
+ * be refused. */
+void explain_policy(struct call *call, const struct op_result *result);
 void on_failover(struct call *call);
 void on_capacity(struct call *call);
 void on_drain_plan(struct call *call);

@@ -95,6 +95,27 @@ static DrsReport *report_of(const Plan *plan)
     return report;
 }
 
+/* A move that was open already stays the same recommendation, with new figures: who looked at it
+ * may apply it by its id. */
+static void keep_ids(const DrsReport *last, DrsReport *report)
+{
+    for (size_t i = 0; last && i < report->n_recommendations; i++) {
+        Recommendation *rec = report->recommendations[i];
+
+        for (size_t k = 0; k < last->n_recommendations; k++) {
+            const Recommendation *old = last->recommendations[k];
+
+            if (old->state != REC_OPEN || old->vm_id != rec->vm_id ||
+                old->source_host_id != rec->source_host_id ||
+                old->target_host_id != rec->target_host_id)
+                continue;
+            rec->id = old->id;
+            rec->create_ms = old->create_ms;
+            break;
+        }
+    }
+}
+
 /* ---- planning ---------------------------------------------------------------------------------
  */
 
@@ -212,6 +233,7 @@ static void planned(void *data, bool ran)
         return;
     }
     report = report_of(job->plan);
+    keep_ids(snapshot_drs_report(inventory_peek(app->inv), job->cluster_id), report);
     log_info("DRS verdict", "VERDICT", report->verdict, NULL);
     if (!is_news(app, report)) {
         refresh_report(app, report);

@@ -1,6 +1,8 @@
 /* on_cluster.c - clusters with their policies, rules and per-VM overrides. */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/call.h"
@@ -20,7 +22,10 @@ static void finish(const GError *error, void *user)
         return;
     }
     result.rule_id = op->n_rules > 0 ? op->rules[0].rule->id : 0;
-    call_result(call, &result);
+    if (call->judge_policy)
+        explain_policy(call, &result);
+    else
+        call_result(call, &result);
 }
 
 static void finish_baseline(const GError *error, void *user)
@@ -115,6 +120,19 @@ static bool add_override(const struct call *call, const struct vm_override *over
     return true;
 }
 
+static bool is_same_ha(const struct ha_policy *a, const struct ha_policy *b)
+{
+    return a->enabled == b->enabled && a->control_policy_on == b->control_policy_on &&
+           a->control_policy == b->control_policy && a->cpu_reservation == b->cpu_reservation &&
+           a->mem_reservation == b->mem_reservation &&
+           a->hosts_fault_quantity == b->hosts_fault_quantity && a->custom_slot == b->custom_slot &&
+           a->slot_cpu_mhz == b->slot_cpu_mhz && a->slot_mem_mb == b->slot_mem_mb &&
+           a->n_failover_hosts == b->n_failover_hosts &&
+           (a->n_failover_hosts == 0 ||
+            memcmp(a->failover_hosts, b->failover_hosts,
+                   a->n_failover_hosts * sizeof(*a->failover_hosts)) == 0);
+}
+
 static bool fill_update(const struct call *call, Commit *commit, GError **error)
 {
     struct op *op = call->op;
@@ -164,9 +182,13 @@ void on_cluster_update(struct call *call)
     g_autoptr(GError) error = NULL;
 
     inventory_publish(call->app->inv);
-    if (!fill_update(call, commit, &error))
+    if (!fill_update(call, commit, &error)) {
         call_fail(call, error);
-    else if (call->op->n_rules > 0)
+        return;
+    }
+    call->judge_policy =
+        !is_same_ha(&call_cluster(call, call->op->id, NULL)->ha, &call->op->cluster->ha);
+    if (call->op->n_rules > 0)
         rule_check(call, g_steal_pointer(&commit), call->op->id, submit_update);
     else
         submit_update(call, g_steal_pointer(&commit));

@@ -153,13 +153,70 @@ static void apply_both(struct call *call)
     apply_power(call, power_applied, both);
 }
 
+/* ---- those that are named ---------------------------------------------------------------------
+ */
+
+static const Recommendation *find_in(const DrsReport *report, int64_t id)
+{
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        if (report->recommendations[i]->id == id)
+            return report->recommendations[i];
+    }
+    return NULL;
+}
+
+static int64_t list_open(const DrsReport *report, GString *list)
+{
+    int64_t newest = 0;
+
+    for (size_t i = 0; report && i < report->n_recommendations; i++) {
+        const Recommendation *rec = report->recommendations[i];
+
+        newest = MAX(newest, rec->id);
+        if (rec->state == REC_OPEN)
+            g_string_append_printf(list, "%s%" G_GINT64_FORMAT, list->len ? ", " : "", rec->id);
+    }
+    return newest;
+}
+
+/* Each must be open; else what it is, and which ones are. */
+static bool check_named(const struct call *call, GError **error)
+{
+    const DrsReport *power = dpm_report(call->app->dpm, call->op->id);
+    const DrsReport *moves =
+        snapshot_builder_get_drs_report(inventory_edit(call->app->inv), call->op->id);
+    g_autoptr(GString) open = g_string_new(NULL);
+    int64_t newest = MAX(list_open(power, open), list_open(moves, open));
+
+    for (size_t i = 0; i < call->op->n_recommendations; i++) {
+        const int64_t id = call->op->recommendations[i];
+        const Recommendation *rec = find_in(moves, id);
+        const char *what = id <= newest ? "of an earlier plan or another cluster" : "unknown";
+
+        rec = rec ? rec : find_in(power, id);
+        if (rec && rec->state == REC_OPEN)
+            continue;
+        err_set_reason(error, rec ? VRM_ERR_CONFLICT : VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING,
+                       "recommendations",
+                       "recommendation %" G_GINT64_FORMAT
+                       " is %s, not open: want one of those that "
+                       "are: %s",
+                       id, rec ? recommendation_state_name(rec->state) : what,
+                       open->len ? open->str : "none is");
+        return false;
+    }
+    return true;
+}
+
 void on_drs_apply(struct call *call)
 {
     const struct op *op = call->op;
     size_t n_power = count_of_dpm(call);
     g_autoptr(GError) error = NULL;
 
-    if (n_power == 0)
+    if (!call_cluster(call, op->id, &error) || !check_named(call, &error))
+        call_fail(call, error);
+    else if (n_power == 0)
         apply_moves(call, applied, call);
     else if (op->n_recommendations == 0 && has_open_moves(call))
         apply_both(call);

@@ -235,6 +235,50 @@ static void ask(struct call *call, bool (*fn)(struct question *question, GError 
     call_fail(call, error);
 }
 
+/* ---- a policy that does not hold from its first moment ----------------------------------------
+ */
+
+static bool ask_policy(struct question *q, GError **error)
+{
+    struct admission_verdict verdict;
+    g_autofree char *text = NULL;
+
+    if (!admission_check(q->snap, q->call->op->id, -1, &q->params, &verdict, error))
+        return false;
+    text = verdict.text;
+    if (!verdict.holds)
+        q->result.note = g_strdup_printf("warning: the HA policy does not hold now, and no VM will "
+                                         "start until it does: %s",
+                                         text);
+    return true;
+}
+
+/* The cluster is changed, whatever came of the question. */
+static void policy_judged(void *data, bool ran)
+{
+    struct question *q = data;
+
+    (void)ran;
+    g_clear_error(&q->result.error);
+    snapshot_unref(q->snap);
+    call_result(q->call, &q->result);
+    g_free(q);
+}
+
+void explain_policy(struct call *call, const struct op_result *result)
+{
+    struct question *q = g_new0(struct question, 1);
+
+    inventory_publish(call->app->inv);
+    *q = (struct question){ .call = call,
+                            .snap = inventory_snapshot(call->app->inv),
+                            .ask = ask_policy,
+                            .result = *result };
+    app_sched_params(call->app, &q->params);
+    if (!work_pool_submit(call->app->asks, NULL, run, policy_judged, q))
+        policy_judged(q, false);
+}
+
 void on_vm_explain(struct call *call)
 {
     ask(call, ask_explain);

@@ -217,7 +217,8 @@ static void begin_off(struct run *run)
 static void record_off(struct run *run, const Task *task, const GError *error, Commit *commit)
 {
     const Host *current = inventory_find_host(run->app->inv, task->entity_id);
-    struct commit_event event = event_of(task, error, "HostPoweredOff");
+    struct commit_event event =
+        event_of(task, error, error ? "HostPowerOffFailed" : "HostPoweredOff");
 
     if (err_reason(error) == REASON_HOST_STATE)
         return; /* it is up; who wanted to wake it tells */
@@ -313,7 +314,8 @@ static void record_on(struct run *run, const Task *task, const GError *error, Co
     const struct power_run *work = run->data;
     bool has_power = !error || work->until_ms > 0;
     const Host *current = inventory_find_host(run->app->inv, task->entity_id);
-    struct commit_event event = event_of(task, error, "HostPoweredOn");
+    struct commit_event event =
+        event_of(task, error, error ? "HostPowerOnFailed" : "HostPoweredOn");
     Host *host;
 
     if (error)

@@ -14,6 +14,7 @@ enum {
     REC_LIST_LATEST,
     REC_EXPIRE,
     REC_INSERT,
+    REC_KEEP,
     REC_UPDATE,
     REC_COUNT,
     REC_PAGE,
@@ -56,6 +57,9 @@ static const struct stmt drs_stmts[N_DRS_STMTS] = {
     [REC_INSERT] = { "rec_insert",
         "INSERT INTO recommendation (" REC_COLUMNS ", plan_id, place)"
         " VALUES (" REC_VALUES ", $21, $22) RETURNING id", 22 },
+    [REC_KEEP] = { "rec_keep",
+        "UPDATE recommendation SET (" REC_COLUMNS ", plan_id, place) = (" REC_VALUES ", $21, $22)"
+        " WHERE id = $23", 23 },
     [REC_UPDATE] = { "rec_update",
         "UPDATE recommendation SET state = $1, finish_ms = $2, task_id = $3 WHERE id = $4", 4 },
     [REC_COUNT] = { "rec_count", "SELECT count(*)" REC_MATCHES, QUERY_N_PARAMS },
@@ -183,6 +187,10 @@ static bool insert_recommendation(Db *db, const DrsReport *report, size_t index,
     stmt_add_int(&params, report->plan_id);
     stmt_add_int(&params, (int64_t)index + 1);
     rec->cluster_id = report->cluster_id;
+    if (rec->id) {
+        stmt_add_int(&params, rec->id);
+        return row_write_one(db, &drs_stmts[REC_KEEP], &params, "recommendation", rec->id, error);
+    }
     return stmt_get_int(db, &drs_stmts[REC_INSERT], &params, &rec->id, error);
 }
 

@@ -1522,6 +1522,41 @@ START_TEST(the_latest_plan_comes_back_and_older_open_moves_expire)
 }
 END_TEST
 
+START_TEST(an_unchanged_move_keeps_its_id_in_the_next_plan)
+{
+    g_autoptr(Db) db = scratch_db(NULL);
+    struct world world;
+    g_autoptr(DrsReport) first = NULL;
+    g_autoptr(DrsReport) second = NULL;
+    g_autoptr(GPtrArray) reports = NULL;
+    struct query_job job = {
+        { .limit = -1, .status = "expired", .cancelled = -1 }, store_drs_query, NULL, 0
+    };
+    const DrsReport *got;
+
+    make_world(db, &world);
+    first = make_report(world.cluster->id);
+    must_write(db, insert_report, first);
+    second = make_report(world.cluster->id);
+    second->recommendations[1]->id = first->recommendations[1]->id;
+    second->recommendations[1]->cost_mb = 99;
+    must_write(db, insert_report, second);
+    ck_assert_int_eq(second->recommendations[1]->id, first->recommendations[1]->id);
+
+    reports = read_list(db, store_drs_list_latest);
+    got = g_ptr_array_index(reports, 0);
+    ck_assert_uint_eq(got->n_recommendations, 2);
+    ck_assert_int_eq(got->recommendations[1]->id, first->recommendations[1]->id);
+    ck_assert_int_eq(got->recommendations[1]->state, REC_OPEN);
+    ck_assert_int_eq(got->recommendations[1]->cost_mb, 99);
+    ck_assert_int_eq(got->recommendations[1]->depends_on, second->recommendations[0]->id);
+    must_read(db, run_query, &job); /* only the other one has ended */
+    ck_assert_int_eq(job.total, 1);
+    g_ptr_array_unref(job.objects);
+    clear_world(&world);
+}
+END_TEST
+
 START_TEST(a_move_may_only_depend_on_an_earlier_one)
 {
     g_autoptr(Db) db = scratch_db(NULL);
@@ -1739,6 +1774,8 @@ SUITE_MAIN("db-store", SUITE_TEST(the_site_is_stored_once_and_keeps_its_id),
            SUITE_TEST(a_final_task_must_be_complete),
            SUITE_TEST(task_queries_filter_count_and_page),
            SUITE_TEST(the_latest_plan_comes_back_and_older_open_moves_expire),
+           SUITE_TEST(an_unchanged_move_keeps_its_id_in_the_next_plan),
+           SUITE_TEST(an_unchanged_move_keeps_its_id_in_the_next_plan),
            SUITE_TEST(a_move_may_only_depend_on_an_earlier_one),
            SUITE_TEST(events_and_audit_entries_come_back),
            SUITE_TEST(a_user_lives_from_insert_to_delete),

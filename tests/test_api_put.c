@@ -76,6 +76,10 @@ static const struct {
     { "POST", C117 "/drsBalance/action/refresh", NULL, OP_DRS_REFRESH, 117, "{\"drsBalance\":0,*" },
     { "POST", C117 "/drsrecommendations/action/apply", NULL, OP_DRS_APPLY, 117, "*" },
     { "POST", C117 "/drsrecommendations/502/action/apply", NULL, OP_DRS_APPLY, 117, "*" },
+    { "GET", C117 "/drsrecommendations/502", NULL, OP_DRS_LIST, 117,
+      "{\"urn\":\"" U("clusters:117:drsrecommendations:502") "\",*" },
+    { "PUT", HOST, "{\"ip\":\"10.0.0.12\",\"clusterUrn\":\"" U("clusters:117") "\"}",
+      OP_HOST_UPDATE, 112, "*" },
     { "GET", C117 "/dpm/status", NULL, OP_DPM_STATUS, 117, "{\"clusterUrn\":*" },
     { "POST", C117 "/dpm/action/refresh", NULL, OP_DPM_REFRESH, 117, "{\"clusterUrn\":*" },
     { "POST", HOST "/action/provewake", NULL, OP_HOST_PROVE_WAKE, 112, "{\"taskUrn\":*" },
@@ -112,6 +116,8 @@ static const struct {
     { "POST", FAKE_S "/alarms/events", "{}", OP_EVENT_LIST, 0,
       "{\"total\":0,\"itemSize\":0,\"pageno\":1,\"viewId\":0,\"updateFlag\":0,\"items\":[]}" },
     { "GET", FAKE_S "/events?scope=" U("vms:i-00000035"), NULL, OP_EVENT_LIST, 0, "*" },
+    { "GET", FAKE_S "/events?eventName=VmStarted&name=web&severity=info", NULL, OP_EVENT_LIST, 0,
+      "*" },
     { "GET", "/service/audit?user=ops", NULL, OP_AUDIT_LIST, 0, "{\"total\":0,\"items\":[]}" },
     { "GET", "/service/users", NULL, OP_USER_LIST, 0, "{\"total\":0,\"itemSize\":0,\"items\":[]}" },
     { "POST", "/service/users/password/modify",
@@ -171,6 +177,33 @@ static const struct {
     { "PUT", C117, DRS("\"drsFragmentLimen\":[{\"fragmentTime\":3,\"limen\":10}]"), "10300124",
       NULL },
     { "PUT", C117, DRS("\"drsFragmentLimen\":[{\"limen\":1}]"), "10300216", NULL },
+    { "PUT", C117,
+      DRS("\"drsFragmentLimen\":[{\"fragmentTime\":3,\"limen\":5},{\"fragmentTime\":3,\"limen\":7}"
+          "]"),
+      "10300216", "drsSetting.drsFragmentLimen[1].fragmentTime" },
+    { "PUT", C117, DRS("\"drsLevl\":3"), "10000001", "drsSetting.drsLevl" },
+    { "PUT", C117, "{\"haResSetting\":{\"isControlPolcy\":true}}", "10000001",
+      "haResSetting.isControlPolcy" },
+    { "PUT", C117, "{\"haResSetting\":{\"isControlPolicy\":true,\"controlPolicy\":2}}", "10300520",
+      "haResSetting.failoverHosts" },
+    { "PUT", C117,
+      "{\"haResSetting\":{\"isControlPolicy\":true,\"controlPolicy\":2,\"failoverHosts\":[\"" U(
+          "hosts:112") "\",\"" U("hosts:113") "\"]}}",
+      "10300520", "haResSetting.failoverHosts" },
+    { "POST", C117 "/drsrules", "{\"ruleName\":\"r\",\"ruleType\":2,\"strenght\":\"should\"}",
+      "10000001", "strenght" },
+    { "POST", C117 "/drsrules", "{\"ruleName\":\"r\",\"ruleType\":2,\"vm2HostRuleType\":2}",
+      "10300125", "vm2HostRuleType" },
+    { "POST", C117 "/drsrules",
+      "{\"ruleName\":\"r\",\"ruleType\":2,\"vms\":[\"" U("vms:i-000000FF") "\"]}", "10300129",
+      "vms" },
+    { "PUT", C117 "/drsrules/3", "{\"ruleIndex\":4}", "10300130", "ruleIndex" },
+    { "POST", C117 "/drsrecommendations/action/apply", "{\"bogus\":[]}", "10000001", "bogus" },
+    { "PUT", HOST, "{\"ip\":\"10.1.1.1\"}", "10200107", "ip" },
+    { "PUT", HOST, "{\"clusterUrn\":\"" U("clusters:118") "\"}", "10200116", "clusterUrn" },
+    { "GET", FAKE_S "/events?eventNam=x", NULL, "10000001", "eventNam" },
+    { "GET", FAKE_S "/events?startTime=1", NULL, "10000001", "startTime" },
+    { "GET", "/service/audit?usr=x", NULL, "10000001", "usr" },
     { "PUT", C117, DRS("\"drsCycle\":{\"cycleType\":4}"), "10300216", NULL },
     { "PUT", C117, DRS("\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[8]}"), "10300216", NULL },
     { "PUT", C117, DRS("\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[]}"), "10300216", NULL },
@@ -444,7 +477,7 @@ START_TEST(a_cluster_put_changes_what_it_names_and_keeps_the_rest)
         &fake, "PUT", C117,
         "{\"ISENABLEDRS\":true,\"drsSetting\":{\"drsLevel\":3,\"factor\":1,"
         "\"drsFragmentLimen\":[{\"fragmentTime\":7,\"limen\":9}],"
-        "\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[1,7]},\"unknown\":{\"x\":[]}},"
+        "\"drsCycle\":{\"cycleType\":2,\"cycleSpec\":[1,7]}},\"unknown\":{\"x\":[]},"
         "\"haResSetting\":{\"controlPolicy\":2,\"failoverHosts\":[{\"urn\":\"" U(
             "hosts:113") "\"},\"" U("hosts:112") "\"]},\"enableVmDrs\":1,"
                                                  "\"drsVmConfig\":[{\"vmUrn\":\"" U(
@@ -843,7 +876,7 @@ START_TEST(lists_of_history_carry_their_filters)
                     "\"occurStartTime\":\"1000\",\"occurStopTime\":2000,\"order\":[]}");
     ck_assert_int_eq(fake.last->query.limit, 100);
     ck_assert_int_eq(fake.last->query.offset, 5);
-    ck_assert_str_eq(fake.last->query.name, "VmMigrated");
+    ck_assert_str_eq(fake.last->query.type, "VmMigrated");
     ck_assert_int_eq(fake.last->query.from_ms, 1000);
     ck_assert_int_eq(fake.last->query.to_ms, 2000);
     fake_reply_clear(&reply);
