@@ -9,6 +9,7 @@
 #include "model/reason.h"
 
 #define COMPARED    40 /* characters of a name that are compared */
+#define SHOWN       80 /* and that a message shows */
 #define NEAR_ENOUGH 3  /* at most so many letters are wrong, and not more than half of them */
 
 static bool is_among(const char *const *words, const char *name)
@@ -51,7 +52,7 @@ static const char *nearest(const char *const *words, const char *name)
     for (size_t i = 0; words[i]; i++) {
         unsigned d = distance(name, words[i]);
 
-        if (d < best_distance && d * 2 <= strlen(words[i])) {
+        if (d < best_distance && d <= strlen(words[i]) / 2) {
             best = words[i];
             best_distance = d;
         }
@@ -80,9 +81,8 @@ bool known_keys(const struct json_reader *reader, const char *const *words, GErr
     void *it = json_object_iter((json_t *)(uintptr_t)reader->object); /* only read */
 
     for (; it; it = json_object_iter_next((json_t *)(uintptr_t)reader->object, it)) {
-        g_autofree char *name =
-            g_utf8_substring(json_object_iter_key(it), 0,
-                             MIN(g_utf8_strlen(json_object_iter_key(it), -1), 2 * COMPARED));
+        g_autofree char *name = g_utf8_substring(
+            json_object_iter_key(it), 0, MIN(g_utf8_strlen(json_object_iter_key(it), -1), SHOWN));
         g_autofree char *field =
             reader->path[0] ? g_strconcat(reader->path, ".", name, NULL) : g_strdup(name);
 
@@ -98,7 +98,7 @@ bool known_params(const struct target *target, const char *const *words, GError 
         const char *name = target->params[i].name;
 
         if (name[0] && !is_among(words, name)) {
-            g_autofree char *field = g_strndup(name, 2 * COMPARED);
+            g_autofree char *field = g_strndup(name, SHOWN);
             g_autofree char *valid = g_utf8_make_valid(field, -1);
 
             return refuse("parameter", valid, valid, words, error);
