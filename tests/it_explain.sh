@@ -111,6 +111,37 @@ case_start_that_takes_the_reserve_is_refused()
     stop big && stop big2
 }
 
+# autoboot_vm NAME - half a host's memory, with HA, started after creation.
+autoboot_vm()
+{
+    local image
+    image=$(lab guest "$1") || return
+    task POST "$SITE/vms" "{\"name\":\"$1\",\"location\":\"$(urn "$CLUSTER")\",\"osOptions\":{\"osType\":\"Linux\"},\"properties\":{\"isEnableHa\":true},\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":$(half)},\"disks\":[{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"$(urn "$SITE"):datastores:1\",\"volumeUrl\":\"$(basename "$image")\"}]}}"
+}
+
+waits_to_start() { [[ $(vm_field "$1" waitsToStart) == *"HA policy"* ]]; }
+
+refusals_of()
+{
+    api GET "$SITE/events?name=$1" | jq '[.items[] | select(.eventName == "VmStartRefused")] | length'
+}
+
+case_refused_start_after_creation_waits_quietly_until_it_can()
+{
+    put_ha '{"isControlPolicy":true,"controlPolicy":1,"hostsFaultQuantity":1}'
+    task POST "$(vm_uri big)/action/start" && autoboot_vm owed1 && autoboot_vm owed2 || return
+    wait_for 20 "owed1 waits" waits_to_start owed1 || return
+    wait_for 20 "owed2 waits" waits_to_start owed2 || return
+    sleep 5
+    equal "events of owed1" "$(refusals_of owed1)" 1 || return
+    task PUT "$(vm_uri owed2)" '{"autoBoot":false}' || return
+    equal "owed2 waits" "$(vm_field owed2 waitsToStart)" null || return
+    no_policy
+    wait_for 60 "owed1 runs" vm_is owed1 running || return
+    equal "owed2" "$(vm_field owed2 status)" stopped || return
+    stop big && stop owed1
+}
+
 case_starts_at_once_count_for_each_other()
 {
     local name pids=() refused=0
@@ -234,6 +265,7 @@ readonly CASES=(
     move_and_non_move_are_explained
     reasons_outlive_the_controller
     start_that_takes_the_reserve_is_refused
+    refused_start_after_creation_waits_quietly_until_it_can
     starts_at_once_count_for_each_other
     share_of_memory_is_kept
     failover_host_stays_empty
