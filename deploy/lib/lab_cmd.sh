@@ -80,6 +80,7 @@ cmd_hosts_to_start()
     for ((i = 1; i <= up_count; i++)); do
         host_names "cna$i"
         up_all+=("$H")
+        conf_say_kept
         if [[ $(host_state) == down ]]; then
             up_hosts+=("$H")
         elif [[ ! -d $H_DIR ]]; then

@@ -92,28 +92,61 @@ conf_write_hosts()
     done
 }
 
-# The generation that VRM_LAB_CPU ("cna2=Nehalem cna3=Penryn") lets this host present; nothing: all.
-conf_cpu_limit()
+# --- what a host was given ----------------------------------------------------------------------
+#
+# Its BMC, or a later command without the variables, must start the same host again: the values of
+# its first good start stay in its file `given` until the lab goes down.
+
+readonly CONF_GIVEN=(VRM_LAB_CPU VRM_LAB_DEVICES VRM_LAB_UPLINK)
+
+# conf_asked VARIABLE - prints this host's value in it ("cna1=X cna2=Y"); nothing: none.
+conf_asked()
 {
-    local pair
-    for pair in ${VRM_LAB_CPU:-}; do
-        [[ ${pair%%=*} != "$H" ]] || printf '%s' "${pair#*=}"
+    local pair value=
+    for pair in ${!1-}; do
+        [[ ${pair%%=*} != "$H" ]] || value=${pair#*=}
     done
+    printf '%s' "$value"
 }
 
-# conf_pair LIST - this host's value in "cna1=X cna2=Y", with blanks for its commas; nothing: none.
-conf_pair()
+# conf_given VARIABLE - prints what counts for this host.
+conf_given()
 {
-    local pair
-    for pair in $1; do
-        [[ ${pair%%=*} != "$H" ]] || printf '%s' "${pair#*=}" | tr , ' '
+    if [[ -e $H_DIR/given ]]; then
+        sed -n "s/^$1=//p" "$H_DIR/given"
+    else
+        conf_asked "$1"
+    fi
+}
+
+conf_keep_given()
+{
+    local name
+    [[ ! -e $H_DIR/given ]] || return 0
+    for name in "${CONF_GIVEN[@]}"; do
+        printf '%s=%s\n' "$name" "$(conf_asked "$name")"
+    done >"$H_DIR/given.new"
+    mv "$H_DIR/given.new" "$H_DIR/given"
+}
+
+# Says so if the variables now ask for something that the host was not given.
+conf_say_kept()
+{
+    local name asked given
+    [[ -e $H_DIR/given ]] || return 0
+    for name in "${CONF_GIVEN[@]}"; do
+        asked=$(conf_asked "$name")
+        given=$(conf_given "$name")
+        [[ -z $asked || $asked == "$given" ]] ||
+            lab_say "$H keeps $name ${given:-(nothing)} of its first start, not $asked:" \
+                "'deploy/lab down' forgets it"
     done
 }
 
 conf_write_agent()
 {
     local uplink
-    uplink=$(conf_pair "${VRM_LAB_UPLINK:-}")
+    uplink=$(conf_given VRM_LAB_UPLINK)
     cat <<END
 [agent]
 name=$H
@@ -133,10 +166,10 @@ domain_type=qemu
 migrate_host=$H_MGMT_IP
 migrate_tls=true
 shared_storage_unchecked=true
-cpu_limit=$(conf_cpu_limit)
+cpu_limit=$(conf_given VRM_LAB_CPU)
 
 [devices]
-simulated=$(conf_pair "${VRM_LAB_DEVICES:-}")
+simulated=$(conf_given VRM_LAB_DEVICES | tr , ' ')
 network_mbps=${uplink:-0}
 END
 }

@@ -124,6 +124,7 @@ host_start() # AGENT
     host_prepare
     host_launch "$1"
     host_wait
+    conf_keep_given
 }
 
 # --- trouble ----------------------------------------------------------------------------------
