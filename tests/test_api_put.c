@@ -190,8 +190,8 @@ static const struct {
       "{\"haResSetting\":{\"isControlPolicy\":true,\"controlPolicy\":2,\"failoverHosts\":[\"" U(
           "hosts:112") "\",\"" U("hosts:113") "\"]}}",
       "10300520", "haResSetting.failoverHosts" },
-    { "POST", C117 "/drsrules", "{\"ruleName\":\"r\",\"ruleType\":2,\"strenght\":\"should\"}",
-      "10000001", "strenght" },
+    { "POST", C117 "/drsrules", "{\"ruleName\":\"r\",\"ruleType\":2,\"strengt_\":\"should\"}",
+      "10000001", "strengt_" },
     { "POST", C117 "/drsrules", "{\"ruleName\":\"r\",\"ruleType\":2,\"vm2HostRuleType\":2}",
       "10300125", "vm2HostRuleType" },
     { "POST", C117 "/drsrules",
