@@ -201,10 +201,106 @@ START_TEST(a_stray_call_is_told_what_it_was_and_what_would_do)
 }
 END_TEST
 
+/* ---- docs/api.md ----------------------------------------------------------------------------- */
+
+#define ROW_BEGIN "| "
+#define ROW_PATH  " | `"
+
+/* How the document writes a pattern: the deepest object's own word instead of the way to it. */
+static char *written(const char *pattern)
+{
+    static const struct {
+        const char *way, *word;
+    } words[] = {
+        { "/service/sites/{site}/clusters/{cluster}/resourcegroups/{group}", "{group}" },
+        { "/service/sites/{site}/clusters/{cluster}/drsrules/{rule}", "{rule}" },
+        { "/service/sites/{site}/clusters/{cluster}/drsrecommendations/{rec}", "{rec}" },
+        { "/service/sites/{site}/clusters/{cluster}", "{cluster}" },
+        { "/service/sites/{site}/hosts/{host}", "{host}" },
+        { "/service/sites/{site}/vms/{vm}", "{vm}" },
+        { "/service/sites/{site}/tasks/{task}", "{task}" },
+        { "/service/sites/{site}/datastores/{datastore}", "{datastore}" },
+        { "/service/sites/{site}", "{site}" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_str_has_prefix(pattern, words[i].way))
+            return g_strconcat(words[i].word, pattern + strlen(words[i].way), NULL);
+    }
+    return g_strdup(pattern);
+}
+
+/* The row of a route up to the right that it wants. */
+static char *row_of(const struct route *route)
+{
+    g_autofree char *path = written(route->pattern);
+
+    return g_strdup_printf(ROW_BEGIN "%s" ROW_PATH "%s` | %s | ", method_name(route->method), path,
+                           right_name(route->right));
+}
+
+static char **read_document(void)
+{
+    const char *srcdir = g_getenv("srcdir");
+    g_autofree char *path = g_build_filename(srcdir ? srcdir : ".", "docs", "api.md", NULL);
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+
+    (void)g_file_get_contents(path, &text, NULL, &error);
+    suite_no_error(error);
+    return g_strsplit(text, "\n", -1);
+}
+
+static bool is_route_row(const char *line)
+{
+    const char *path = strstr(line, ROW_PATH);
+
+    return path && g_str_has_prefix(line, ROW_BEGIN) && strchr("/{", path[strlen(ROW_PATH)]);
+}
+
+START_TEST(the_document_has_every_route_with_its_right_once)
+{
+    g_auto(GStrv) lines = read_document();
+
+    for (size_t i = 0; i < n_routes; i++) {
+        g_autofree char *row = row_of(&routes[i]);
+        size_t n = 0;
+
+        for (size_t k = 0; lines[k]; k++)
+            n += g_str_has_prefix(lines[k], row);
+        ck_assert_msg(n == 1, "docs/api.md has %zu rows, want 1, for: %s", n, row);
+    }
+}
+END_TEST
+
+START_TEST(the_document_has_no_other_routes)
+{
+    g_auto(GStrv) lines = read_document();
+    size_t n_rows = 0;
+
+    for (size_t k = 0; lines[k]; k++) {
+        bool known = false;
+
+        if (!is_route_row(lines[k]))
+            continue;
+        n_rows++;
+        for (size_t i = 0; i < n_routes && !known; i++) {
+            g_autofree char *row = row_of(&routes[i]);
+
+            known = g_str_has_prefix(lines[k], row);
+        }
+        ck_assert_msg(known, "docs/api.md line %zu is no route of the API: %s", k + 1, lines[k]);
+    }
+    ck_assert_uint_eq(n_rows, n_routes);
+}
+END_TEST
+
 SUITE_MAIN("api_route", SUITE_TEST(every_row_is_complete_and_reached_by_its_own_url),
            SUITE_TEST(without_a_token_nothing_but_health_versions_and_login_answers),
            SUITE_TEST(without_the_right_a_call_is_refused_and_names_it),
            SUITE_TEST(a_standby_answers_503_with_the_active_controller),
            SUITE_TEST(every_read_answers_an_object_and_only_200),
            SUITE_LOOP(what_does_not_exist_has_its_own_number, strays),
-           SUITE_TEST(a_stray_call_is_told_what_it_was_and_what_would_do))
+           SUITE_TEST(a_stray_call_is_told_what_it_was_and_what_would_do),
+           SUITE_TEST(the_document_has_every_route_with_its_right_once),
+           SUITE_TEST(the_document_has_no_other_routes))

@@ -70,7 +70,7 @@ setup_build()
     mkdir -p "$DEMO_BUILD"
     cd "$DEMO_BUILD" || return
     "$DEMO_DIR/src/configure" --disable-dependency-tracking CC="$compiler" CFLAGS='-O1'
-    make -j"$(nproc)" vrmd vrm-agent
+    make -j"$(nproc)" vrmd vrm-agent vrm-plan
 }
 
 # --- what it runs on --------------------------------------------------------------------------
