@@ -54,13 +54,21 @@ static bool is_abandoned(const Ha *ha, const struct ha_vm *vm)
             vm->n_here >= TRIES_HERE);
 }
 
+/* Has the owner's host said anything of the VM since we look? */
+static bool is_heard(const Ha *ha, const struct ha_vm *vm)
+{
+    return vm->reports[0].host == index_of(ha, vm->seen.right.owners[0].host);
+}
+
 static enum vm_sign sign_of_one(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
 {
     if (ha_is_buried(ha, &vm->seen.right.owners[0]) || is_abandoned(ha, vm))
         return VM_SIGN_FREE;
     if (!owner_speaks(ha, vm, 0, now_ms))
         return VM_SIGN_SILENT;
-    return now_ms < vm->trusted_until_ms ? VM_SIGN_BUSY : VM_SIGN_DOWN;
+    if (now_ms < vm->trusted_until_ms || (!is_heard(ha, vm) && vm->asked != HA_DO_ASSIGN))
+        return VM_SIGN_BUSY;
+    return VM_SIGN_DOWN;
 }
 
 static enum vm_sign sign_of(const Ha *ha, struct ha_vm *vm, int64_t now_ms)

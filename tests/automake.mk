@@ -268,8 +268,10 @@ tests_test_ha_right_LDADD = ha/libha.a $(TEST_LIBS)
 
 check_PROGRAMS += tests/sim/ha-sim
 tests_sim_ha_sim_SOURCES = tests/sim/ha_sim.c tests/sim/world.c tests/sim/world.h \
-	tests/sim/queue.c tests/sim/etcd_model.c tests/sim/host_model.c tests/sim/ctl_model.c \
+	tests/sim/queue.c tests/sim/etcd_model.c tests/sim/host_model.c \
+	tests/sim/ctl_leader.c tests/sim/ctl_model.c tests/sim/ctl_private.h tests/sim/ctl_watch.c \
 	tests/sim/oracle.c tests/sim/chaos.c tests/sim/scenario.c tests/sim/scenario.h \
+	tests/sim/scenario_deed.c tests/sim/scenario_hope.c \
 	tests/sim/scenario_line.c tests/sim/scenario_line.h
 tests_sim_ha_sim_LDADD = ha/libha.a $(BASE_LIBS)
 TESTS += tests/test_ha_sim.sh

@@ -193,6 +193,19 @@ static void kill_ctl(struct world *world)
     world_post(world, world_between(world, 500, 10000), restart_ctl, IN_WORLD, 0)->peer = ctl;
 }
 
+/* Long enough for a stand-in. */
+static void kill_every_ctl(struct world *world)
+{
+    const int64_t ms = world_between(world, 10000, 45000);
+
+    world_note(world, "chaos: no controller for %.1f s", (double)ms / 1000);
+    for (int i = 0; i < world->n_ctls; i++) {
+        if (world->ctls[i].up)
+            ctl_die(world, i);
+        world_post(world, ms + world_between(world, 0, 3000), restart_ctl, IN_WORLD, 0)->peer = i;
+    }
+}
+
 static void pause_ctl(struct world *world)
 {
     const int ctl = any_ctl(world);
@@ -243,10 +256,11 @@ static const struct fault {
     uint32_t weight;
     void (*strike)(struct world *world);
 } faults[] = {
-    { 4, pause_cut_hald }, { 4, kill_host },     { 3, pause_host }, { 3, pause_hald },
-    { 2, pause_agent },    { 2, kill_hald },     { 5, cut_host },   { 1, break_bmc },
-    { 2, stop_etcd },      { 1, delete_leader }, { 3, kill_ctl },   { 3, pause_ctl },
-    { 2, cut_ctl },        { 3, stall_watch },   { 3, crash_vm },   { 8, move_vm },
+    { 4, pause_cut_hald }, { 4, kill_host },     { 3, pause_host },  { 3, pause_hald },
+    { 2, pause_agent },    { 2, kill_hald },     { 5, cut_host },    { 1, break_bmc },
+    { 2, stop_etcd },      { 1, delete_leader }, { 3, kill_ctl },    { 1, kill_every_ctl },
+    { 3, pause_ctl },      { 2, cut_ctl },       { 3, stall_watch }, { 3, crash_vm },
+    { 8, move_vm },
 };
 
 static void strike(struct world *world, const struct event *event)

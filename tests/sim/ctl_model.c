@@ -1,17 +1,13 @@
-/* ctl_model.c - a simulated vrmd: ha/leader_fsm.h decides whether it leads, ha/ha.h what it then
- * does.  See world.h. */
+/* ctl_model.c - what a simulated decider does: ha/ha.h says what.  See world.h. */
 #include "config.h"
 
 #include <inttypes.h>
 
-#include "tests/sim/world.h"
+#include "tests/sim/ctl_private.h"
 
 #define TTL          3000
 #define TICK_MS      250
-#define RELIST_MS    5000
 #define TXN_LIMIT_MS 1500
-
-static const struct ha_key leader_key = { .kind = HA_KEY_LEADER };
 
 static const struct ha_options options = {
     .beat_ms = 1000,
@@ -29,178 +25,7 @@ static const struct ha_options options = {
     .failure_ms = 3600000,
 };
 
-enum op {
-    OP_GRANT,
-    OP_KEEP_ALIVE,
-    OP_PUT,
-    OP_CLAIM,
-    OP_READ,
-    OP_REVOKE,
-};
-
-static void feed(struct world *world, int ctl, enum leader_event event, uint64_t request,
-                 int64_t value);
-
-/* ---- leadership: requests to etcd ------------------------------------------------------------ */
-
-static enum leader_event claim(struct world *world, int64_t lease, int64_t *ret_value)
-{
-    if (!etcd_lease_alive(world, lease))
-        return LEV_LEASE_GONE;
-    if (etcd_find(world, &leader_key))
-        return LEV_REFUSED;
-    etcd_put(world, &(struct ha_put){ .key = leader_key }, lease);
-    *ret_value = etcd_find(world, &leader_key)->created;
-    return LEV_CLAIMED;
-}
-
-static enum leader_event read_key(const struct world *world, int64_t lease, int64_t *ret_value)
-{
-    const struct kv *kv = etcd_find(world, &leader_key);
-
-    *ret_value = kv ? kv->created : 0;
-    if (!kv)
-        return LEV_READ_ABSENT;
-    return kv->lease == lease ? LEV_READ_OURS : LEV_READ_OTHER;
-}
-
-static enum leader_event renew(struct world *world, int64_t lease, int64_t epoch)
-{
-    const struct kv *kv = etcd_find(world, &leader_key);
-
-    if (!etcd_lease_alive(world, lease))
-        return LEV_LEASE_GONE;
-    if (!kv || kv->created != epoch)
-        return LEV_REFUSED;
-    etcd_put(world, &(struct ha_put){ .key = leader_key }, lease);
-    return LEV_RENEWED;
-}
-
-static enum leader_event execute_op(struct world *world, enum op op, int64_t lease, int64_t *value)
-{
-    switch (op) {
-    case OP_GRANT:
-        *value = etcd_grant(world, TTL);
-        return LEV_GRANTED;
-    case OP_KEEP_ALIVE:
-        return etcd_keep_alive(world, lease, TTL) ? LEV_RENEWED : LEV_LEASE_GONE;
-    case OP_PUT:
-        return renew(world, lease, *value);
-    case OP_CLAIM:
-        return claim(world, lease, value);
-    case OP_READ:
-        return read_key(world, lease, value);
-    case OP_REVOKE:
-        etcd_revoke(world, lease);
-        return LEV_REVOKED;
-    }
-    return LEV_UNKNOWN;
-}
-
-/* What an operation carries on its way there and back: op in `peer`, the lease in `authority`, the
- * call in `inc.boot`, the event in `inc.n`. */
-static void send_op(struct world *world, int ctl, enum op op);
-
-static void op_answer(struct world *world, const struct event *event)
-{
-    struct controller *self = &world->ctls[event->node];
-    const enum leader_event answer = (enum leader_event)event->inc.n;
-    int64_t value = event->value;
-
-    if (event->inc.boot != self->call) { /* cancelled: the machine itself must not be misled */
-        feed(world, event->node, answer, event->request, value);
-        return;
-    }
-    self->call = 0;
-    if (answer == LEV_GRANTED) {
-        self->lease = value;
-        value = TTL;
-    }
-    if (answer == LEV_RENEWED && event->peer == OP_KEEP_ALIVE)
-        send_op(world, event->node, OP_PUT);
-    else
-        feed(world, event->node, answer, event->request, value);
-}
-
-static void op_execute(struct world *world, const struct event *event)
-{
-    struct event *answer;
-    int64_t value = event->value;
-    enum leader_event result;
-
-    if (world->etcd.down || world->ctls[event->vm].cut_etcd)
-        return;
-    result = execute_op(world, (enum op)event->peer, event->authority, &value);
-    if (event->request == 0 || world_chance(world, world->loss_pm))
-        return;
-    answer = world_post(world, world_way_ms(world), op_answer, IN_CTL, event->vm);
-    answer->life = (uint64_t)event->call->life;
-    answer->peer = event->peer;
-    answer->request = event->request;
-    answer->value = value;
-    answer->inc = (struct ha_inc){ event->inc.boot, (uint32_t)result };
-}
-
-static void post_op(struct world *world, int ctl, enum op op, uint64_t request, uint64_t call)
-{
-    const struct controller *self = &world->ctls[ctl];
-    struct event *event;
-
-    if (self->cut_etcd || world_chance(world, world->loss_pm))
-        return;
-    event = world_post(world, world_way_ms(world), op_execute, IN_WORLD, 0);
-    event->vm = ctl;
-    event->peer = (int)op;
-    event->authority = (int32_t)self->lease;
-    event->request = request;
-    event->value = self->fsm.epoch;
-    event->inc.boot = call;
-    event->call = g_new0(struct call, 1);
-    event->call->n_refs = 1;
-    event->call->life = self->life;
-}
-
-static void send_op(struct world *world, int ctl, enum op op)
-{
-    struct controller *self = &world->ctls[ctl];
-    struct event *limit;
-
-    self->call = world_new_id(world);
-    post_op(world, ctl, op, self->fsm.request, self->call);
-    limit = world_post(world, leader_fsm_request_ms(&self->fsm), op_answer, IN_CTL, ctl);
-    limit->peer = (int)op;
-    limit->request = self->fsm.request;
-    limit->inc = (struct ha_inc){ self->call, LEV_UNKNOWN };
-}
-
-static void drop_lease(struct world *world, int ctl)
-{
-    struct controller *self = &world->ctls[ctl];
-
-    self->call = 0;
-    if (self->lease != 0)
-        post_op(world, ctl, OP_REVOKE, 0, 0);
-    self->lease = 0;
-}
-
-/* ---- leadership: what the machine says ------------------------------------------------------- */
-
-static void list(struct world *world, int ctl);
-
-static void db_answer(struct world *world, const struct event *event)
-{
-    feed(world, event->node, event->flag ? LEV_DB_OK : LEV_DB_NO, 0, event->value);
-}
-
-static void take_epoch(struct world *world, int ctl)
-{
-    struct event *event = world_post(world, world_between(world, 1, 15), db_answer, IN_CTL, ctl);
-
-    event->value = world->ctls[ctl].fsm.epoch;
-    event->flag = event->value >= world->db_epoch;
-    if (event->flag)
-        world->db_epoch = event->value;
-}
+/* ---- it leads -------------------------------------------------------------------------------- */
 
 void ctl_tell(struct world *world, int ctl)
 {
@@ -215,269 +40,22 @@ void ctl_tell(struct world *world, int ctl)
         ha_set_wanted(ha, i, world->vms[i].wanted);
 }
 
-static void act(struct world *world, int ctl)
+void ctl_lead(struct world *world, int ctl)
 {
     struct controller *self = &world->ctls[ctl];
-    const struct ha_mandate mandate = { false, self->fsm.epoch };
+    const struct ha_mandate mandate = { ctl_is_stand_in(self), self->fsm.epoch };
 
     world_note(world, "controller %d: leads with epoch %" PRId64, ctl, mandate.epoch);
     self->active = true;
     ha_free(self->ha);
     self->ha = ha_new(&options, mandate);
     for (int i = 0; i < world->n_hosts; i++)
-        ha_add_host(self->ha, world->hosts[i].id, world->hosts[i].has_bmc);
+        ha_add_host(self->ha, world->hosts[i].id,
+                    world->hosts[i].has_bmc && !ctl_is_stand_in(self));
     for (int i = 0; i < world->n_vms; i++)
         ha_add_vm(self->ha, &world->vms[i].spec);
     ctl_tell(world, ctl);
-    list(world, ctl);
-}
-
-static void restart(struct world *world, const struct event *event)
-{
-    ctl_start(world, event->peer);
-}
-
-void ctl_die(struct world *world, int ctl)
-{
-    struct controller *self = &world->ctls[ctl];
-
-    self->up = self->active = false;
-    ha_free(self->ha);
-    self->ha = NULL;
-    self->moving_vm = NOBODY;
-    world_note(world, "controller %d: ends", ctl);
-}
-
-static void perform(struct world *world, int ctl, enum leader_action action)
-{
-    switch (action) {
-    case LA_GRANT:
-        drop_lease(world, ctl);
-        send_op(world, ctl, OP_GRANT);
-        break;
-    case LA_CLAIM:
-        send_op(world, ctl, OP_CLAIM);
-        break;
-    case LA_RENEW:
-        send_op(world, ctl, OP_KEEP_ALIVE);
-        break;
-    case LA_READ:
-        send_op(world, ctl, OP_READ);
-        break;
-    case LA_REVOKE:
-        send_op(world, ctl, OP_REVOKE);
-        break;
-    case LA_STAND_BY:
-        drop_lease(world, ctl);
-        break;
-    case LA_TAKE_EPOCH:
-        take_epoch(world, ctl);
-        break;
-    case LA_ACT:
-        act(world, ctl);
-        break;
-    case LA_LOSE:
-    case LA_DONE:
-        drop_lease(world, ctl);
-        ctl_die(world, ctl);
-        world_post(world, 500, restart, IN_WORLD, 0)->peer = ctl;
-        break;
-    case LA_NOTHING:
-    case LA_WATCH:
-    case LEADER_N_ACTIONS:
-        break;
-    }
-}
-
-static void feed(struct world *world, int ctl, enum leader_event event, uint64_t request,
-                 int64_t value)
-{
-    const struct leader_input input = { event, world->now, request, value };
-
-    perform(world, ctl, leader_fsm_step(&world->ctls[ctl].fsm, &input)->act);
-}
-
-/* ---- what it sees ---------------------------------------------------------------------------- */
-
-bool ctl_may_act(const struct world *world, const struct controller *ctl)
-{
-    return ctl->up && ctl->active && ctl->ha &&
-           world->now < leader_fsm_valid_until(&ctl->fsm); /* nothing is issued after that */
-}
-
-static int index_of_host(const struct world *world, int64_t id)
-{
-    for (int i = 0; i < world->n_hosts; i++)
-        if (world->hosts[i].id == id)
-            return i;
-    return NOBODY;
-}
-
-static int index_of_vm(const struct world *world, int64_t id)
-{
-    for (int i = 0; i < world->n_vms; i++)
-        if (world->vms[i].spec.id == id)
-            return i;
-    return NOBODY;
-}
-
-static void see_record(struct world *world, struct controller *self, const struct kv *kv,
-                       int64_t asked_ms)
-{
-    const struct ha_lease_seen lease = { kv->record.lease, kv->modified, asked_ms };
-    const struct ha_owner dead = { kv->key.id, kv->key.authority, kv->key.inc };
-
-    switch (kv->key.kind) {
-    case HA_KEY_LEASE:
-        ha_see_lease(self->ha, index_of_host(world, kv->key.id), kv->key.authority, &lease,
-                     world->now);
-        break;
-    case HA_KEY_FENCE:
-        ha_see_fence(self->ha, &dead);
-        break;
-    case HA_KEY_VM:
-        ha_see_right(self->ha, index_of_vm(world, kv->key.id), kv->modified, &kv->record.vm);
-        break;
-    case HA_KEY_LEADER:
-    case HA_KEY_RECOVERY:
-        break;
-    }
-}
-
-/* A change on its way to one watcher; the record rides in the call. */
-static void watched(struct world *world, const struct event *event)
-{
-    struct controller *self = &world->ctls[event->node];
-    const struct kv kv = {
-        .key = event->call->txn.puts[0].key,
-        .created = event->value,
-        .modified = event->call->version,
-        .record = event->call->record,
-    };
-
-    if (kv.key.kind == HA_KEY_LEADER && !event->flag)
-        feed(world, event->node, LEV_KEY_ABSENT, 0, 0);
-    else if (kv.key.kind == HA_KEY_LEADER && (int64_t)event->request != self->lease)
-        feed(world, event->node, LEV_KEY_OTHER, 0, 0);
-    else if (self->ha && event->flag)
-        see_record(world, self, &kv, world->now);
-}
-
-static void send_change(struct world *world, int ctl, const struct kv *kv, const struct ha_key *key)
-{
-    struct event *event;
-
-    if (!world->ctls[ctl].up || world->ctls[ctl].cut_etcd ||
-        world->now < world->ctls[ctl].stale_until || world_chance(world, world->loss_pm))
-        return;
-    event = world_post(world, world_way_ms(world), watched, IN_CTL, ctl);
-    event->flag = kv != NULL;
-    event->value = kv ? kv->created : 0;
-    event->request = kv ? (uint64_t)kv->lease : 0;
-    event->call = g_new0(struct call, 1);
-    event->call->n_refs = 1;
-    event->call->txn.puts[0].key = *key;
-    if (kv) {
-        event->call->version = kv->modified;
-        event->call->record = kv->record;
-    }
-}
-
-void ctl_see_key(struct world *world, const struct kv *kv, const struct ha_key *key)
-{
-    for (int i = 0; i < world->n_ctls; i++)
-        if (key->kind == HA_KEY_LEADER || world->ctls[i].active)
-            send_change(world, i, kv, key);
-}
-
-/* All keys as they are now, each on its way. */
-static void list(struct world *world, int ctl)
-{
-    const struct kv *leader = etcd_find(world, &leader_key);
-
-    send_change(world, ctl, leader, &leader_key);
-    for (size_t i = 0; world->ctls[ctl].active && i < world->etcd.kvs.len; i++)
-        send_change(world, ctl, &world->etcd.kvs.items[i], &world->etcd.kvs.items[i].key);
-}
-
-static void relist(struct world *world, const struct event *event)
-{
-    if (!world->etcd.down)
-        list(world, event->node);
-    world_post(world, RELIST_MS, relist, IN_CTL, event->node);
-}
-
-/* ---- beats and reports ----------------------------------------------------------------------- */
-
-static void hear_beat(struct world *world, const struct event *event)
-{
-    struct controller *self = &world->ctls[event->node];
-
-    if (!self->ha)
-        return;
-    if (event->flag)
-        ha_see_peer(self->ha, event->peer, event->inc, world->now);
-    else
-        ha_see_beat(self->ha, event->peer, event->inc, world->now);
-}
-
-/* A peer passes on that it hears the host. */
-static bool has_peer(const struct world *world, int host)
-{
-    for (int i = 0; i < world->n_hosts; i++)
-        if (i != host && world->hosts[i].hald_up && !world->hosts[i].cut_ha &&
-            !world->hosts[i].cut_mgmt)
-            return true;
-    return false;
-}
-
-static void post_beat(struct world *world, int ctl, int host, bool by_peer)
-{
-    struct event *event;
-
-    if (!world->ctls[ctl].up || world_chance(world, world->loss_pm))
-        return;
-    event = world_post(world, world_way_ms(world), hear_beat, IN_CTL, ctl);
-    event->peer = host;
-    event->flag = by_peer;
-    event->inc = world->hosts[host].keeper.leases[0].self.inc;
-}
-
-void ctl_beat(struct world *world, int host)
-{
-    for (int i = 0; i < world->n_ctls && !world->hosts[host].cut_ha; i++) {
-        post_beat(world, i, host, false);
-        if (has_peer(world, host))
-            post_beat(world, i, host, true);
-    }
-}
-
-static void hear_report(struct world *world, const struct event *event)
-{
-    struct controller *self = &world->ctls[event->node];
-
-    if (!self->ha)
-        return;
-    ha_see_agent(self->ha, event->peer, world->now);
-    for (int vm = 0; vm < world->n_vms; vm++)
-        ha_see_vm(self->ha, vm, event->peer, ((uint64_t)event->value >> vm & 1U) != 0, world->now);
-}
-
-void ctl_report(struct world *world, int host)
-{
-    uint64_t runs = 0;
-
-    for (int vm = 0; vm < world->n_vms; vm++)
-        runs |= (uint64_t)world->hosts[host].procs[vm].executes << vm;
-    for (int i = 0; i < world->n_ctls && !world->hosts[host].cut_mgmt; i++) {
-        struct event *event;
-
-        if (!world->ctls[i].up || world_chance(world, world->loss_pm))
-            continue;
-        event = world_post(world, world_way_ms(world), hear_report, IN_CTL, i);
-        event->peer = host;
-        event->value = (int64_t)runs;
-    }
+    ctl_list(world, ctl);
 }
 
 /* ---- what it does ---------------------------------------------------------------------------- */
@@ -507,7 +85,7 @@ static void txn_answer(struct world *world, const struct event *event)
             };
 
             if (call->exists)
-                see_record(world, self, &kv, world->now);
+                ctl_see_record(world, self, &kv, world->now);
         }
     ha_answered(self->ha, call->request,
                 event->flag ? (call->done ? HA_DONE : HA_FAILED) : HA_UNKNOWN, world->now);
@@ -663,8 +241,8 @@ static void move_over(struct world *world, const struct event *event)
 static void shared(struct world *world, const struct event *event)
 {
     const struct call *call = event->call;
-    const int from = index_of_host(world, call->txn.puts[0].record.vm.owners[0].host);
-    const int to = index_of_host(world, call->txn.puts[0].record.vm.owners[1].host);
+    const int from = ctl_host_index(world, call->txn.puts[0].record.vm.owners[0].host);
+    const int to = ctl_host_index(world, call->txn.puts[0].record.vm.owners[1].host);
     const struct ha_action action = {
         .host = to,
         .vm = call->vm,
@@ -717,7 +295,7 @@ static void tick(struct world *world, const struct event *event)
     struct ha_actions actions = { 0 };
 
     world_post(world, TICK_MS, tick, IN_CTL, event->node);
-    feed(world, event->node, LEV_TICK, 0, 0);
+    ctl_feed(world, event->node, LEV_TICK, 0, 0);
     if (!ctl_may_act(world, self))
         return;
     ha_tick(self->ha, world->now, &actions);
@@ -728,17 +306,18 @@ void ctl_start(struct world *world, int ctl)
 {
     struct controller *self = &world->ctls[ctl];
 
-    if (self->up)
+    if (self->up || (ctl_is_stand_in(self) && !world->hosts[self->host].hald_up))
         return;
     ha_free(self->ha);
     *self = (struct controller){
         .up = true,
+        .host = self->host,
         .cut_etcd = self->cut_etcd,
         .life = world_new_id(world),
         .moving_vm = NOBODY,
     };
     leader_fsm_init(&self->fsm, TTL);
-    feed(world, ctl, LEV_START, 0, 0);
+    ctl_feed(world, ctl, LEV_START, 0, 0);
     world_post(world, world_between(world, 0, TICK_MS), tick, IN_CTL, ctl);
-    world_post(world, world_between(world, 0, 200), relist, IN_CTL, ctl);
+    world_post(world, world_between(world, 0, 200), ctl_relist, IN_CTL, ctl);
 }

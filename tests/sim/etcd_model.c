@@ -190,7 +190,7 @@ struct call *etcd_call(struct world *world, enum place place, int node, const st
 
 static bool is_cut(const struct world *world, const struct call *call)
 {
-    return call->place == IN_CTL ? world->ctls[call->node].cut_etcd
+    return call->place == IN_CTL ? ctl_is_cut(world, call->node)
                                  : world->hosts[call->node].cut_etcd;
 }
 

@@ -285,6 +285,8 @@ void host_start_hald(struct world *world, int host, bool resume)
                      self->saved_vms.items[i].authority);
     world_post(world, world_between(world, 0, TICK_MS), tick_hald, IN_HALD, host);
     world_post(world, world_between(world, 0, BEAT_MS), beat, IN_HALD, host);
+    if (ctl_stand_in(world, host) != NOBODY)
+        ctl_start(world, ctl_stand_in(world, host));
 }
 
 static void restart_hald(struct world *world, const struct event *event)
@@ -293,9 +295,16 @@ static void restart_hald(struct world *world, const struct event *event)
         host_start_hald(world, event->node, true);
 }
 
-void host_kill_hald(struct world *world, int host)
+static void end_hald(struct world *world, int host)
 {
     world->hosts[host].hald_up = false;
+    if (ctl_stand_in(world, host) != NOBODY)
+        ctl_die(world, ctl_stand_in(world, host));
+}
+
+void host_kill_hald(struct world *world, int host)
+{
+    end_hald(world, host);
     note_fault(world, host);
     world->hosts[host].hald_faulted_ms = world->now;
     world_note(world, "host %d: vrm-hald dies", host);
@@ -595,7 +604,8 @@ void host_die(struct world *world, int host, int64_t reboot_in_ms)
 
     if (!self->up)
         return;
-    self->up = self->hald_up = self->agent_up = false;
+    self->up = self->agent_up = false;
+    end_hald(world, host);
     note_fault(world, host);
     world_note(world, "host %d: dies", host);
     for (int vm = 0; vm < world->n_vms; vm++) {

@@ -59,9 +59,11 @@ void oracle_resets(struct world *world, int host)
 void oracle_commits(struct world *world, const struct call *call)
 {
     const struct ha_key leader_key = { .kind = HA_KEY_LEADER };
+    const struct ha_key recovery_key = { .kind = HA_KEY_RECOVERY };
     const struct kv *leader = etcd_find(world, &leader_key);
+    const struct kv *holder = leader ? leader : etcd_find(world, &recovery_key);
 
-    if (call->epoch != 0 && (!leader || leader->created != (int64_t)call->epoch))
+    if (call->epoch != 0 && (!holder || holder->created != (int64_t)call->epoch))
         oracle_broken(world, "I4 nothing is done by an old epoch", "a transaction");
 }
 
@@ -75,7 +77,7 @@ static int running_on(const struct world *world, int vm)
 
 static const struct controller *find_active(const struct world *world)
 {
-    for (int i = 0; i < world->n_ctls; i++)
+    for (int i = 0; i < world->n_ctls + world->n_stand_ins; i++)
         if (ctl_may_act(world, &world->ctls[i]))
             return &world->ctls[i];
     return NULL;

@@ -70,6 +70,18 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t hald_paused_until(const struct world *world, int host)
+{
+    return later(world->hosts[host].paused_until, world->hosts[host].hald_paused_until);
+}
+
+static int64_t ctl_paused_until(const struct world *world, int ctl)
+{
+    const struct controller *self = &world->ctls[ctl];
+
+    return self->host == NOBODY ? self->paused_until : hald_paused_until(world, self->host);
+}
+
 static int64_t paused_until(const struct world *world, enum place place, int node)
 {
     switch (place) {
@@ -77,11 +89,11 @@ static int64_t paused_until(const struct world *world, enum place place, int nod
     case IN_HOST:
         return 0;
     case IN_HALD:
-        return later(world->hosts[node].paused_until, world->hosts[node].hald_paused_until);
+        return hald_paused_until(world, node);
     case IN_AGENT:
         return later(world->hosts[node].paused_until, world->hosts[node].agent_paused_until);
     case IN_CTL:
-        return world->ctls[node].paused_until;
+        return ctl_paused_until(world, node);
     }
     return 0;
 }

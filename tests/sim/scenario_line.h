@@ -56,4 +56,14 @@ struct scenario {
 char *scenario_take(struct scenario *scn, const char *line);
 void scenario_clear(struct scenario *scn);
 
+/* Place of a name; NOBODY if it is not there. */
+int scenario_find(const struct names *names, const char *name);
+/* "20s", "1.5s", "2m" */
+bool scenario_time(const char *text, int64_t *ret_ms);
+
+/* scenario_deed.c, scenario_hope.c: as scenario_take(), for the rest of a line; they write into it.
+ */
+char *scenario_take_deed(struct scenario *scn, int64_t at_ms, char *text);
+char *scenario_take_hope(struct scenario *scn, const char *text);
+
 #endif /* VRM_TESTS_SIM_SCENARIO_LINE_H */

@@ -55,6 +55,9 @@ void world_boot(struct world *world)
         world->hosts[i].drift_ppm = world_between(world, -2000, 2000);
         host_boot(world, i);
     }
+    for (int i = 0; i < MAX_CTLS + MAX_STAND_INS; i++)
+        world->ctls[i].host = i < world->n_ctls ? NOBODY : i - world->n_ctls;
+    world->n_stand_ins = world->n_hosts < MAX_STAND_INS ? world->n_hosts : MAX_STAND_INS;
     for (int i = 0; i < world->n_ctls; i++)
         ctl_start(world, i);
 }
@@ -62,7 +65,7 @@ void world_boot(struct world *world)
 void world_clear(struct world *world)
 {
     world_drop_events(world);
-    for (int i = 0; i < world->n_ctls; i++)
+    for (int i = 0; i < world->n_ctls + world->n_stand_ins; i++)
         ha_free(world->ctls[i].ha);
     for (int i = 0; i < world->n_hosts; i++) {
         keeper_clear(&world->hosts[i].keeper);

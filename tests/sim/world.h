@@ -23,6 +23,7 @@ enum {
     MAX_HOSTS = 16,
     MAX_VMS = 64,
     MAX_CTLS = 3,
+    MAX_STAND_INS = 3, /* the first hosts; they follow the controllers in `ctls` */
     NOBODY = -1,
 };
 
@@ -105,7 +106,10 @@ struct sim_vm {
     unsigned n_starts;
 };
 
+/* A vrmd; or the recovery leader that a vrm-hald becomes while no vrmd leads. */
 struct controller {
+    int host;              /* of a stand-in; NOBODY: a vrmd */
+    int64_t leaderless_ms; /* stand-in: since when it knows of no leader; 0: there is one */
     struct leader_fsm fsm;
     bool up, active;
     bool cut_etcd;
@@ -174,9 +178,10 @@ struct world {
     struct heap heap;
     struct sim_etcd etcd;
     int n_hosts, n_vms, n_ctls;
+    int n_stand_ins;
     struct sim_host hosts[MAX_HOSTS];
     struct sim_vm vms[MAX_VMS];
-    struct controller ctls[MAX_CTLS];
+    struct controller ctls[MAX_CTLS + MAX_STAND_INS];
     /* chaos, per mille, while now < calm_ms */
     int64_t calm_ms, end_ms;
     uint32_t loss_pm, slow_pm, start_fails_pm;
@@ -233,6 +238,9 @@ void host_end_vm(struct world *world, int host, int vm);
 void ctl_start(struct world *world, int ctl);
 void ctl_die(struct world *world, int ctl);
 void ctl_see_key(struct world *world, const struct kv *kv, const struct ha_key *key);
+/* Index of the host's stand-in; NOBODY: it is not designated. */
+int ctl_stand_in(const struct world *world, int host);
+bool ctl_is_cut(const struct world *world, int ctl);
 bool ctl_may_act(const struct world *world, const struct controller *ctl);
 void ctl_report(struct world *world, int host);
 /* Tells it what the database says: what is wanted, maintenance, arming. */

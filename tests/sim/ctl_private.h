@@ -1,0 +1,25 @@
+/* ctl_private.h - what the three files of a simulated decider share: ctl_leader.c, ctl_watch.c,
+ * ctl_model.c. */
+#ifndef VRM_TESTS_SIM_CTL_PRIVATE_H
+#define VRM_TESTS_SIM_CTL_PRIVATE_H
+
+#include "tests/sim/world.h"
+
+/* ctl_leader.c */
+bool ctl_is_stand_in(const struct controller *self);
+/* The key whose holder it is, when it leads. */
+const struct ha_key *ctl_key_of(const struct controller *self);
+void ctl_feed(struct world *world, int ctl, enum leader_event event, uint64_t request,
+              int64_t value);
+
+/* ctl_watch.c */
+void ctl_list(struct world *world, int ctl);
+event_fn ctl_relist;
+void ctl_see_record(struct world *world, struct controller *self, const struct kv *kv,
+                    int64_t asked_ms);
+int ctl_host_index(const struct world *world, int64_t id);
+
+/* ctl_model.c */
+void ctl_lead(struct world *world, int ctl);
+
+#endif /* VRM_TESTS_SIM_CTL_PRIVATE_H */
