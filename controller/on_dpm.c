@@ -46,12 +46,18 @@ static const struct dpm_verdict *verdict_of(const DpmPlan *plan, int64_t host_id
     return NULL;
 }
 
-static char *text_of(const struct dpm_verdict *verdict, const Task *task)
+static char *text_of(const struct app *app, const Host *host, const struct dpm_verdict *verdict,
+                     const Task *task)
 {
+    const Cluster *cluster = snapshot_cluster(inventory_peek(app->inv), host->cluster_id);
+
     if (task && *task->why)
         return g_strdup_printf("%s %" G_GINT64_FORMAT ": %s", task_type_name(task->type), task->id,
                                task->why);
-    return g_strdup(verdict ? verdict->text : "DPM has not looked at it yet");
+    if (verdict)
+        return g_strdup(verdict->text);
+    return g_strdup(cluster && cluster->dpm.power_level == 0 ? "DPM is off"
+                                                             : "DPM has not looked at it yet");
 }
 
 static struct op_dpm_host describe(const struct app *app, const Host *host, const DpmPlan *plan)
@@ -68,7 +74,7 @@ static struct op_dpm_host describe(const struct app *app, const Host *host, cons
         .action = actions[verdict ? verdict->action : DPM_STAY],
         .proven = dpm_is_proven(app, host),
         .name = g_strdup(host->name),
-        .text = text_of(verdict, task),
+        .text = text_of(app, host, verdict, task),
         .trouble = g_strdup(trouble ? trouble->text : ""),
         .proven_ms = host->wake_proven_ms,
         .off_since_ms = host->off_since_ms,

@@ -23,6 +23,7 @@
 #define MAX_DEEP_TRIES 3
 #define MS_PER_DAY     INT64_C(86400000)
 #define MS_PER_MIN     INT64_C(60000)
+#define MS_PER_S       INT64_C(1000)
 
 // clang-format off
 static const struct dpm_level levels[N_LEVELS + 1] = {
@@ -277,6 +278,17 @@ static char *fixed_text(const struct dpm_judge *j, const Host *host)
     return NULL;
 }
 
+static char *settling_text(int64_t up_ms, int64_t settle_ms)
+{
+    bool in_min = settle_ms > 0 && settle_ms % MS_PER_MIN == 0;
+    int64_t unit_ms = in_min ? MS_PER_MIN : MS_PER_S;
+    int64_t up_unit_ms = up_ms < 2 * MS_PER_MIN ? MS_PER_S : unit_ms;
+
+    return g_strdup_printf("came back %" PRId64 " %s ago, it stays on for %" PRId64 " %s",
+                           up_ms / up_unit_ms, up_unit_ms == MS_PER_MIN ? "min" : "s",
+                           settle_ms / unit_ms, in_min ? "min" : "s");
+}
+
 /* What needs no plan to see; NULL if nothing speaks against it. */
 static char *plain_trouble(const struct dpm_judge *j, const Host *host)
 {
@@ -294,8 +306,7 @@ static char *plain_trouble(const struct dpm_judge *j, const Host *host)
                                "%" PRId64,
                                age_ms / MS_PER_DAY, params->proof_ms / MS_PER_DAY);
     if (up_ms < params->settle_ms)
-        return g_strdup_printf("came back %" PRId64 " min ago, it stays on for %" PRId64,
-                               MAX(up_ms, 0) / MS_PER_MIN, params->settle_ms / MS_PER_MIN);
+        return settling_text(MAX(up_ms, 0), params->settle_ms);
     return NULL;
 }
 

@@ -357,6 +357,23 @@ static void place_all(struct drain *d)
 
 /* ---- entry ---------------------------------------------------------------------------------- */
 
+/* Those that only wait come last: people read the first, and it should be what they must mend. */
+static void sort_stays(Plan *plan)
+{
+    struct plan_stay *stays = plan->stays.items;
+    size_t n = plan->stays.len, n_sorted = 0;
+    g_autofree struct plan_stay *sorted = g_new(struct plan_stay, n + 1);
+
+    for (int transient = 0; transient < 2; transient++) {
+        for (size_t i = 0; i < n; i++) {
+            if (stays[i].transient == (transient == 1))
+                sorted[n_sorted++] = stays[i];
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        stays[i] = sorted[i];
+}
+
 static void say(Plan *plan, const Host *host, size_t n_leaving)
 {
     size_t n_stay = plan->stays.len, n_aside = plan->moves.len;
@@ -406,6 +423,7 @@ static bool try_drain(const Problem *problem, uint32_t host, bool *banned, Plan 
         return false;
     }
     compose_moves(plan, problem, order, FILTER_USE_DRAIN);
+    sort_stays(plan);
     say(plan, problem->host[host], count_leaving(&d));
     *ret_plan = g_steal_pointer(&plan);
     return true;

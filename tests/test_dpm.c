@@ -190,6 +190,28 @@ START_TEST(every_state_of_a_host_has_its_word)
 }
 END_TEST
 
+static const int powers[] = { 0, 1 };
+
+START_TEST(a_host_that_nobody_looked_at_says_whether_anybody_will)
+{
+    const bool is_on = powers[_i] > 0;
+    struct ctl ctl;
+    struct op_result result;
+    Cluster *cluster = ctl_cluster(1);
+
+    ctl_init(&ctl, NULL);
+    cluster->dpm.power_level = powers[_i];
+    ctl_put_cluster(&ctl, cluster);
+    ctl_put_host(&ctl, with_bmc(ctl_host(11, 1)));
+    result = ask(&ctl, OP_DPM_STATUS, 1);
+    suite_no_error(result.error);
+    ck_assert_str_eq(result.dpm->hosts[0].text,
+                     is_on ? "DPM has not looked at it yet" : "DPM is off");
+    op_result_clear(&result);
+    ctl_clear(&ctl);
+}
+END_TEST
+
 START_TEST(kwh_are_counted_with_the_sleep_that_is_not_over)
 {
     struct ctl ctl;
@@ -303,6 +325,7 @@ SUITE_MAIN("dpm", SUITE_TEST(each_failure_in_a_row_doubles_the_rest_up_to_sixtee
            SUITE_LOOP(a_failure_bars_the_host_until_its_rest_or_its_cause_is_over, ends),
            SUITE_TEST(a_failure_of_an_earlier_controller_ends_with_other_bmc_data_too),
            SUITE_LOOP(every_state_of_a_host_has_its_word, states),
+           SUITE_LOOP(a_host_that_nobody_looked_at_says_whether_anybody_will, powers),
            SUITE_TEST(kwh_are_counted_with_the_sleep_that_is_not_over),
            SUITE_TEST(a_proof_is_refused_while_it_is_impossible),
            SUITE_TEST(a_persons_power_order_waits_for_dpms_task),
