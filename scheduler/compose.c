@@ -8,6 +8,7 @@
 
 #include "scheduler/explain.h"
 #include "scheduler/filter.h"
+#include "scheduler/rules.h"
 
 #define RATING_MUST     5
 #define RATING_OVERLOAD 4
@@ -93,6 +94,11 @@ static void set_gains(struct plan_move *move, const struct plan_measure *before,
         before->must_broken + before->should_broken - after->must_broken - after->should_broken;
 }
 
+static bool is_for_balance(const struct plan_move *move)
+{
+    return move->reason == MOVE_BALANCE_CPU || move->reason == MOVE_BALANCE_MEM;
+}
+
 static bool pays_alone(const struct plan_move *move)
 {
     return move->gain_rules > 0 || move->gain_overload_mhz > 0 ||
@@ -134,7 +140,8 @@ struct replay {
     Layout *layout; /* as the steps so far leave it */
     Layout *goal;   /* after all steps */
     struct plan_measure now;
-    uint32_t *helps; /* per step: the one it is made for, NO_INDEX: itself */
+    bool *was_broken; /* per rule, before all steps */
+    uint32_t *helps;  /* per step: the one it is made for, NO_INDEX: itself */
 };
 
 static void set_step(struct plan_move *move, const Problem *p, const struct order_step *step)
@@ -182,6 +189,38 @@ static enum move_reason find_late_reason(const struct replay *r, const struct or
     return find_reason(r->goal->problem, &without, &with);
 }
 
+/* The rule, broken before all steps, that is broken without this one once all others are made;
+ * NO_INDEX: none. */
+static uint32_t find_late_rule(const struct replay *r, const struct order_step *step)
+{
+    uint32_t mended;
+
+    layout_move(r->goal, step->vm, step->from);
+    mended = explain_mended_rule(r->goal, step->vm, step->to);
+    layout_move(r->goal, step->vm, step->to);
+    return mended != NO_INDEX && r->was_broken[mended] ? mended : NO_INDEX;
+}
+
+/* A move that mends nothing yet, as one of several that together mend a rule: it is made for that
+ * rule, whatever little it does for balance. */
+static void take_rule(const struct replay *r, const struct order_step *step, struct plan_move *move,
+                      struct explain_move *words)
+{
+    uint32_t rule = find_late_rule(r, step);
+
+    if (rule == NO_INDEX)
+        return;
+    words->mended = rule;
+    move->reason = MOVE_RULE;
+    move->rating =
+        MAX(move->rating, r->layout->problem->rules->rules[rule].must ? RATING_MUST : RATING_MOST);
+}
+
+static uint32_t helped_rule(const struct replay *r, uint32_t helped)
+{
+    return helped == NO_INDEX ? NO_INDEX : find_late_rule(r, &r->order->steps.items[helped]);
+}
+
 /* For whose sake, if not its own: of one move, or of all that follow. */
 static void find_sake(struct replay *r, uint32_t index, struct plan_move *move,
                       struct explain_move *words)
@@ -189,15 +228,27 @@ static void find_sake(struct replay *r, uint32_t index, struct plan_move *move,
     const struct order_step *step = &r->order->steps.items[index];
 
     r->helps[index] = NO_INDEX;
-    if (move->reason == MOVE_EVACUATION || step->detour || pays_alone(move))
+    if (move->reason == MOVE_EVACUATION)
         return;
+    if (step->detour) {
+        words->mended = helped_rule(r, find_helped(r->order, index));
+        return;
+    }
+    if (pays_alone(move)) {
+        if (is_for_balance(move) && !r->unnamed)
+            take_rule(r, step, move, words);
+        return;
+    }
     r->helps[index] = find_helped(r->order, index);
     if (r->helps[index] != NO_INDEX) {
         words->helps = r->order->steps.items[r->helps[index]].vm;
+        words->mended = helped_rule(r, r->helps[index]);
         return;
     }
     move->reason = find_late_reason(r, step);
-    if (move->reason != MOVE_BALANCE_CPU && move->reason != MOVE_BALANCE_MEM)
+    if (words->mended == NO_INDEX)
+        words->mended = find_late_rule(r, step);
+    if (!is_for_balance(move))
         return;
     words->last = index + 1 == r->order->steps.len;
     words->late = !words->last;
@@ -253,6 +304,16 @@ static void copy_reasons(const struct replay *r)
     }
 }
 
+static bool *find_broken(const Layout *layout)
+{
+    uint32_t n = layout->problem->rules->n_rules;
+    bool *broken = g_new0(bool, n + 1);
+
+    for (uint32_t i = 0; i < n; i++)
+        broken[i] = rules_is_broken(layout, i);
+    return broken;
+}
+
 static void compose(Plan *plan, const Problem *problem, const Order *order,
                     const struct replay *how)
 {
@@ -260,6 +321,7 @@ static void compose(Plan *plan, const Problem *problem, const Order *order,
     g_autoptr(Layout) layout = layout_new(problem, &free_moves);
     g_autoptr(Layout) goal = layout_new(problem, &free_moves);
     g_autofree uint32_t *helps = g_new0(uint32_t, order->steps.len + 1);
+    g_autofree bool *was_broken = find_broken(layout);
     struct replay replay = *how;
 
     replay.plan = plan;
@@ -267,6 +329,7 @@ static void compose(Plan *plan, const Problem *problem, const Order *order,
     replay.layout = layout;
     replay.goal = goal;
     replay.helps = helps;
+    replay.was_broken = was_broken;
 
     for (size_t i = 0; i < order->steps.len; i++)
         layout_move(goal, order->steps.items[i].vm, order->steps.items[i].to);

@@ -67,21 +67,26 @@ static void append_mem(GString *text, const Layout *l, const struct explain_move
         p->host[m->to]->name, percent(m->before.mem_to), percent(after->mem_to));
 }
 
-static void append_mended(GString *text, const Layout *l, const struct explain_move *m)
+static void append_rule(GString *text, const Layout *l, uint32_t ruleset_index)
 {
     static const char *const kinds[N_RULE_TYPES] = {
         [RULE_TOGETHER] = "keep-together",
         [RULE_APART] = "keep-apart",
         [RULE_VM_HOST] = "VM-to-host",
     };
-    const Rule *rule;
+    const Rule *rule = l->problem->rules->rules[ruleset_index].rule;
 
-    if (m->mended == NO_INDEX) {
-        g_string_append(text, "mends a rule: ");
-        return;
-    }
-    rule = l->problem->rules->rules[m->mended].rule;
-    g_string_append_printf(text, "mends %s rule '%s': ", kinds[rule->type], rule->name);
+    g_string_append_printf(text, "%s rule '%s'", kinds[rule->type], rule->name);
+}
+
+static void append_mended(GString *text, const Layout *l, const struct explain_move *m)
+{
+    g_string_append(text, "mends ");
+    if (m->mended == NO_INDEX)
+        g_string_append(text, "a rule");
+    else
+        append_rule(text, l, m->mended);
+    g_string_append(text, ": ");
 }
 
 /* Memory short: configured sizes count, not what is touched. */
@@ -182,11 +187,15 @@ static void append_help(GString *text, const Layout *l, const struct explain_mov
     const Problem *p = l->problem;
 
     if (m->detour)
-        g_string_append_printf(
-            text,
-            "steps aside to %s, for moves that wait for each other's room: ", p->host[m->to]->name);
+        g_string_append_printf(text, "steps aside to %s, for moves that wait for each other's room",
+                               p->host[m->to]->name);
     else
-        g_string_append_printf(text, "makes room for %s: ", p->vm[m->helps]->name);
+        g_string_append_printf(text, "makes room for %s", p->vm[m->helps]->name);
+    if (m->mended != NO_INDEX) {
+        g_string_append(text, m->detour ? ", one of which mends " : ", whose move mends ");
+        append_rule(text, l, m->mended);
+    }
+    g_string_append(text, ": ");
     append_cpu(text, l, m, after);
 }
 

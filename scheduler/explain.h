@@ -41,7 +41,7 @@ struct explain_move {
     struct explain_loads before;
     int64_t committed_before;       /* MiB configured on `from` */
     int64_t part_before[N_BOUNDED]; /* of `from`'s bounded resources */
-    uint32_t mended;                /* rule that the move mends, NO_INDEX: none */
+    uint32_t mended; /* rule that the move, or one that it makes room for, mends; or NO_INDEX */
 };
 
 struct explain_loads explain_loads(const struct Layout *layout, uint32_t from, uint32_t to);

@@ -84,4 +84,7 @@ bool rules_judge(const Snapshot *snap, int64_t cluster_id, const struct sched_pa
 /* Does the VM stand wrong by the rule with this index? */
 bool rules_is_misplaced(const struct Layout *layout, uint32_t rule, uint32_t vm);
 
+/* Does any of the rule's VMs? */
+bool rules_is_broken(const struct Layout *layout, uint32_t rule);
+
 #endif /* VRM_SCHEDULER_RULES_H */

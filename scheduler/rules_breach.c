@@ -37,6 +37,17 @@ bool rules_is_misplaced(const Layout *layout, uint32_t rule, uint32_t vm)
     return false;
 }
 
+bool rules_is_broken(const Layout *l, uint32_t r)
+{
+    const struct ruleset_rule *rule = &l->problem->rules->rules[r];
+
+    for (uint32_t i = 0; i < rule->n; i++) {
+        if (rules_is_misplaced(l, r, l->problem->rules->members[rule->first + i]))
+            return true;
+    }
+    return false;
+}
+
 /* Racks, or hosts without one, with a host that can be used. */
 static uint32_t count_racks(const Problem *p)
 {

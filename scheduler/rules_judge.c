@@ -100,17 +100,6 @@ static const char *who_mends(const Cluster *cluster)
                                                : "DRS recommends moves that mend it";
 }
 
-static bool is_broken(const Layout *l, uint32_t r)
-{
-    const struct ruleset_rule *rule = &l->problem->rules->rules[r];
-
-    for (uint32_t i = 0; i < rule->n; i++) {
-        if (rules_is_misplaced(l, r, l->problem->rules->members[rule->first + i]))
-            return true;
-    }
-    return false;
-}
-
 static const char *breach_text(const RuleBreaches *breaches, int64_t rule_id)
 {
     for (size_t i = 0; i < breaches->n_items; i++) {
@@ -132,10 +121,10 @@ static struct rule_verdict judge_rule(const struct judge *j, uint32_t r)
     struct rule_verdict verdict = { rule->rule->id, rule->must, RULE_MET, NULL };
     GString *text = g_string_new(NULL);
 
-    if (is_broken(j->now, r)) {
+    if (rules_is_broken(j->now, r)) {
         g_string_append(text, breach_text(j->breaches, rule->rule->id));
         verdict.state = RULE_BROKEN;
-        if (!is_broken(j->mended, r))
+        if (!rules_is_broken(j->mended, r))
             g_string_append_printf(text, "; %s", who_mends(p->cluster));
         else if (!say_obstacles(text, j->mended, r))
             verdict.state = RULE_UNSATISFIABLE;

@@ -131,7 +131,7 @@ for seed in 4 9 11; do
     awk '$1 ~ /^[0-9]+$/ && $4 == "=>" { line[++n] = $0; last[$2] = n }
         END {
             for (i = 1; i <= n; i++)
-                if (match(line[i], /makes room for [^:]*/)) {
+                if (match(line[i], /makes room for [^:,]*/)) {
                     vm = substr(line[i], RSTART + 15, RLENGTH - 15)
                     if (last[vm] <= i)
                         print "move " i " makes room for " vm ", which has moved before"
