@@ -78,12 +78,23 @@ static Tasks *make_tasks(struct app *app)
     return tasks_new(app, (const struct task_kind *const *)kinds->pdata, kinds->len);
 }
 
+/* Its snapshots tell by which figures DRS and DPM decide here: vrm-plan then does the same. */
+static Inventory *make_inventory(const struct settings *settings)
+{
+    Inventory *inv = inventory_new();
+
+    inventory_set_measuring(inv,
+                            &(struct measuring){ .min_samples = (uint32_t)settings->drs_min_samples,
+                                                 .max_age_ms = settings->drs_max_age_s * 1000 });
+    return inv;
+}
+
 void app_init(struct app *app, const struct settings *settings, HttpClient *agents_http,
               HttpClient *etcd_http, const struct role_events *events)
 {
     *app = (struct app){ .settings = settings };
     app->metrics = metrics_new();
-    app->inv = inventory_new();
+    app->inv = make_inventory(settings);
     app->dbq = dbq_new(&(struct dbq_options){
         .conninfo = settings->db_conninfo,
         .statement_timeout_ms = settings->db_statement_timeout_ms,

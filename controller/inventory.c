@@ -9,6 +9,7 @@
 
 struct Inventory {
     SnapshotBuilder *builder;
+    struct measuring measuring;
     guint publish_source;
     pthread_mutex_t lock; /* guards only the pointer below */
     Snapshot *published;
@@ -36,6 +37,11 @@ void inventory_free(Inventory *inv)
     g_free(inv);
 }
 
+void inventory_set_measuring(Inventory *inv, const struct measuring *measuring)
+{
+    inv->measuring = *measuring;
+}
+
 const Vm *inventory_find_vm(Inventory *inv, int64_t id)
 {
     return snapshot_builder_get_vm(inventory_edit(inv), id);
@@ -53,6 +59,7 @@ void inventory_publish(Inventory *inv)
     if (!snapshot_builder_dirty(inv->builder))
         return;
     snapshot_builder_set_wall(inv->builder, clock_wall_ms());
+    snapshot_builder_set_measuring(inv->builder, &inv->measuring);
     fresh = snapshot_builder_build(inv->builder, clock_now_ms());
     pthread_mutex_lock(&inv->lock);
     old = inv->published;

@@ -15,6 +15,9 @@ Inventory *inventory_new(void);
 void inventory_free(Inventory *inv);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Inventory, inventory_free)
 
+/* What every snapshot published from now on says of it, also after a reset. */
+void inventory_set_measuring(Inventory *inv, const struct measuring *measuring);
+
 /* The builder to change; the change is published at the end of this loop turn, or at once by
  * inventory_publish() (before an API caller is answered, so that it reads its own write). */
 SnapshotBuilder *inventory_edit(Inventory *inv);

@@ -178,7 +178,8 @@ static uint32_t choose_random(const Problem *p, uint32_t vm, const uint8_t *bars
     return NO_INDEX;
 }
 
-/* The host the VM was created on, if it still may start there. */
+/* The host that is the VM's location (it was created or put there, or ran there last), if it still
+ * may start there. */
 static uint32_t choose_own(const Problem *p, uint32_t vm, const uint8_t *bars)
 {
     uint32_t own =
@@ -206,7 +207,7 @@ static uint32_t choose(const Layout *l, uint32_t vm, const uint8_t *bars, const 
     const Problem *p = l->problem;
     uint32_t host = choose_own(p, vm, bars);
 
-    *ret_how = "the VM was created there";
+    *ret_how = "the VM is located there";
     if (host == NO_INDEX && strcmp(p->cluster->res_strategy, "random") == 0) {
         host = choose_random(p, vm, bars);
         *ret_how = "picked at random of the hosts that fit";

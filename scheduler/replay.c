@@ -233,6 +233,7 @@ static Host *host_now(const struct run *r, const struct host_state *state)
 static Snapshot *picture(const struct run *r, int64_t window_s, int64_t percentile)
 {
     g_autoptr(SnapshotBuilder) builder = whatif_builder(r->snap);
+    const uint32_t many = MAX(r->setting->sched.min_samples, MANY_SAMPLES);
 
     snapshot_builder_put_cluster(builder, cluster_dup(r->setting->cluster));
     for (uint32_t h = 0; h < r->n_hosts; h++)
@@ -241,7 +242,7 @@ static Snapshot *picture(const struct run *r, int64_t window_s, int64_t percenti
         Vm *vm = vm_now(r, &r->vms[v], window_s, percentile);
 
         vm->load.sampled_mono_ms = r->snap->taken_mono_ms;
-        vm->load.n_samples = MAX(vm->load.n_samples, MANY_SAMPLES);
+        vm->load.n_samples = MAX(vm->load.n_samples, many);
         vm->load.window_ms = MAX(vm->load.window_ms, window_s * 1000);
         snapshot_builder_put_vm(builder, vm);
     }

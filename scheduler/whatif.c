@@ -25,6 +25,7 @@ SnapshotBuilder *whatif_builder(const Snapshot *snap)
         snapshot_builder_put_##prefix(builder, prefix##_ref(snap->field[i]));
     SNAPSHOT_LISTS(X)
 #undef X
+    snapshot_builder_set_measuring(builder, &snap->measuring);
     return builder;
 }
 

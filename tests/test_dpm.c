@@ -321,6 +321,31 @@ START_TEST(a_start_without_room_asks_for_a_host_only_if_one_of_its_cluster_sleep
 }
 END_TEST
 
+/* ---- by which figures it decides --------------------------------------------------------------
+ */
+
+START_TEST(a_snapshot_tells_which_figures_are_good_enough_here_also_after_a_reset)
+{
+    struct sched_params params;
+    struct ctl ctl;
+
+    ctl_init(&ctl, NULL);
+    app_sched_params(&ctl.app, &params);
+    for (int round = 0; round < 2; round++) {
+        const struct measuring *measuring;
+
+        ctl_put_host(&ctl, ctl_host(11, 1));
+        inventory_publish(ctl.app.inv);
+        measuring = &inventory_peek(ctl.app.inv)->measuring;
+        ck_assert_uint_gt(params.min_samples, 0);
+        ck_assert_uint_eq(measuring->min_samples, params.min_samples);
+        ck_assert_int_eq(measuring->max_age_ms, params.max_age_ms);
+        inventory_reset(ctl.app.inv);
+    }
+    ctl_clear(&ctl);
+}
+END_TEST
+
 SUITE_MAIN("dpm", SUITE_TEST(each_failure_in_a_row_doubles_the_rest_up_to_sixteen_times),
            SUITE_LOOP(a_failure_bars_the_host_until_its_rest_or_its_cause_is_over, ends),
            SUITE_TEST(a_failure_of_an_earlier_controller_ends_with_other_bmc_data_too),
@@ -330,4 +355,5 @@ SUITE_MAIN("dpm", SUITE_TEST(each_failure_in_a_row_doubles_the_rest_up_to_sixtee
            SUITE_TEST(a_proof_is_refused_while_it_is_impossible),
            SUITE_TEST(a_persons_power_order_waits_for_dpms_task),
            SUITE_TEST(without_recommendations_nothing_is_applied),
-           SUITE_TEST(a_start_without_room_asks_for_a_host_only_if_one_of_its_cluster_sleeps))
+           SUITE_TEST(a_start_without_room_asks_for_a_host_only_if_one_of_its_cluster_sleeps),
+           SUITE_TEST(a_snapshot_tells_which_figures_are_good_enough_here_also_after_a_reset))

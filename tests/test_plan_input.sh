@@ -65,6 +65,37 @@ bad_json "hosts\[1\].name = '': want a name" 's/"h0001"/""/'
 bad_json 'hosts is missing: want a list' '/^"hosts":/,/\]/d'
 bad_json 'hostz = \[\]: want no such field' 's/^{"format"/{"hostz":[],"format"/'
 
+bad_json 'measuring.minSamples = "few": want an integer' 's/^{"format"/{"measuring":{"minSamples":"few"},"format"/'
+
+# --- which load figures are good enough: as the snapshot says --------------------------------------
+sed 's/"nSamples":[0-9]*/"nSamples":3/' g.json > young.json
+run 1 balance -s young.json
+says 'has 3 of 6 samples'
+measured() { # MEASURING FILE
+    sed "s/^{\"format\"/{\"measuring\":{$1},\"format\"/" "$2" > measured.json
+}
+measured '"minSamples":2' young.json
+for question in balance dpm 'what-if --without-host h0003' 'balance --save-snapshot saved.json'; do
+    # shellcheck disable=SC2086 # words of the question
+    run 0 $question -s measured.json
+done
+grep -q '^{"minSamples":2},' saved.json || fail "--save-snapshot forgets what is enough"
+measured '"minSamples":2' g.json
+run 0 balance -s g.json --print-moves
+cp out first
+run 0 balance -s measured.json --print-moves
+cmp -s first out || fail "enough samples are enough: $(diff first out)"
+measured '"minSamples":61' g.json
+run 1 balance -s measured.json
+says 'has 60 of 61 samples'
+sed 's/"sampledMonoMs":[0-9]*/"sampledMonoMs":960000/' g.json > stale.json
+run 1 balance -s stale.json
+says 'newest sample is 40 s old (at most 30 s)'
+measured '"maxAgeMs":40000' stale.json
+run 0 balance -s measured.json
+measured '"maxAgeMs":39000' stale.json
+run 1 dpm -s measured.json
+
 # A VM that runs nowhere is left out, and it is said; one of no cluster on a host counts.
 sed '/"name":"v00000"/s/"hostId":[0-9]*,//' g.json > adrift.json
 run 0 balance -s adrift.json -l 0

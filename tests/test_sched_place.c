@@ -23,7 +23,7 @@ static const struct scn_row rows[] = {
       THREE "vm n status=stopped samples=0 reserve=2000\ndo place n", { "estimated at 2000 MHz" } },
     { "it starts on the host it was created on",
       THREE "vm a on=h2 cpu=5000\nvm n on=h2 status=stopped created_there\ndo place n",
-      { "placed: h2", "the VM was created there" } },
+      { "placed: h2", "the VM is located there" } },
     { "unless it cannot",
       "host h1\nhost h2 state=fault\nvm n on=h2 status=stopped created_there\ndo place n",
       { "placed: h1" } },

@@ -248,8 +248,12 @@ static Snapshot *full_snapshot(void)
 {
     g_autoptr(SnapshotBuilder) builder = snapshot_builder_new();
     Site *site = site_new();
+    struct measuring measuring;
 
     next_value = 1000;
+    measuring.min_samples = (uint32_t)next_value++;
+    NUMBER(&measuring, max_age_ms);
+    snapshot_builder_set_measuring(builder, &measuring);
     TEXT(site, id);
     TEXT(site, name);
     TEXT(site, ip);
@@ -281,6 +285,8 @@ START_TEST(every_field_comes_back)
     ck_assert_str_eq(again, text);
     ck_assert_int_eq(back->taken_mono_ms, 123456789);
     ck_assert_int_eq(back->taken_wall_ms, 1700000000123);
+    ck_assert_uint_eq(back->measuring.min_samples, snap->measuring.min_samples);
+    ck_assert_int_eq(back->measuring.max_age_ms, snap->measuring.max_age_ms);
     ck_assert_str_eq(back->site->name, snap->site->name);
     ck_assert_int_eq(back->clusters[0]->drs.limen[23], 9);
     ck_assert_int_eq(back->clusters[0]->ha.failover_hosts[1], 9);
@@ -325,6 +331,7 @@ START_TEST(new_objects_need_few_words)
     snap = snapshot_builder_build(builder, 0);
     text = snapshot_json_write(snap, 0);
     ck_assert_ptr_nonnull(strstr(text, "\"vms\":[\n{\"id\":1}]"));
+    ck_assert_ptr_null(strstr(text, "measuring"));
 }
 END_TEST
 
@@ -386,6 +393,7 @@ START_TEST(one_cluster_leaves_the_others_out)
         snapshot_builder_put_host(builder, host);
         snapshot_builder_put_vm(builder, vm);
     }
+    snapshot_builder_set_measuring(builder, &(struct measuring){ .min_samples = 2 });
     snap = snapshot_builder_build(builder, 0);
     text = snapshot_json_write(snap, 2);
     back = must_parse(text);
@@ -393,6 +401,8 @@ START_TEST(one_cluster_leaves_the_others_out)
     ck_assert_uint_eq(back->n_hosts, 1);
     ck_assert_uint_eq(back->n_vms, 1);
     ck_assert_int_eq(back->vms[0]->id, 22);
+    ck_assert_uint_eq(back->measuring.min_samples, 2);
+    ck_assert_int_eq(back->measuring.max_age_ms, 0);
 }
 END_TEST
 
@@ -428,6 +438,13 @@ static const struct {
     { HEAD "\"groups\":[{\"id\":1,\"members\":[2,1]}]}",
       "groups[0].members = [2,1]: want ids above 0, ascending" },
     { HEAD "\"site\":5}", "site = 5: want an object" },
+    { HEAD "\"measuring\":4}", "measuring = 4: want an object" },
+    { HEAD "\"measuring\":{\"minSamples\":-1}}",
+      "measuring.minSamples = -1: want an integer 0..4294967295" },
+    { HEAD "\"measuring\":{\"maxAgeMs\":\"x\"}}",
+      "measuring.maxAgeMs = \"x\": want an integer 0..1000000000" },
+    { HEAD "\"measuring\":{\"windowS\":1}}",
+      "measuring.windowS = 1: want no such field, measuring has none" },
     { HEAD "\"clusters\":[],\"vms\":[]}", "hosts is missing: want a list" },
     { HEAD "\"clusters\":[],\"hosts\":[],\"vms\":null}", "vms is missing: want a list" },
     { HEAD "\"clusters\":[],\"hosts\":[],\"vms\":[],\"host\":[1]}",

@@ -59,6 +59,7 @@ struct SnapshotBuilder {
     Site *site;
     uint64_t version;
     int64_t wall_ms;
+    struct measuring measuring;
     bool dirty;
     struct draft drafts[N_KINDS];
 };
@@ -399,6 +400,11 @@ void snapshot_builder_set_wall(SnapshotBuilder *builder, int64_t now_wall_ms)
     builder->wall_ms = now_wall_ms;
 }
 
+void snapshot_builder_set_measuring(SnapshotBuilder *builder, const struct measuring *measuring)
+{
+    builder->measuring = *measuring;
+}
+
 bool snapshot_builder_dirty(const SnapshotBuilder *builder)
 {
     return builder->dirty;
@@ -413,6 +419,7 @@ Snapshot *snapshot_builder_build(SnapshotBuilder *builder, int64_t now_mono_ms)
     snap->version = ++builder->version;
     snap->taken_mono_ms = now_mono_ms;
     snap->taken_wall_ms = builder->wall_ms;
+    snap->measuring = builder->measuring;
     snap->site = root->site = site_ref(builder->site);
     for (unsigned kind = 0; kind < N_KINDS; kind++) {
         struct draft *draft = &builder->drafts[kind];

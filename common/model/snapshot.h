@@ -27,11 +27,19 @@
     X(DrsReport, reports,    drs_report)
 // clang-format on
 
+/* Which load figures are good enough for the controller to decide by; 0: not told, the planner's
+ * own defaults count. */
+struct measuring {
+    uint32_t min_samples; /* of a VM; fewer: it is estimated, and rests */
+    int64_t max_age_ms;   /* of the newest sample; older: no decision */
+};
+
 typedef struct Snapshot {
     struct ref ref;
     uint64_t version;      /* grows with each publication */
     int64_t taken_mono_ms; /* when it was published */
     int64_t taken_wall_ms; /* the same in Unix ms, the clock of moved_ms; 0: not known */
+    struct measuring measuring;
     const Site *site;
 #define X(Type, field, prefix)                                                                     \
     const Type *const *field;                                                                      \
@@ -63,6 +71,9 @@ void snapshot_builder_set_site(SnapshotBuilder *builder, Site *site); /* takes t
 
 /* The Unix time of the snapshots that are built from now on. */
 void snapshot_builder_set_wall(SnapshotBuilder *builder, int64_t now_wall_ms);
+
+/* What the snapshots that are built from now on say of it. */
+void snapshot_builder_set_measuring(SnapshotBuilder *builder, const struct measuring *measuring);
 
 /* snapshot_builder_put_vm(b, vm) inserts or replaces by id and takes the reference;
  * snapshot_builder_remove_vm(b, id); snapshot_builder_get_vm(b, id): current version, borrowed. */

@@ -41,6 +41,12 @@ static const struct snapshot_field site_fields[] = {
 };
 const struct snapshot_table snapshot_site_fields = TABLE("the site", site_fields);
 
+static const struct snapshot_field measuring_fields[] = {
+    U32(struct measuring, "minSamples", min_samples),
+    SIZE(struct measuring, "maxAgeMs", max_age_ms),
+};
+const struct snapshot_table snapshot_measuring_fields = TABLE("measuring", measuring_fields);
+
 static const struct snapshot_field cycle_fields[] = {
     ENUM(struct cycle, "type", type, cycle_words),
     U32(struct cycle, "days", days),

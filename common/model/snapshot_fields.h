@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "model/snapshot.h"
 #include "model/types.h"
 
 enum snapshot_field_kind {
@@ -50,6 +51,7 @@ struct snapshot_table {
     X(Datastore, datastores, datastore)
 // clang-format on
 
+extern const struct snapshot_table snapshot_measuring_fields;
 extern const struct snapshot_table snapshot_site_fields;
 /* snapshot_cluster_fields, snapshot_host_fields ... */
 #define X(Type, field, prefix) extern const struct snapshot_table snapshot_##prefix##_fields;

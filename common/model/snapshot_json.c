@@ -244,6 +244,14 @@ static void write_object(GString *out, const struct snapshot_table *table, const
 SNAPSHOT_JSON_LISTS(X)
 #undef X
 
+static void write_measuring(GString *out, const struct measuring *measuring)
+{
+    if (measuring->min_samples == 0 && measuring->max_age_ms == 0)
+        return;
+    g_string_append(out, ",\"measuring\":");
+    write_object(out, &snapshot_measuring_fields, measuring, NULL, true);
+}
+
 static char *write_all(const Snapshot *snap)
 {
     GString *out = g_string_new(NULL);
@@ -253,6 +261,7 @@ static char *write_all(const Snapshot *snap)
                     FORMAT_VERSION, snap->taken_mono_ms);
     if (snap->taken_wall_ms)
         g_string_append_printf(out, ",\"takenWallMs\":%" G_GINT64_FORMAT, snap->taken_wall_ms);
+    write_measuring(out, &snap->measuring);
     if (snap->site) {
         g_autoptr(Site) fresh = site_new();
 
@@ -512,6 +521,19 @@ static bool read_site(SnapshotBuilder *builder, const struct json_reader *root, 
     return true;
 }
 
+static bool read_measuring(SnapshotBuilder *builder, const struct json_reader *root, GError **error)
+{
+    struct measuring measuring = { 0 };
+    struct json_reader reader;
+
+    if (!json_read_object(root, "measuring", &reader, error))
+        return false;
+    if (reader.object && !decode_object(&snapshot_measuring_fields, &reader, &measuring, error))
+        return false;
+    snapshot_builder_set_measuring(builder, &measuring);
+    return true;
+}
+
 static bool check_head(const struct json_reader *root, GError **error)
 {
     const char *format = json_string_value(json_get(root, "format"));
@@ -530,6 +552,7 @@ static bool check_keys(const struct json_reader *root, const json_t *json, GErro
                                          "version",
                                          "takenMonoMs",
                                          "takenWallMs",
+                                         "measuring",
                                          "site",
 #define X(Type, field, prefix) #field,
                                          SNAPSHOT_JSON_LISTS(X)
@@ -575,7 +598,7 @@ Snapshot *snapshot_json_parse(const char *text, size_t len, GError **error)
     if (!check_head(&root, error) || !check_keys(&root, json, error) ||
         !json_read_int(&root, "takenMonoMs", 0, SNAPSHOT_JSON_NUMBER, &taken_mono_ms, error) ||
         !json_read_int(&root, "takenWallMs", 0, SNAPSHOT_JSON_NUMBER, &taken_wall_ms, error) ||
-        !read_site(builder, &root, error))
+        !read_measuring(builder, &root, error) || !read_site(builder, &root, error))
         return NULL;
 #define X(Type, field, prefix)                                                                     \
     if (!read_##field(builder, &root, error))                                                      \

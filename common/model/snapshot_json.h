@@ -1,6 +1,7 @@
 /* snapshot_json.h - an inventory as JSON text, to be planned over elsewhere and later.
  *
  *     { "format": "vrm-snapshot", "version": 1, "takenMonoMs": 1, "takenWallMs": 1,
+ *       "measuring": { "minSamples": 6, "maxAgeMs": 30000 },
  *       "site": { ... },
  *       "clusters": [ { "id": 1, "name": "c1", "drs": { ... } } ],
  *       "hosts": [ ... ], "vms": [ ... ], "groups": [ ... ], "rules": [ ... ],

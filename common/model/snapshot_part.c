@@ -155,5 +155,6 @@ Snapshot *snapshot_part(const Snapshot *snap, int64_t cluster_id)
         snapshot_builder_set_site(builder, site_ref(snap->site));
     put_all(&(struct part){ snap, builder, cluster_id });
     snapshot_builder_set_wall(builder, snap->taken_wall_ms);
+    snapshot_builder_set_measuring(builder, &snap->measuring);
     return snapshot_builder_build(builder, snap->taken_mono_ms);
 }

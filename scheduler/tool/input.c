@@ -185,6 +185,15 @@ static int64_t newest_wall_ms(const Snapshot *snap)
     return newest;
 }
 
+/* As the controller judges them; a file that does not say so leaves the defaults. */
+static void take_measuring(const struct measuring *measuring, struct sched_params *params)
+{
+    if (measuring->min_samples > 0)
+        params->min_samples = measuring->min_samples;
+    if (measuring->max_age_ms > 0)
+        params->max_age_ms = measuring->max_age_ms;
+}
+
 static bool read_snapshot(const struct options *o, struct input *input, GError **error)
 {
     g_autofree char *text = NULL;
@@ -199,6 +208,7 @@ static bool read_snapshot(const struct options *o, struct input *input, GError *
     }
     input->params.now_mono_ms = input->snap->taken_mono_ms;
     input->params.now_wall_ms = newest_wall_ms(input->snap);
+    take_measuring(&input->snap->measuring, &input->params);
     return find_cluster(o, input, error);
 }
 
