@@ -1,6 +1,6 @@
 /* place.h - on which host a VM starts, and what speaks for or against each host.
  *
- * Least-bad host by the objective of balance.h.  A VM that was created on a host (location_is_host)
+ * Least-bad host by the objective of balance.h.  A VM whose location is a host (location_is_host)
  * starts there if it can; strategy "random" of the cluster picks any host that fits.
  * Pure; any thread. */
 #ifndef VRM_SCHEDULER_PLACE_H
