@@ -63,17 +63,19 @@ make_mutant()
         END { exit n != 1 }' "$1"
 }
 
-# Says who notices; empty: nobody.
-find_killer() # DIR
+# Adds to KILLERS who notices, the quickest first; the first of them that counts is enough.
+find_killer() # DIR BY
 {
-    local out
-    for out in test_ha_right test_ha_tables; do
-        timeout "$LIMIT_S" "$1/$out" >/dev/null 2>&1 || KILLERS+="$out "
+    local test
+    for test in test_ha_right test_ha_tables; do
+        timeout "$LIMIT_S" "$1/$test" >/dev/null 2>&1 || KILLERS+="$test "
     done
-    timeout "$LIMIT_S" "$1/ha-sim" tests/scenarios/ha/*.scn >/dev/null 2>&1 || KILLERS+='scenarios '
-    [[ $KILLERS == *scenarios* ]] ||
-        timeout "$LIMIT_S" "$1/ha-sim" --stop --random "$SEEDS" >"$1/random" 2>&1 ||
+    [[ $2 != unit || -z $KILLERS ]] || return 0
+    if ! timeout "$LIMIT_S" "$1/ha-sim" tests/scenarios/ha/*.scn >/dev/null 2>&1; then
+        KILLERS+='scenarios '
+    elif ! timeout "$LIMIT_S" "$1/ha-sim" --stop --random "$SEEDS" >"$1/random" 2>&1; then
         KILLERS+="$(sed -n 's/^\(seed [0-9]*\): \(I[0-9]\).*/\1 (\2)/p' "$1/random" | head -n 1) "
+    fi
 }
 
 link_mutant() # DIR FILE
@@ -86,9 +88,9 @@ link_mutant() # DIR FILE
         [[ ${object##*/} == "$(basename "$2" .c).o" ]] || objects+=("$object")
     done
     (cd "$BUILD" &&
-        gcc -o "$1/ha-sim" tests/sim/*.o "$1/mutant.o" "${objects[@]}" "${libs[@]}" &&
-        gcc -o "$1/test_ha_right" tests/test_ha_right.o "$1/mutant.o" "${objects[@]}" "${libs[@]}" &&
-        gcc -o "$1/test_ha_tables" tests/test_ha_tables.o "$1/mutant.o" "${objects[@]}" "${libs[@]}")
+        $MUTATE_CC -o "$1/ha-sim" tests/sim/*.o "$1/mutant.o" "${objects[@]}" "${libs[@]}" &&
+        $MUTATE_CC -o "$1/test_ha_right" tests/test_ha_right.o "$1/mutant.o" "${objects[@]}" "${libs[@]}" &&
+        $MUTATE_CC -o "$1/test_ha_tables" tests/test_ha_tables.o "$1/mutant.o" "${objects[@]}" "${libs[@]}")
 }
 
 try_mutant() # NAME BY FILE OLD NEW
@@ -99,7 +101,7 @@ try_mutant() # NAME BY FILE OLD NEW
         printf '%-9s %-30s\n' BROKEN "$1"
         return
     fi
-    find_killer "$dir"
+    find_killer "$dir" "$2"
     [[ -n $KILLERS ]] || verdict=SURVIVES
     [[ $2 != sim || $KILLERS == *scenarios* || $KILLERS == *seed* ]] || verdict=SURVIVES
     printf '%-9s %-30s %s\n' "$verdict" "$1" "$KILLERS"
