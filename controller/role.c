@@ -299,8 +299,8 @@ static void become_active(Role *role)
         observe_await(app->observe, host->id);
         agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
     }
+    vm_order_resume(app); /* before the tasks, which ask whether hosts are still awaited */
     tasks_resume(app->tasks);
-    vm_order_resume(app);
     owed_resume(app->owed);
     dpm_resume(app->dpm);
     users_ensure_admin(app->users, admin_ready, role);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "controller/observe.h"
 #include "controller/vm_files.h"
+#include "controller/vm_order.h"
 #include "controller/vm_owed.h"
 #include "controller/vm_verb.h"
 #include "model/reason.h"
@@ -19,12 +20,51 @@
 
 #define SECOND_MS      INT64_C(1000)
 #define ABORT_AGAIN_MS 500
+#define TARGET_LOOK_MS 50
 
 static const char *host_name(const struct app *app, int64_t id)
 {
     const Host *host = inventory_find_host(app->inv, id);
 
     return host ? host->name : "?";
+}
+
+/* ---- a migration's data -----------------------------------------------------------------------
+ */
+
+/* Of one that had to wait for its target, or that was told to end. */
+struct migration {
+    struct app *app;
+    guint wait; /* timer: does the target answer by now? */
+    bool called_off;
+    unsigned number; /* of the word to end it: its ids are used once */
+    char *id;        /* under way; NULL: none */
+    guint timer;
+};
+
+static struct migration *migration_of(struct run *run)
+{
+    struct migration *migration = run->data;
+
+    if (!migration) {
+        run->data = migration = g_new0(struct migration, 1);
+        migration->app = run->app;
+    }
+    return migration;
+}
+
+static void free_migration(void *data)
+{
+    struct migration *migration = data;
+
+    if (migration->wait)
+        g_source_remove(migration->wait);
+    if (migration->timer)
+        g_source_remove(migration->timer);
+    if (migration->id && migration->app->agents)
+        agents_forget(migration->app->agents, migration->id);
+    g_free(migration->id);
+    g_free(migration);
 }
 
 /* ---- the command ------------------------------------------------------------------------------
@@ -158,6 +198,25 @@ static int64_t commanded_host(const Task *task, const Vm *vm)
     return task->source_host_id ? task->source_host_id : vm->host_id;
 }
 
+static gboolean begin_again(void *data)
+{
+    struct run *run = data;
+
+    migration_of(run)->wait = 0;
+    begin(run);
+    return G_SOURCE_REMOVE;
+}
+
+/* After a take-over, where a target wants its VMs sent to is not known before it has answered. */
+static bool awaits_target(const struct run *run)
+{
+    const Task *task = run_task(run);
+
+    return task->type == TASK_MIGRATE_VM &&
+           !observe_hears(run->app->observe, task->target_host_id) &&
+           vm_order_awaits_hosts(run->app);
+}
+
 static void begin(struct run *run)
 {
     const Task *task = run_task(run);
@@ -168,6 +227,10 @@ static void begin(struct run *run)
     if (!vm) {
         err_set_reason(&error, VRM_ERR_NOT_FOUND, REASON_VM_MISSING, NULL, "the VM was removed");
         run_finish(run, error);
+        return;
+    }
+    if (awaits_target(run)) {
+        migration_of(run)->wait = g_timeout_add(TARGET_LOOK_MS, begin_again, run);
         return;
     }
     if (!fill_command(run->app, task, vm, &command, &error)) {
@@ -181,33 +244,13 @@ static void begin(struct run *run)
 /* ---- the word to end a migration --------------------------------------------------------------
  */
 
-/* A cancelled migration's data. */
-struct calling_off {
-    struct app *app;
-    unsigned number; /* of the command: its ids are used once */
-    char *id;        /* under way; NULL: none */
-    guint timer;
-};
-
-static void free_abort(void *data)
-{
-    struct calling_off *off = data;
-
-    if (off->timer)
-        g_source_remove(off->timer);
-    if (off->id && off->app->agents)
-        agents_forget(off->app->agents, off->id);
-    g_free(off->id);
-    g_free(off);
-}
-
 static void send_abort(struct run *run);
 
 static gboolean abort_again(void *data)
 {
     struct run *run = data;
 
-    ((struct calling_off *)run->data)->timer = 0;
+    migration_of(run)->timer = 0;
     send_abort(run);
     return G_SOURCE_REMOVE;
 }
@@ -218,7 +261,7 @@ static void abort_ended(const struct command_report *report, const GError *error
                         void *user)
 {
     struct run *run = user;
-    struct calling_off *off = run->data;
+    struct migration *off = migration_of(run);
 
     (void)report;
     if (!final)
@@ -232,7 +275,7 @@ static void send_abort(struct run *run)
 {
     const Task *task = run_task(run);
     const Vm *vm = inventory_find_vm(run->app->inv, task->entity_id);
-    struct calling_off *off = run->data;
+    struct migration *off = migration_of(run);
     g_autofree char *part = g_strdup_printf("abort%u", ++off->number);
     struct agent_command command = {
         .id = command_id(run->app, task->id, part),
@@ -249,12 +292,11 @@ static void send_abort(struct run *run)
 
 static void cancel_migration(struct run *run)
 {
-    struct calling_off *off;
+    struct migration *migration = migration_of(run);
 
-    if (run->data)
+    if (migration->called_off)
         return;
-    run->data = off = g_new0(struct calling_off, 1);
-    off->app = run->app;
+    migration->called_off = true;
     send_abort(run);
 }
 
@@ -360,7 +402,7 @@ static void after(struct run *run, const Task *task, bool ok)
     &(const struct task_kind)                                                                      \
     {                                                                                              \
         .type = (task_type), .entity = OBJECT_VM, .begin = begin, .cancel = (cancel_fn),           \
-        .record = record, .after = after, .free_data = free_abort                                  \
+        .record = record, .after = after, .free_data = free_migration                              \
     }
 
 const struct task_kind *const task_vm_kinds[] = {

@@ -285,6 +285,29 @@ START_TEST(a_task_nobody_can_carry_on_fails_and_says_so)
 }
 END_TEST
 
+/* Its command was on its way to nobody when the controller died; cna1 has a network of its own for
+ * migrations, which the next controller does not know before cna1 has told it. */
+START_TEST(a_migration_that_was_never_sent_goes_where_its_target_takes_it)
+{
+    struct vrmdsys sys = vrmdsys_begin(1);
+    g_autofree char *vm = vrmdsys_make_vm(&sys, "a", 0, "");
+
+    vrmdlab_kill(sys.lab, 0, true);
+    add_row(&sys, "MigrateVmTask", "vms", 1);
+    g_free(scratch_sql(vrmdlab_conninfo(sys.lab),
+                       "UPDATE task SET source_host_id = 101, target_host_id = 102,"
+                       " cancel_wanted = false WHERE entity_name = 'odd'"));
+    vrmdlab_start(sys.lab, 0);
+    (void)vrmdlab_wait_active(sys.lab, VRMDSYS_ACTIVE_MS);
+    wait_until(&sys, "SELECT status IN ('success', 'failed') FROM task WHERE entity_name = 'odd'");
+    vrmdsys_must_say(&sys,
+                     "SELECT status || ' ' || reason_text FROM task WHERE entity_name = 'odd'",
+                     "success ");
+    vrmdsys_must_be(&sys, vm, "hostName", "cna1");
+    vrmdsys_end(&sys);
+}
+END_TEST
+
 /* ---- disk files -------------------------------------------------------------------------------
  */
 
@@ -434,5 +457,6 @@ SUITE_MAIN("it_vrmd_task", SUITE_TEST(a_cancel_is_committed_before_it_is_answere
            SUITE_TEST(what_failed_before_a_take_over_still_counts),
            SUITE_TEST(a_plan_whose_moves_cannot_be_recorded_leaves_none_applying),
            SUITE_TEST(a_task_nobody_can_carry_on_fails_and_says_so),
+           SUITE_TEST(a_migration_that_was_never_sent_goes_where_its_target_takes_it),
            SUITE_TEST(of_two_vms_with_one_disk_file_one_is_refused),
            SUITE_TEST(a_vm_that_goes_leaves_the_files_of_another))
