@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "controller/call.h"
+#include "controller/task.h"
 #include "controller/vm_mac.h"
 #include "controller/vm_order.h"
 #include "controller/vm_owed.h"
@@ -226,11 +227,17 @@ static bool check_target_cluster(const struct call *call, GError **error)
     return false;
 }
 
-/* A VM that waits for its first start is stopped by not starting it. */
+/* A VM that waits for its first start is stopped by not starting it.  What is owed ends a moment
+ * after the VM: it may be gone. */
 static void stop_waiting(struct call *call)
 {
-    const Vm *current = inventory_find_vm(call->app->inv, call->op->id);
+    g_autoptr(GError) error = NULL;
+    const Vm *current = call_vm(call, call->op->id, &error);
 
+    if (!current || !tasks_check_vm_free(call->app->tasks, current->id, &error)) {
+        call_fail(call, error);
+        return;
+    }
     vm_unref(call->op->vm);
     call->op->vm = vm_dup(current);
     call->op->auto_start = false;

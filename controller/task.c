@@ -131,17 +131,25 @@ bool tasks_vm_is_held(const Tasks *tasks, int64_t vm_id)
     return g_hash_table_contains(tasks->holds, &vm_id);
 }
 
+bool tasks_check_vm_free(const Tasks *tasks, int64_t vm_id, GError **error)
+{
+    const Vm *vm;
+    const Task *task;
+
+    if (!tasks_vm_is_held(tasks, vm_id))
+        return true;
+    vm = snapshot_builder_get_vm(inventory_edit(tasks->app->inv), vm_id);
+    task = vm ? find_task(tasks->app, vm->task_id) : NULL;
+    err_set_reason(error, VRM_ERR_BUSY, REASON_VM_BUSY, NULL,
+                   "VM %s is held by %s; wait for it or cancel it", vm ? vm->name : "?",
+                   task ? task_type_name(task->type) : "an operation that has just begun");
+    return false;
+}
+
 bool tasks_hold_vm(Tasks *tasks, int64_t vm_id, GError **error)
 {
-    if (tasks_vm_is_held(tasks, vm_id)) {
-        const Vm *vm = snapshot_builder_get_vm(inventory_edit(tasks->app->inv), vm_id);
-        const Task *task = vm ? find_task(tasks->app, vm->task_id) : NULL;
-
-        err_set_reason(error, VRM_ERR_BUSY, REASON_VM_BUSY, NULL,
-                       "VM %s is held by %s; wait for it or cancel it", vm ? vm->name : "?",
-                       task ? task_type_name(task->type) : "an operation that has just begun");
+    if (!tasks_check_vm_free(tasks, vm_id, error))
         return false;
-    }
     (void)g_hash_table_add(tasks->holds, g_memdup2(&vm_id, sizeof(vm_id)));
     return true;
 }

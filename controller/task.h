@@ -95,6 +95,7 @@ typedef void (*task_wait_fn)(const Task *task, void *user);
 void tasks_wait(Tasks *tasks, int64_t task_id, int64_t timeout_ms, task_wait_fn fn, void *user);
 
 /* One task holds a VM at a time.  BUSY names the holder. */
+bool tasks_check_vm_free(const Tasks *tasks, int64_t vm_id, GError **error);
 bool tasks_hold_vm(Tasks *tasks, int64_t vm_id, GError **error);
 void tasks_release_vm(Tasks *tasks, int64_t vm_id);
 bool tasks_vm_is_held(const Tasks *tasks, int64_t vm_id);

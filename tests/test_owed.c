@@ -1,6 +1,7 @@
 /* test_owed.c - the start after creation waits, says why, and ends when a person ends it. */
 #include "config.h"
 
+#include "base/err.h"
 #include "controller/task.h"
 #include "controller/vm_owed.h"
 #include "tests/ctl_app.h"
@@ -91,6 +92,39 @@ START_TEST(an_end_that_could_not_be_written_leaves_it_waiting)
 }
 END_TEST
 
+/* ---- a person stops it ----------------------------------------------------------------------- */
+
+static void stop_is_refused(int code, const char *text)
+{
+    struct op *op = op_new(OP_VM_STOP);
+    struct op_result result;
+
+    op->id = VM;
+    result = ctl_call(&ctl, op);
+    suite_take_error(&result.error, code, text);
+    op_result_clear(&result);
+    ctl_drop(&ctl);
+}
+
+START_TEST(a_deleted_vm_that_still_waits_cannot_be_stopped)
+{
+    setup();
+    snapshot_builder_remove_vm(inventory_edit(ctl.app.inv), VM);
+    inventory_publish(ctl.app.inv);
+    stop_is_refused(VRM_ERR_NOT_FOUND, "does not exist");
+}
+END_TEST
+
+START_TEST(a_waiting_vm_that_a_task_holds_cannot_be_stopped)
+{
+    setup();
+    ck_assert(tasks_hold_vm(ctl.app.tasks, VM, NULL));
+    stop_is_refused(VRM_ERR_BUSY, "is held by");
+}
+END_TEST
+
 SUITE_MAIN("owed", SUITE_TEST(a_vm_whose_start_is_refused_says_that_it_waits_and_why),
            SUITE_LOOP(the_wait_ends_with_a_start_a_deletion_or_as_a_template, ends),
-           SUITE_TEST(an_end_that_could_not_be_written_leaves_it_waiting))
+           SUITE_TEST(an_end_that_could_not_be_written_leaves_it_waiting),
+           SUITE_TEST(a_deleted_vm_that_still_waits_cannot_be_stopped),
+           SUITE_TEST(a_waiting_vm_that_a_task_holds_cannot_be_stopped))
