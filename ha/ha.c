@@ -3,6 +3,9 @@
 
 #include "ha/ha_private.h"
 
+/* What etcd or a host refused is not asked again at once. */
+#define RETRY_MS 1000
+
 Ha *ha_new(const struct ha_options *options, struct ha_mandate mandate)
 {
     Ha *ha = g_new0(Ha, 1);
@@ -18,6 +21,8 @@ void ha_free(Ha *ha)
 {
     if (!ha)
         return;
+    for (size_t i = 0; i < ha->vms.len; i++)
+        g_free(ha->vms.items[i].trouble);
     for (size_t i = 0; i < ha->hosts.len; i++) {
         grips_clear(&ha->hosts.items[i].grips);
         failure_times_clear(&ha->hosts.items[i].failures);
@@ -139,13 +144,20 @@ void ha_see_lease(Ha *ha, int index, int32_t authority, const struct ha_lease_se
 
     if (seen->version == grip->version && seen->asked_ms > grip->confirmed_ms)
         grip->confirmed_ms = seen->asked_ms;
+    ha->etcd_ms = now_ms;
     if (seen->version <= grip->version)
         return; /* nothing new, or an old view */
     if (grip->inc.boot != 0 && seen->record.inc.boot != grip->inc.boot)
         ha->hosts.items[index].reboot_until_ms = 0; /* that was the reboot */
     grip->inc = seen->record.inc;
     grip->version = seen->version;
+    grip->moved_ms = now_ms;
     grip->since_ms = grip->confirmed_ms = now_ms;
+}
+
+void ha_see_etcd(Ha *ha, int64_t now_ms)
+{
+    ha->etcd_ms = now_ms;
 }
 
 void ha_see_fence(Ha *ha, const struct ha_owner *dead)
@@ -166,13 +178,13 @@ void ha_see_right(Ha *ha, int index, int64_t version, const struct ha_vm_right *
     vm->seen.right = *right;
 }
 
-void ha_see_vm(Ha *ha, int index, int host, bool runs, int64_t now_ms)
+void ha_see_vm(Ha *ha, int index, int host, bool runs)
 {
     struct ha_vm *vm = &ha->vms.items[index];
 
     for (unsigned i = 0; i < vm->seen.right.n_owners; i++)
         if (vm->seen.right.owners[i].host == ha->hosts.items[host].id)
-            vm->reports[i] = (struct vm_report){ host, runs, now_ms };
+            vm->reports[i] = (struct vm_report){ host, runs };
 }
 
 void ha_see_power(Ha *ha, int index, bool off, int64_t now_ms)
@@ -203,8 +215,10 @@ static void end_request(Ha *ha, struct ha_vm *vm)
     vm->request = 0;
 }
 
-static void fail(struct ha_vm *vm, int64_t now_ms)
+void ha_vm_fail(struct ha_vm *vm, const char *why, int64_t now_ms)
 {
+    g_free(vm->trouble);
+    vm->trouble = g_strdup(why);
     vm->failed = true;
     vm->n_failures++;
     vm->n_here++;
@@ -222,7 +236,7 @@ void ha_placed(Ha *ha, uint64_t request, int target, const char *why, int64_t no
         return;
     end_request(ha, vm);
     if (target < 0 || !ha_may_take(ha, target, vm->spec.authority, &owner)) {
-        fail(vm, now_ms);
+        ha_vm_fail(vm, why, now_ms);
         return;
     }
     if (ha->hosts.items[target].n_starting >= ha->options.max_host_starts)
@@ -236,14 +250,17 @@ void ha_placed(Ha *ha, uint64_t request, int target, const char *why, int64_t no
     ha_actions_push(actions, action);
 }
 
-static void answer_burial(Ha *ha, uint64_t request)
+static void answer_burial(Ha *ha, uint64_t request, enum ha_outcome outcome, int64_t now_ms)
 {
     for (size_t i = 0; i < ha->hosts.len; i++)
         for (size_t j = 0; j < ha->hosts.items[i].grips.len; j++) {
             struct grip *grip = &ha->hosts.items[i].grips.items[j];
 
-            if (grip->burial == request)
-                grip->burial = 0;
+            if (grip->burial != request)
+                continue;
+            grip->burial = 0;
+            if (outcome != HA_DONE)
+                grip->retry_ms = now_ms + RETRY_MS;
         }
 }
 
@@ -253,12 +270,17 @@ void ha_answered(Ha *ha, uint64_t request, enum ha_outcome outcome, int64_t now_
 
     if (request == 0)
         return;
-    answer_burial(ha, request);
+    answer_burial(ha, request, outcome, now_ms);
     if (!vm)
         return;
     end_request(ha, vm);
+    vm->is_fresh = vm->asked == HA_DO_ASSIGN && outcome == HA_DONE;
+    if (outcome != HA_DONE)
+        vm->retry_ms = now_ms + RETRY_MS;
     if (vm->asked == HA_DO_START && outcome != HA_DONE)
-        fail(vm, now_ms);
+        ha_vm_fail(vm,
+                   outcome == HA_FAILED ? "its host did not start it" : "its host gave no answer",
+                   now_ms);
     else if (vm->asked == HA_DO_START)
         vm->trusted_until_ms = now_ms + ha->options.agent_ms;
 }
@@ -297,10 +319,18 @@ const char *ha_vm_why(const Ha *ha, int vm)
 {
     const struct vm_rule *rule = ha->vms.items[vm].rule;
 
+    if (ha->vms.items[vm].trouble && ha->vms.items[vm].state == VM_FSM_BACKOFF)
+        return ha->vms.items[vm].trouble;
+
     return rule ? rule->why : "not looked at yet";
 }
 
 /* ---- the look -------------------------------------------------------------------------------- */
+
+static int64_t forgiven(int64_t at_ms, int64_t gap_ms, int64_t now_ms, bool is_first)
+{
+    return is_first || at_ms > now_ms - gap_ms ? now_ms : at_ms + gap_ms;
+}
 
 /* What we did not hear while we ourselves stood still, or before our first look, is nobody's
  * silence. */
@@ -314,9 +344,14 @@ static void forgive_stall(Ha *ha, int64_t now_ms)
     for (size_t i = 0; i < ha->hosts.len; i++) {
         struct ha_host *host = &ha->hosts.items[i];
 
-        host->beat_ms = is_first ? now_ms : host->beat_ms + gap_ms;
-        host->peer_ms = is_first ? now_ms : host->peer_ms + gap_ms;
-        host->agent_ms = is_first ? now_ms : host->agent_ms + gap_ms;
+        host->beat_ms = forgiven(host->beat_ms, gap_ms, now_ms, is_first);
+        host->peer_ms = forgiven(host->peer_ms, gap_ms, now_ms, is_first);
+        host->agent_ms = forgiven(host->agent_ms, gap_ms, now_ms, is_first);
+        for (size_t j = 0; j < host->grips.len; j++) {
+            struct grip *grip = &host->grips.items[j];
+
+            grip->moved_ms = forgiven(grip->moved_ms, gap_ms, now_ms, is_first);
+        }
     }
 }
 

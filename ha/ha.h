@@ -128,12 +128,15 @@ void ha_see_agent(Ha *ha, int host, int64_t now_ms);
  */
 void ha_see_lease(Ha *ha, int host, int32_t authority, const struct ha_lease_seen *seen,
                   int64_t now_ms);
+/* etcd answers, whatever it says: without that no lease is said to stand still. */
+void ha_see_etcd(Ha *ha, int64_t now_ms);
 /* A tombstone stands. */
 void ha_see_fence(Ha *ha, const struct ha_owner *dead);
 /* A VM's record as read or watched. */
 void ha_see_right(Ha *ha, int vm, int64_t version, const struct ha_vm_right *right);
-/* The host's agent says whether it runs the VM. */
-void ha_see_vm(Ha *ha, int vm, int host, bool runs, int64_t now_ms);
+/* The host's agent says whether it runs the VM.  A host that speaks says so of each VM that it
+ * owns, of those that it does not have too. */
+void ha_see_vm(Ha *ha, int vm, int host, bool runs);
 /* The fence device's answer to SHOOT or ASK: is the power off, as seen after `now` began? */
 void ha_see_power(Ha *ha, int host, bool off, int64_t now_ms);
 
@@ -152,7 +155,7 @@ void ha_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions);
 
 enum host_fsm_state ha_host_state(const Ha *ha, int host);
 enum vm_fsm_state ha_vm_state(const Ha *ha, int vm);
-/* Why the VM is in its state; static text. */
+/* Why the VM is in its state; valid until the next call that changes `ha`. */
 const char *ha_vm_why(const Ha *ha, int vm);
 bool ha_is_buried(const Ha *ha, const struct ha_owner *owner);
 /* May a VM of this authority be given to the host now?  If so, as which owner. */

@@ -3,11 +3,16 @@
 
 #include "ha/ha_private.h"
 
+/* Clocks differ by up to 0.2 % either way; ticks and the watchdog's own lateness take less than the
+ * rest. */
+#define DRIFT_PER_MILLE 4
+#define SLACK_MS        300
+
 /* A lease that stood still for this long, by our clock and from our first sight of its version, is
- * over on its host, whose clock may differ by 0.2 % either way. */
+ * over on its host. */
 static int64_t proof_ms(int64_t lease_ms)
 {
-    return lease_ms + lease_ms * 4 / 1000 + 300;
+    return lease_ms + lease_ms * DRIFT_PER_MILLE / 1000 + SLACK_MS;
 }
 
 /* ---- grips ----------------------------------------------------------------------------------- */
@@ -39,7 +44,8 @@ static void tick_grip(Ha *ha, int index, struct grip *grip, int64_t now_ms,
     const enum ha_proof proof = proof_of(ha, host, grip, now_ms);
     struct ha_action action;
 
-    if (grip->burial != 0 || proof == HA_PROOF_NONE || ha_is_buried(ha, &owner))
+    if (grip->burial != 0 || now_ms < grip->retry_ms || proof == HA_PROOF_NONE ||
+        ha_is_buried(ha, &owner))
         return;
     action = ha_action_of(HA_DO_BURY, index, -1, 0, ha_proof_name(proof));
     right_fence(&ha->mandate, &owner, grip->version, proof, &action.txn);
@@ -53,10 +59,16 @@ static bool moves(const Ha *ha, const struct ha_host *host, int64_t now_ms)
         const struct grip *grip = &host->grips.items[i];
         const struct ha_owner owner = owner_of(host, grip);
 
-        if (!ha_is_buried(ha, &owner) && now_ms - grip->since_ms < ha->options.move_ms)
+        if (!ha_is_buried(ha, &owner) && now_ms - grip->moved_ms < ha->options.move_ms)
             return true;
     }
     return false;
+}
+
+/* Without etcd's word a lease that we do not see move says nothing. */
+static bool sees_leases(const Ha *ha, int64_t now_ms)
+{
+    return now_ms - ha->etcd_ms < ha->options.move_ms;
 }
 
 static bool all_buried(const Ha *ha, const struct ha_host *host)
@@ -90,7 +102,7 @@ static enum host_sign sign_of(const Ha *ha, const struct ha_host *host, int64_t 
     const bool agent = ha_host_speaks(ha, host, now_ms);
     const bool lease = moves(ha, host, now_ms);
 
-    if (beats && agent && lease)
+    if (beats && agent && (lease || !sees_leases(ha, now_ms)))
         return SIGN_WELL;
     if (beats || agent || peers)
         return SIGN_PARTLY;
@@ -98,7 +110,9 @@ static enum host_sign sign_of(const Ha *ha, const struct ha_host *host, int64_t 
         return SIGN_ALONE;
     if (all_buried(ha, host))
         return SIGN_DEAD;
-    return now_ms - host->since_ms < ha->options.ask_ms ? SIGN_QUIET : SIGN_SILENT;
+    if (now_ms - host->since_ms < ha->options.ask_ms || !sees_leases(ha, now_ms))
+        return SIGN_QUIET;
+    return SIGN_SILENT;
 }
 
 static unsigned failures_lately(const Ha *ha, const struct ha_host *host, int64_t now_ms)
@@ -117,7 +131,7 @@ static struct host_facts facts_of(const Ha *ha, const struct ha_host *host, int6
         .reboot_expected = now_ms < host->reboot_until_ms,
         .may_shoot = ha->armed && host->has_fence_device && !ha->braked &&
                      now_ms - host->shot_ms >= ha->options.shoot_pause_ms,
-        .has_lapsed = failures_lately(ha, host, now_ms) > ha->options.max_failures,
+        .is_untrusted = failures_lately(ha, host, now_ms) > ha->options.max_failures,
     };
 }
 
@@ -150,12 +164,24 @@ static enum ha_act act_of(enum host_action act)
     return acts[act];
 }
 
-static void enter(struct ha_host *host, const struct host_rule *rule, int64_t now_ms)
+/* Those that are too old to count are forgotten. */
+static void note_failure(const Ha *ha, struct ha_host *host, int64_t now_ms)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < host->failures.len; i++)
+        if (now_ms - host->failures.items[i] < ha->options.failure_ms)
+            host->failures.items[kept++] = host->failures.items[i];
+    host->failures.len = kept;
+    failure_times_push(&host->failures, now_ms);
+}
+
+static void enter(const Ha *ha, struct ha_host *host, const struct host_rule *rule, int64_t now_ms)
 {
     host->state = rule->to;
     host->since_ms = now_ms;
     if (rule->to == HOST_FENCED && rule->act == HOST_ACT_MOURN)
-        failure_times_push(&host->failures, now_ms);
+        note_failure(ha, host, now_ms);
     if (rule->to == HOST_REJOINING)
         host->off_ms = 0;
 }
@@ -170,7 +196,7 @@ static void tick_host(Ha *ha, int index, int64_t now_ms, struct ha_actions *acti
     if (rule->act == HOST_ACT_SHOOT)
         host->shot_ms = now_ms;
     if (is_new)
-        enter(host, rule, now_ms);
+        enter(ha, host, rule, now_ms);
     if (is_new && act_of(rule->act) != HA_DO_HOST)
         ha_actions_push(actions, ha_action_of(HA_DO_HOST, index, -1, rule->id, rule->why));
     if (is_new || rule->act == HOST_ACT_SHOOT)

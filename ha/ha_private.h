@@ -11,7 +11,9 @@ struct grip {
     int64_t version;
     int64_t since_ms;     /* our first sight of this version */
     int64_t confirmed_ms; /* begin of the latest reading that found it unchanged */
+    int64_t moved_ms;     /* the same as evidence of life: our own stalls are taken off */
     uint64_t burial;      /* request that is out; 0: none */
+    int64_t retry_ms;     /* no burial before this */
 };
 VEC_DECLARE(grips, struct grip);
 VEC_DECLARE(failure_times, int64_t);
@@ -37,7 +39,6 @@ VEC_DECLARE(ha_hosts, struct ha_host);
 struct vm_report {
     int host; /* -1: none yet */
     bool runs;
-    int64_t at_ms;
 };
 
 struct ha_vm {
@@ -50,10 +51,16 @@ struct ha_vm {
     uint64_t request; /* ours that is out; 0: none */
     enum ha_act asked;
     int starting_on;          /* host whose slot for starts it takes; -1: none */
+    char *trouble;            /* why the last try failed; NULL: it did not, or nobody said */
     bool failed;              /* the last try did, and no tick has seen it */
+    bool is_fresh;            /* we assigned it: its owner cannot have said anything of it yet */
     unsigned n_failures;      /* in a row */
     unsigned n_here;          /* of them by its present owner */
+    unsigned n_crashes;       /* each soon after its start, in a row */
+    bool was_free;            /* at the last look */
     int64_t due_ms;           /* end of the back-off */
+    int64_t retry_ms;         /* no new request before this */
+    int64_t running_ms;       /* since when it runs without a break */
     int64_t trusted_until_ms; /* just started: reports from before are on their way */
 };
 VEC_DECLARE(ha_vms, struct ha_vm);
@@ -64,6 +71,9 @@ struct Ha {
     struct ha_mandate mandate;
     bool armed;
     bool braked;
+    int64_t etcd_ms;   /* last word from etcd */
+    unsigned n_starts; /* under way, counted at the begin of a tick */
+    int top_priority;  /* of those that wait for their turn and for nobody else */
     int64_t ticked_ms; /* -1: never */
     uint64_t n_requests;
     struct ha_hosts hosts;
@@ -72,6 +82,9 @@ struct Ha {
 };
 
 struct ha_action ha_action_of(enum ha_act act, int host, int vm, int rule, const char *why);
+
+/* ha.c */
+void ha_vm_fail(struct ha_vm *vm, const char *why, int64_t now_ms);
 
 /* ha_host.c */
 void ha_hosts_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions);

@@ -1,9 +1,12 @@
 /* ha_vm.c - VMs in ha.h: from records and reports to signs, and who goes next. */
 #include "config.h"
 
+#include <limits.h>
+
 #include "ha/ha_private.h"
 
-#define TRIES_HERE 2 /* failed starts by one owner before the VM goes elsewhere */
+#define TRIES_HERE 2      /* failed starts by one owner before the VM goes elsewhere */
+#define STABLE_MS  300000 /* a VM that ran so long started well: its crashes are forgotten */
 
 /* ---- signs ----------------------------------------------------------------------------------- */
 
@@ -66,12 +69,12 @@ static enum vm_sign sign_of_one(const Ha *ha, const struct ha_vm *vm, int64_t no
         return VM_SIGN_FREE;
     if (!owner_speaks(ha, vm, 0, now_ms))
         return VM_SIGN_SILENT;
-    if (now_ms < vm->trusted_until_ms || (!is_heard(ha, vm) && vm->asked != HA_DO_ASSIGN))
-        return VM_SIGN_BUSY;
+    if (now_ms < vm->trusted_until_ms || (!is_heard(ha, vm) && !vm->is_fresh))
+        return VM_SIGN_UNHEARD;
     return VM_SIGN_DOWN;
 }
 
-static enum vm_sign sign_of(const Ha *ha, struct ha_vm *vm, int64_t now_ms)
+static enum vm_sign sign_of(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
 {
     const unsigned n_owners = vm->seen.right.n_owners;
 
@@ -79,14 +82,12 @@ static enum vm_sign sign_of(const Ha *ha, struct ha_vm *vm, int64_t now_ms)
         return VM_SIGN_UNWANTED;
     if (vm->request != 0)
         return VM_SIGN_BUSY;
-    if (n_owners == 1 && runs_by(ha, vm, 0, now_ms)) {
-        vm->failed = false;
+    if (n_owners == 1 && runs_by(ha, vm, 0, now_ms))
         return VM_SIGN_RUNS;
-    }
-    if (vm->failed) {
-        vm->failed = false;
+    if (now_ms < vm->retry_ms)
+        return VM_SIGN_BUSY;
+    if (vm->failed)
         return VM_SIGN_FAILED;
-    }
     if (n_owners == 2)
         return sign_of_two(ha, vm);
     return n_owners == 1 ? sign_of_one(ha, vm, now_ms) : VM_SIGN_FREE;
@@ -94,39 +95,39 @@ static enum vm_sign sign_of(const Ha *ha, struct ha_vm *vm, int64_t now_ms)
 
 /* ---- who goes next --------------------------------------------------------------------------- */
 
-static unsigned count_starting(const Ha *ha)
+static bool is_start(const struct ha_vm *vm)
 {
-    unsigned n = 0;
-
-    for (size_t i = 0; i < ha->vms.len; i++)
-        n += ha->vms.items[i].request != 0;
-    return n;
+    return vm->request != 0 &&
+           (vm->asked == HA_DO_PLACE || vm->asked == HA_DO_ASSIGN || vm->asked == HA_DO_START);
 }
 
-/* May a VM of this priority go while that other one waits? */
-static bool is_before(const struct ha_vm *other, const struct ha_vm *vm)
+/* Looked at once for all VMs: how many starts are under way, and the highest priority that waits
+ * for nobody but its turn. */
+static void count(Ha *ha)
 {
-    return other->state == VM_FSM_RECOVERING && other->request == 0 &&
-           other->spec.priority > vm->spec.priority;
+    ha->n_starts = 0;
+    ha->top_priority = INT_MIN;
+    for (size_t i = 0; i < ha->vms.len; i++) {
+        const struct ha_vm *vm = &ha->vms.items[i];
+
+        ha->n_starts += is_start(vm);
+        if (vm->state == VM_FSM_RECOVERING && vm->request == 0 && vm->spec.after < 0 &&
+            vm->spec.priority > ha->top_priority)
+            ha->top_priority = vm->spec.priority;
+    }
+}
+
+static bool waits_for_another(const Ha *ha, const struct ha_vm *vm)
+{
+    const struct ha_vm *first = vm->spec.after >= 0 ? &ha->vms.items[vm->spec.after] : NULL;
+
+    return first && first->wanted && first->state != VM_FSM_RUNNING && first->state != VM_FSM_HELD;
 }
 
 static bool has_turn(const Ha *ha, const struct ha_vm *vm)
 {
-    if (vm->spec.after >= 0) {
-        const struct ha_vm *first = &ha->vms.items[vm->spec.after];
-
-        if (first->wanted && first->state != VM_FSM_RUNNING && first->state != VM_FSM_HELD)
-            return false;
-    }
-    if (count_starting(ha) >= ha->options.max_starts)
-        return false;
-    for (size_t i = 0; i < ha->vms.len; i++) {
-        const struct ha_vm *other = &ha->vms.items[i];
-
-        if (is_before(other, vm) && other->spec.after < 0)
-            return false;
-    }
-    return true;
+    return vm->state == VM_FSM_RECOVERING && !waits_for_another(ha, vm) &&
+           ha->n_starts < ha->options.max_starts && vm->spec.priority >= ha->top_priority;
 }
 
 static struct vm_facts facts_of(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
@@ -135,11 +136,11 @@ static struct vm_facts facts_of(const Ha *ha, const struct ha_vm *vm, int64_t no
 
     return (struct vm_facts){
         .armed = ha->armed,
-        .may_place =
-            vm->spec.follows_host || host < 0 || !host_fsm_is_closed(ha->hosts.items[host].state),
+        .may_place = vm->spec.follows_host || vm->seen.right.n_owners == 0 ||
+                     (host >= 0 && !host_fsm_is_closed(ha->hosts.items[host].state)),
         .follows_crash = vm->spec.follows_crash,
         .is_due = now_ms >= vm->due_ms,
-        .has_turn = vm->state == VM_FSM_RECOVERING && has_turn(ha, vm),
+        .has_turn = has_turn(ha, vm),
         .should_leave =
             vm->spec.authority != HA_LOCAL && (vm->n_here >= TRIES_HERE || host < 0 ||
                                                host_fsm_is_closed(ha->hosts.items[host].state)),
@@ -151,7 +152,9 @@ static struct vm_facts facts_of(const Ha *ha, const struct ha_vm *vm, int64_t no
 static void ask(Ha *ha, struct ha_vm *vm, struct ha_action action, struct ha_actions *actions)
 {
     vm->asked = action.act;
+    vm->is_fresh = false;
     action.request = vm->request = ++ha->n_requests;
+    ha->n_starts += is_start(vm);
     action.seen = vm->seen;
     if (action.act == HA_DO_START) {
         vm->starting_on = action.host;
@@ -218,24 +221,50 @@ static void act(Ha *ha, struct ha_vm *vm, const struct vm_rule *rule, int64_t no
     }
 }
 
+/* A VM that ends again and again soon after its start is started ever more rarely. */
+static void note_crash(struct ha_vm *vm, int64_t now_ms)
+{
+    vm->n_crashes = now_ms - vm->running_ms < STABLE_MS ? vm->n_crashes + 1 : 1;
+    ha_vm_fail(vm, "it ended by itself", now_ms);
+    vm->n_failures = vm->n_here = 0;
+    vm->due_ms = now_ms + vm_fsm_backoff_ms(vm->n_crashes);
+}
+
+/* What the sign changes before the table is asked. */
+static void learn(struct ha_vm *vm, enum vm_sign sign, int64_t now_ms)
+{
+    if (sign == VM_SIGN_RUNS && vm->state != VM_FSM_RUNNING)
+        vm->running_ms = now_ms;
+    if (sign == VM_SIGN_RUNS)
+        vm->n_failures = vm->n_here = 0;
+    if (sign == VM_SIGN_DOWN && vm->state == VM_FSM_RUNNING && vm->spec.follows_crash)
+        note_crash(vm, now_ms);
+    if (sign == VM_SIGN_FREE && !vm->was_free && vm->seen.right.n_owners > 0)
+        vm->due_ms = now_ms; /* failures on the host that lost it say nothing of the next one */
+    vm->was_free = sign == VM_SIGN_FREE;
+}
+
 static void tick_vm(Ha *ha, int index, int64_t now_ms, struct ha_actions *actions)
 {
     struct ha_vm *vm = &ha->vms.items[index];
     const struct vm_facts facts = facts_of(ha, vm, now_ms);
-    const struct vm_rule *rule = vm_fsm_find(vm->state, sign_of(ha, vm, now_ms), &facts);
+    const struct vm_rule *rule;
 
+    learn(vm, sign_of(ha, vm, now_ms), now_ms);
+    rule = vm_fsm_find(vm->state, sign_of(ha, vm, now_ms), &facts);
+    if ((rule->on & (1U << VM_SIGN_FAILED | 1U << VM_SIGN_RUNS)) != 0)
+        vm->failed = false; /* it is seen, or it does not matter any more */
     if (rule->to != VM_FSM_STAY && rule->to != vm->state) {
         vm->state = rule->to;
         ha_actions_push(actions, ha_action_of(HA_DO_VM, -1, index, rule->id, rule->why));
     }
-    if (vm->state == VM_FSM_RUNNING)
-        vm->n_failures = vm->n_here = 0;
     vm->rule = rule;
     act(ha, vm, rule, now_ms, actions);
 }
 
 void ha_vms_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions)
 {
+    count(ha);
     for (size_t i = 0; i < ha->vms.len; i++)
         tick_vm(ha, (int)i, now_ms, actions);
 }

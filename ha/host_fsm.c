@@ -24,9 +24,9 @@ static bool may_shoot(const struct host_facts *facts)
     return facts->may_shoot;
 }
 
-static bool failed_too_often(const struct host_facts *facts)
+static bool is_untrusted(const struct host_facts *facts)
 {
-    return facts->has_lapsed;
+    return facts->is_untrusted;
 }
 
 // clang-format off
@@ -64,7 +64,7 @@ const struct host_rule host_rules[] = {
     { 51, S(FENCING),            GONE,     NULL,             HOST_STAY,            HOST_ACT_NOTHING, "never restart VMs of an unproved host" },
     { 52, S(FENCING),            ALIVE,    NULL,             HOST_REJOINING,       HOST_ACT_GREET,   "it lives" },
 
-    { 60, S(FENCED),             ALIVE,    failed_too_often, HOST_QUARANTINE,      HOST_ACT_WARN,    "back, but it failed too often to be trusted" },
+    { 60, S(FENCED),             ALIVE,    is_untrusted, HOST_QUARANTINE,      HOST_ACT_WARN,    "back, but it failed too often to be trusted" },
     { 61, S(FENCED),             ALIVE,    NULL,             HOST_REJOINING,       HOST_ACT_GREET,   "back in a new life" },
     { 62, S(FENCED),             GONE | E(DEAD), NULL,       HOST_STAY,            HOST_ACT_NOTHING, "dead" },
 
@@ -72,7 +72,7 @@ const struct host_rule host_rules[] = {
     { 71, S(REJOINING),          E(PARTLY) | E(ALONE), NULL, HOST_STAY,            HOST_ACT_NOTHING, "not yet whole" },
     { 72, S(REJOINING),          GONE,     NULL,             HOST_SUSPECT,         HOST_ACT_ASK,     "silent again" },
 
-    { 80, S(QUARANTINE),         ANY,      failed_too_often, HOST_STAY,            HOST_ACT_NOTHING, "in quarantine" },
+    { 80, S(QUARANTINE),         ANY,      is_untrusted, HOST_STAY,            HOST_ACT_NOTHING, "in quarantine" },
     { 81, S(QUARANTINE),         ALIVE,    NULL,             HOST_REJOINING,       HOST_ACT_GREET,   "quarantine is over" },
     { 82, S(QUARANTINE),         GONE | E(DEAD), NULL,       HOST_FENCED,          HOST_ACT_NOTHING, "quarantine is over, but it is not there" },
 };

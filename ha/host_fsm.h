@@ -66,7 +66,7 @@ struct host_facts {
     bool in_maintenance;
     bool reboot_expected; /* and its deadline is not over */
     bool may_shoot;       /* armed, it has a fence device, no brake, the last try is old enough */
-    bool has_lapsed;      /* it failed more often than policy allows */
+    bool is_untrusted;    /* it failed more often than policy allows */
 };
 
 struct host_rule {

@@ -32,9 +32,11 @@ void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
 
 void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority)
 {
-    keeper_vms_push(
-        &keeper->vms,
-        (struct keeper_vm){ .seen = *seen, .authority = authority, .state = KEEPER_VM_ALLOWED });
+    keeper_vms_push(&keeper->vms,
+                    (struct keeper_vm){ .seen = *seen,
+                                        .authority = authority,
+                                        .state = KEEPER_VM_ALLOWED,
+                                        .has_process = true }); /* until a sweep has looked */
 }
 
 /* ---- looking up ------------------------------------------------------------------------------ */

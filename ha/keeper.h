@@ -86,7 +86,8 @@ void keeper_add_lease(struct keeper *keeper, const struct lease_times *times,
                       const struct ha_owner *self);
 
 /* Goes on in the life that an earlier process of the same boot left: its lease until `until_ms`,
- * and (keeper_adopt, for each) the VMs it had allowed. */
+ * and (keeper_adopt, for each) the VMs it had allowed; each counts as a process until a sweep
+ * has looked. */
 void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
                          const struct ha_owner *self, int64_t until_ms);
 void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority);

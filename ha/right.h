@@ -160,7 +160,7 @@ void right_release(const struct ha_owner *self, const struct ha_vm_seen *seen,
 /* ---- said by the one who decides --------------------------------------------------------------
  */
 
-/* Buries an incarnation that was proved dead; void when its lease moved since `version`. */
+/* Buries an incarnation that was proved dead; void when its lease in etcd moved since `version`. */
 void right_fence(const struct ha_mandate *mandate, const struct ha_owner *dead, int64_t version,
                  enum ha_proof proof, struct ha_txn *ret_txn);
 

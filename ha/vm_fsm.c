@@ -47,7 +47,8 @@ const struct vm_rule vm_rules[] = {
     {  4, ANY,                      E(RUNS),     NULL,            VM_FSM_RUNNING,    VM_ACT_NOTHING, "it runs" },
     {  5, ANY,                      E(MOVING),   NULL,            VM_FSM_STAY,       VM_ACT_NOTHING, "it is being migrated" },
     {  6, ANY,                      E(BUSY),     NULL,            VM_FSM_STAY,       VM_ACT_NOTHING, "an answer is awaited" },
-    {  7, ANY,                      E(FAILED),   NULL,            VM_FSM_BACKOFF,    VM_ACT_NOTHING, "the try failed: again later" },
+    {  7, ANY,                      E(UNHEARD),  NULL,            VM_FSM_STAY,       VM_ACT_NOTHING, "its host has said nothing of it yet" },
+    {  8, ANY,                      E(FAILED),   NULL,            VM_FSM_BACKOFF,    VM_ACT_NOTHING, "the try failed: again later" },
 
     { 10, ANY & ~S(LOST),           E(SILENT),   NULL,            VM_FSM_LOST,       VM_ACT_NOTHING, "no word from its host" },
     { 11, S(LOST),                  E(SILENT),   NULL,            VM_FSM_STAY,       VM_ACT_NOTHING, "no word from its host, and no proof that it is dead" },

@@ -30,6 +30,7 @@
     X(MOVING,   "moving") /* a migration is under way, and both its owners live */                 \
     X(WIDOWED,  "widowed") /* one of its two owners is buried */                                   \
     X(STRAY,    "stray")  /* two living owners, and no migration under way */                      \
+    X(UNHEARD,  "unheard") /* its host has said nothing of it yet */                               \
     X(FREE,     "free")   /* nobody holds its right, or only one that did not claim it */          \
     X(DOWN,     "down")   /* the owner's host lives and says that it does not run */               \
     X(SILENT,   "silent") /* no word from the owner's host */

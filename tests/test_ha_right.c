@@ -122,6 +122,13 @@ static void do_fence_as_stand_in(struct ha_txn *txn)
     right_fence(&stand_in, &h1, 20, HA_PROOF_STILL, txn);
 }
 
+static void do_fence_of_storage(struct ha_txn *txn)
+{
+    const struct ha_owner slot = { 101, HA_STORAGE, { 7, 1 } };
+
+    right_fence(&leader, &slot, 20, HA_PROOF_STILL, txn);
+}
+
 static void do_assign_claimed(struct ha_txn *txn)
 {
     const struct ha_vm_seen seen = seen_of(1, true);
@@ -182,6 +189,7 @@ static const struct {
     { do_release_of_two, "vm 9 at 33 -> vm 9 gen 4 of 102 claimed" },
     { do_fence, "leader made 40, lease 101 at 20 -> fence 101.7.1" },
     { do_fence_as_stand_in, "recovery made 50, leader absent, lease 101 at 20 -> fence 101.7.1" },
+    { do_fence_of_storage, "leader made 40 -> fence 101.7.1" },
     { do_assign_claimed, "leader made 40, vm 9 at 33, fence 101.7.1 exists, fence 102.8.3 absent "
                          "-> vm 9 gen 5 of 102" },
     { do_assign_of_two, "leader made 40, vm 9 at 33, fence 101.7.1 exists, fence 102.8.3 exists, "
@@ -339,6 +347,24 @@ START_TEST(the_watchdog_is_petted_only_while_the_lease_covers_it)
 }
 END_TEST
 
+START_TEST(vms_of_an_earlier_process_count_until_a_sweep_has_looked)
+{
+    const struct ha_vm_seen seen = seen_of(1, true);
+
+    keeper_init(&keeper, h1.host, 10000);
+    keeper_resume_lease(&keeper, &times, &h1, 0); /* over long ago */
+    keeper_adopt(&keeper, &seen, HA_ETCD);
+    keeper_tick(&keeper, 50000, &actions);
+    ck_assert(takes(KEEPER_KILL));
+    keeper_tick(&keeper, 50250, &actions);
+    ck_assert_int_eq(keeper.leases[0].state, LEASE_LAPSED); /* not buried over a living process */
+    actions.len = 0;
+    keeper_see_process(&keeper, 9, false);
+    keeper_tick(&keeper, 50500, &actions);
+    ck_assert_uint_eq(keeper.leases[0].self.inc.n, h1.inc.n + 1);
+}
+END_TEST
+
 START_TEST(a_local_vm_needs_no_lease)
 {
     struct ha_vm_seen seen = seen_of(1, false);
@@ -359,4 +385,5 @@ SUITE_MAIN("ha_right", SUITE_LOOP(each_transaction_carries_its_comparisons, txns
            SUITE_TEST(a_process_without_a_right_is_to_be_killed),
            SUITE_TEST(a_running_vm_s_right_is_not_given_back),
            SUITE_TEST(the_watchdog_is_petted_only_while_the_lease_covers_it),
+           SUITE_TEST(vms_of_an_earlier_process_count_until_a_sweep_has_looked),
            SUITE_TEST(a_local_vm_needs_no_lease))

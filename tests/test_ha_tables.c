@@ -15,7 +15,7 @@ static struct host_facts host_facts_of(unsigned bits)
         .in_maintenance = (bits & 1U) != 0,
         .reboot_expected = (bits & 2U) != 0,
         .may_shoot = (bits & 4U) != 0,
-        .has_lapsed = (bits & 8U) != 0,
+        .is_untrusted = (bits & 8U) != 0,
     };
 }
 

@@ -77,6 +77,8 @@ static void txn_answer(struct world *world, const struct event *event)
     if (!self->ha)
         return;
     if (event->flag)
+        ha_see_etcd(self->ha, world->now);
+    if (event->flag)
         for (unsigned i = 0; i < call->txn.n_puts; i++) {
             const struct kv kv = {
                 .key = call->txn.puts[i].key,

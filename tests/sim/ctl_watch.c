@@ -90,7 +90,9 @@ static void watched(struct world *world, const struct event *event)
 
     if (kv.key.kind == HA_KEY_LEADER || kv.key.kind == HA_KEY_RECOVERY)
         see_leader(world, event->node, &kv, event);
-    else if (self->ha && event->flag)
+    if (self->ha)
+        ha_see_etcd(self->ha, world->now);
+    if (self->ha && event->flag && kv.key.kind != HA_KEY_LEADER && kv.key.kind != HA_KEY_RECOVERY)
         ctl_see_record(world, self, &kv, world->now);
 }
 
@@ -200,7 +202,7 @@ static void hear_report(struct world *world, const struct event *event)
         return;
     ha_see_agent(self->ha, event->peer, world->now);
     for (int vm = 0; vm < world->n_vms; vm++)
-        ha_see_vm(self->ha, vm, event->peer, ((uint64_t)event->value >> vm & 1U) != 0, world->now);
+        ha_see_vm(self->ha, vm, event->peer, ((uint64_t)event->value >> vm & 1U) != 0);
 }
 
 void ctl_report(struct world *world, int host)
