@@ -61,6 +61,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/vm_order.c controller/vm_order.h \
 	controller/vm_owed.c controller/vm_owed.h \
 	controller/start_pace.c controller/start_pace.h \
+	controller/vm_grow.c controller/vm_grow.h \
 	controller/vm_target.c controller/vm_target.h \
 	controller/vm_starts.c controller/vm_starts.h \
 	controller/vm_verb.c controller/vm_verb.h

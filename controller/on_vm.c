@@ -7,13 +7,11 @@
 #include "base/rng.h"
 #include "controller/call.h"
 #include "controller/task.h"
+#include "controller/vm_grow.h"
 #include "controller/vm_mac.h"
 #include "controller/vm_order.h"
 #include "controller/vm_owed.h"
 #include "model/reason.h"
-#include "scheduler/admission.h"
-#include "scheduler/grow.h"
-#include "scheduler/sched_params.h"
 
 /* ---- create -----------------------------------------------------------------------------------
  */
@@ -142,12 +140,15 @@ struct modify {
     struct call *call;
     Task *task;
     bool ends_start; /* that was owed */
+    bool has_turn;   /* between orders, which this write ends */
 };
 
 static void modified(const GError *error, void *user)
 {
     g_autofree struct modify *modify = user;
 
+    if (modify->has_turn)
+        vm_order_turn_over(modify->call->app);
     if (modify->ends_start)
         owed_end(modify->call->app->owed, modify->call->op->vm->id, false);
     if (error)
@@ -168,8 +169,8 @@ static bool end_start(const struct call *call, Vm *vm)
     return true;
 }
 
-/* type: of the finished task that tells of it. */
-static void write_change(struct call *call, enum task_type type)
+/* type: of the finished task that tells of it; has_turn: as struct modify. */
+static void write_change(struct call *call, enum task_type type, bool has_turn)
 {
     Vm *vm = call->op->vm;
     Commit *commit;
@@ -178,6 +179,7 @@ static void write_change(struct call *call, enum task_type type)
 
     modify = g_new(struct modify, 1);
     modify->call = call;
+    modify->has_turn = has_turn;
     modify->ends_start = end_start(call, vm);
     commit = commit_new(&call->app->committer);
     commit_put_vm(commit, vm_ref(vm));
@@ -241,7 +243,7 @@ static void stop_waiting(struct call *call)
     vm_unref(call->op->vm);
     call->op->vm = vm_dup(current);
     call->op->auto_start = false;
-    write_change(call, TASK_STOP_VM);
+    write_change(call, TASK_STOP_VM, false);
 }
 
 void on_vm_order(struct call *call)
@@ -316,58 +318,9 @@ static bool check_change(const Vm *vm, const Vm *current, GError **error)
 /* ---- a running VM that is to have more --------------------------------------------------------
  */
 
-/* Whether its host has it and the HA policy bears it is asked on a worker. */
-struct growth {
-    struct call *call;
-    Snapshot *snap;
-    struct sched_params params;
-    GError *error;
-};
-
-static void run_growth(void *thread_state, void *data)
+static void write_growth(struct call *call)
 {
-    struct growth *growth = data;
-
-    (void)thread_state;
-    if (grow_check(growth->snap, growth->call->op->vm, &growth->params, &growth->error))
-        (void)admission_check_growth(growth->snap, growth->call->op->vm, &growth->params,
-                                     &growth->error);
-}
-
-static void growth_answered(void *data, bool ran)
-{
-    struct growth *growth = data;
-    struct call *call = growth->call;
-    g_autoptr(GError) error = g_steal_pointer(&growth->error);
-
-    snapshot_unref(growth->snap);
-    g_free(growth);
-    if (!ran && !error)
-        err_set_reason(&error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
-                       "this controller is stopping");
-    if (error)
-        call_fail(call, error);
-    else
-        write_change(
-            call, TASK_MODIFY_VM); /* of a VM that changed meanwhile: refused by its generation */
-}
-
-static void ask_growth(struct call *call)
-{
-    struct growth *growth = g_new0(struct growth, 1);
-    g_autoptr(GError) error = NULL;
-
-    inventory_publish(call->app->inv);
-    growth->call = call;
-    growth->snap = inventory_snapshot(call->app->inv);
-    app_sched_params(call->app, &growth->params);
-    if (work_pool_submit(call->app->checks, NULL, run_growth, growth_answered, growth))
-        return;
-    snapshot_unref(growth->snap);
-    g_free(growth);
-    err_set_reason(&error, VRM_ERR_BUSY, REASON_BUSY, NULL,
-                   "too many changes are waiting to be checked; try again later");
-    call_fail(call, error);
+    write_change(call, TASK_MODIFY_VM, true); /* of a VM that changed: refused by its generation */
 }
 
 static bool is_more(const Vm *vm, const Vm *current)
@@ -389,7 +342,7 @@ void on_vm_update(struct call *call)
         !check_change(vm, current, &error))
         call_fail(call, error);
     else if (is_more(vm, current))
-        ask_growth(call);
+        vm_grow(call, write_growth);
     else
-        write_change(call, TASK_MODIFY_VM);
+        write_change(call, TASK_MODIFY_VM, false);
 }

@@ -46,6 +46,7 @@ struct placing {
     bool auto_start;
     unsigned tries;
     vm_order_fn done;
+    vm_turn_fn turn; /* no order: somebody else's turn */
     void *user;
 };
 
@@ -81,7 +82,10 @@ static void free_placing(struct placing *placing)
 
 static void finish_order(struct placing *placing, const GError *error)
 {
-    placing->done(error ? 0 : placing->task->id, error, placing->user);
+    if (placing->turn)
+        placing->turn(error, placing->user);
+    else
+        placing->done(error ? 0 : placing->task->id, error, placing->user);
     free_placing(placing);
 }
 
@@ -554,6 +558,16 @@ bool vm_order_may_pass(const struct app *app, const GError *error)
            (!dbq_up(app->dbq) || !commit_check(&app->committer, NULL));
 }
 
+static void open_next(struct placing *placing)
+{
+    if (!placing->turn) {
+        open_order(placing);
+        return;
+    }
+    placing->app->orders->n_open++;
+    finish_order(placing, NULL);
+}
+
 static gboolean pump(void *data)
 {
     struct app *app = data;
@@ -571,7 +585,7 @@ static gboolean pump(void *data)
         if (is_start(g_queue_peek_head(&orders->waiting)))
             ask_starts(app);
         else
-            open_order(g_queue_pop_head(&orders->waiting));
+            open_next(g_queue_pop_head(&orders->waiting));
     }
     return G_SOURCE_REMOVE;
 }
@@ -630,6 +644,24 @@ static void refuse_waiting(Orders *orders, const char *why)
         finish_order(starts->pdata[i], error);
     while (!g_queue_is_empty(&orders->waiting))
         finish_order(g_queue_pop_head(&orders->waiting), error);
+}
+
+void vm_order_turn(struct app *app, vm_turn_fn fn, void *user)
+{
+    struct placing *placing = g_new0(struct placing, 1);
+
+    *placing = (struct placing){ .app = app, .turn = fn, .user = user };
+    g_queue_push_tail(&app->orders->waiting, placing);
+    if (app->orders->stopping)
+        refuse_waiting(app->orders, "the controller is stopping");
+    else
+        pump_soon(app);
+}
+
+void vm_order_turn_over(struct app *app)
+{
+    if (--app->orders->n_open == 0)
+        pump_soon(app);
 }
 
 void orders_reset(Orders *orders)

@@ -706,11 +706,44 @@ static struct op *growing(int64_t id)
     return op;
 }
 
+/* Half of the host and a bit: one of them can have it. */
+static struct op *growing_far(int64_t id)
+{
+    struct op *op = growing(id);
+    const Host *host = now()->hosts[0];
+
+    op->vm->cpu.reservation_mhz = host->cpu_threads * host->cpu_mhz * 55 / 100;
+    return op;
+}
+
+START_TEST(of_two_that_grow_at_once_only_what_the_host_has_is_written)
+{
+    struct answer first = { 0 }, second = { 0 };
+    int64_t cluster_id, a, b;
+
+    setup();
+    cluster_id = create_cluster("main");
+    (void)add_host(11, cluster_id);
+    a = create_vm("a", cluster_id);
+    b = create_vm("b", cluster_id);
+    put_running(a);
+    put_running(b);
+    submit(growing_far(a), &first);
+    submit(growing_far(b), &second);
+    while (!first.came || !second.came)
+        g_main_context_iteration(NULL, TRUE);
+    suite_no_error(first.error);
+    suite_take_error(&second.error, VRM_ERR_NO_CAPACITY, "cpu.reservation");
+    teardown();
+}
+END_TEST
+
 /* However many ask, who writes does not wait for them. */
 START_TEST(questions_do_not_delay_a_write)
 {
     int64_t cluster_id, a, b;
     struct stop stops[8];
+    struct op *judged;
 
     setup();
     cluster_id = create_cluster("main");
@@ -721,6 +754,10 @@ START_TEST(questions_do_not_delay_a_write)
         hold(&stops[i], lab.ctl.app.asks, NULL);
     put_running(a);
     (void)must(growing(a));
+    judged = about(OP_CLUSTER_UPDATE, cluster_id);
+    judged->cluster = cluster_dup(snapshot_cluster(now(), cluster_id));
+    judged->cluster->ha.enabled = true;
+    (void)must(judged); /* with a question about its policy */
     (void)must(making_rules(cluster_id, rule_about("t", RULE_TOGETHER, a, b), NULL));
     for (size_t i = 0; i < G_N_ELEMENTS(stops); i++)
         let_go(&stops[i]);
@@ -730,6 +767,7 @@ END_TEST
 
 SUITE_MAIN("it_ctl", SUITE_TEST(rules_are_checked_beside_the_loop),
            SUITE_TEST(questions_do_not_delay_a_write),
+           SUITE_TEST(of_two_that_grow_at_once_only_what_the_host_has_is_written),
            SUITE_TEST(objects_are_shown_as_a_next_controller_would_load_them),
            SUITE_TEST(a_taken_name_changes_nothing),
            SUITE_TEST(a_row_that_is_newer_than_what_is_shown_is_not_overwritten),
