@@ -253,12 +253,16 @@ static bool ask_policy(struct question *q, GError **error)
     return true;
 }
 
-/* The cluster is changed, whatever came of the question. */
+/* The cluster is changed, whatever came of the question; a silence would say that all is well. */
 static void policy_judged(void *data, bool ran)
 {
     struct question *q = data;
 
-    (void)ran;
+    if (!ran || q->result.error)
+        q->result.note =
+            g_strdup_printf("warning: whether the HA policy holds now could not be "
+                            "judged: %s",
+                            ran ? q->result.error->message : "too much is waiting to be checked");
     g_clear_error(&q->result.error);
     snapshot_unref(q->snap);
     call_result(q->call, &q->result);
@@ -275,7 +279,7 @@ void explain_policy(struct call *call, const struct op_result *result)
                             .ask = ask_policy,
                             .result = *result };
     app_sched_params(call->app, &q->params);
-    if (!work_pool_submit(call->app->asks, NULL, run, policy_judged, q))
+    if (!work_pool_submit(call->app->checks, NULL, run, policy_judged, q))
         policy_judged(q, false);
 }
 
