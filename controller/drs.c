@@ -16,6 +16,7 @@ struct Drs {
     guint timer;
     GHashTable *busy;  /* set of int64 cluster ids, see drs_begin */
     GHashTable *plans; /* int64 cluster id -> Plan, the latest, for its dependencies */
+    uint64_t age; /* of what is known; drs_reset() ends it, and every plan that is being made */
 };
 
 /* ---- one thing at a time ----------------------------------------------------------------------
@@ -124,6 +125,7 @@ struct plan_job {
     int64_t cluster_id;
     bool on_demand;
     bool begun; /* drs_begin */
+    uint64_t age;
     Snapshot *snap;
     struct sched_params params;
     Plan *plan;
@@ -226,6 +228,9 @@ static void planned(void *data, bool ran)
 
     if (!ran)
         err_set(&job->error, VRM_ERR_UNAVAILABLE, "the controller is stopping");
+    else if (!job->error && job->age != job->drs->age)
+        err_set_reason(&job->error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
+                       "everything was read anew from the database meanwhile; try again");
     if (job->error) {
         g_autoptr(GError) error = g_steal_pointer(&job->error);
 
@@ -254,6 +259,7 @@ void drs_plan(Drs *drs, int64_t cluster_id, bool on_demand, drs_done_fn done, vo
     *job = (struct plan_job){ .drs = drs,
                               .cluster_id = cluster_id,
                               .on_demand = on_demand,
+                              .age = drs->age,
                               .snap = inventory_snapshot(drs->app->inv),
                               .done = done,
                               .user = user };
@@ -315,6 +321,7 @@ void drs_free(Drs *drs)
 
 void drs_reset(Drs *drs)
 {
+    drs->age++;
     g_hash_table_remove_all(drs->plans);
 }
 

@@ -179,6 +179,31 @@ START_TEST(a_move_that_no_longer_pays_is_dropped_and_a_running_one_called_off)
 }
 END_TEST
 
+static void plan_refused(const GError *error, void *user)
+{
+    *(GError **)user = error ? g_error_copy(error) : NULL;
+}
+
+/* It was made of what was known then; the next life makes its own. */
+START_TEST(a_plan_from_before_a_reload_is_void)
+{
+    int64_t cluster_id;
+    GError *error = NULL;
+    g_autofree char *plans = NULL;
+
+    ctl_lab_begin(&lab);
+    cluster_id = ctl_lab_add_cluster(&lab, ctl_cluster(1));
+    drs_plan(lab.ctl.app.drs, cluster_id, true, plan_refused, &error);
+    drs_reset(lab.ctl.app.drs);
+    while (!error)
+        g_main_context_iteration(NULL, TRUE);
+    suite_take_error(&error, VRM_ERR_UNAVAILABLE, "read anew");
+    plans = ctl_lab_ask(&lab, "SELECT count(*) FROM drs_plan");
+    ck_assert_str_eq(plans, "0");
+    ctl_lab_end(&lab);
+}
+END_TEST
+
 /* ---- apply all --------------------------------------------------------------------------------
  */
 
@@ -261,5 +286,6 @@ END_TEST
 
 SUITE_MAIN("it_ctl_drs", SUITE_LOOP(what_one_kind_meets_does_not_stop_the_other, busy),
            SUITE_TEST(what_is_not_called_off_is_not_told),
+           SUITE_TEST(a_plan_from_before_a_reload_is_void),
            SUITE_TEST(a_called_off_move_is_one_after_a_take_over_too),
            SUITE_TEST(a_move_that_no_longer_pays_is_dropped_and_a_running_one_called_off))
