@@ -149,14 +149,17 @@ static void written(const GError *error, void *data)
     Alarms *alarms = job->alarms;
     struct slot *slot =
         alarms->age == job->age ? g_hash_table_lookup(alarms->slots, job->key) : NULL;
+    bool gone = err_is(error, VRM_ERR_CONFLICT) && !job->is_new; /* somebody has cleared it */
 
-    if (error)
+    if (error && !gone)
         log_warning("an alarm could not be written; it waits", "ALARM", job->alarm->name, "OBJECT",
                     job->alarm->object_name, "REASON", error->message, NULL);
     if (slot) {
         slot->busy = false;
-        if (err_is(error, VRM_ERR_CONFLICT) && !job->is_new)
-            slot->stored->id = 0; /* somebody has cleared it: the tick raises it anew if need be */
+        if (gone) {
+            slot->stored->id = 0; /* the tick raises it anew if need be */
+            show_counts(alarms);
+        }
         if (!error) {
             count(alarms, job);
             if (job->alarm->clear_ms)

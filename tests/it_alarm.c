@@ -221,6 +221,8 @@ END_TEST
 /* By hand, say: what is still so is raised anew, what is over is left. */
 START_TEST(an_alarm_that_somebody_else_has_cleared_is_not_taken_for_active)
 {
+    g_autofree char *shown = NULL;
+
     setup();
     raise_silent("why");
     alarm_raise(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113, "a fault");
@@ -229,6 +231,8 @@ START_TEST(an_alarm_that_somebody_else_has_cleared_is_not_taken_for_active)
     clear_silent();
     check_sql("SELECT count(*) FROM event WHERE name = 'AlarmCleared'", "0"); /* not by us */
     ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
+    shown = metrics_format(lab.ctl.app.metrics);
+    ck_assert_ptr_nonnull(strstr(shown, "vrm_alarms_active{level=\"critical\"} 0\n"));
     alarm_clear(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113);
     alarm_raise(&lab.ctl.app, ALARM_HOST_FAULT, OBJECT_HOST, 113, "still a fault");
     settle();
