@@ -53,13 +53,14 @@ static const struct stmt drs_stmts[N_DRS_STMTS] = {
         " ON plan_id = newest ORDER BY cluster_id, place", 0 },
     [REC_EXPIRE] = { "rec_expire",
         "UPDATE recommendation SET state = 'expired', finish_ms = $2 WHERE state = 'open'"
-        " AND plan_id IN (SELECT id FROM drs_plan WHERE cluster_id = $1 AND kind = $3)", 3 },
+        " AND plan_id IN (SELECT id FROM drs_plan WHERE cluster_id = $1 AND kind = $3)"
+        " AND plan_id <> $4", 4 },
     [REC_INSERT] = { "rec_insert",
         "INSERT INTO recommendation (" REC_COLUMNS ", plan_id, place)"
         " VALUES (" REC_VALUES ", $21, $22) RETURNING id", 22 },
     [REC_KEEP] = { "rec_keep",
         "UPDATE recommendation SET (" REC_COLUMNS ", plan_id, place) = (" REC_VALUES ", $21, $22)"
-        " WHERE id = $23", 23 },
+        " WHERE id = $23 AND state = 'open'", 23 },
     [REC_UPDATE] = { "rec_update",
         "UPDATE recommendation SET state = $1, finish_ms = $2, task_id = $3 WHERE id = $4", 4 },
     [REC_COUNT] = { "rec_count", "SELECT count(*)" REC_MATCHES, QUERY_N_PARAMS },
@@ -149,6 +150,7 @@ bool store_drs_list_latest(Db *db, GPtrArray **ret_reports, GError **error)
     return true;
 }
 
+/* Of older plans; what the report keeps is its own by now. */
 static bool expire_open(Db *db, const DrsReport *report, GError **error)
 {
     g_auto(stmt_params_auto) params = { 0 };
@@ -156,6 +158,7 @@ static bool expire_open(Db *db, const DrsReport *report, GError **error)
     stmt_add_int(&params, report->cluster_id);
     stmt_add_int(&params, report->at_ms);
     stmt_add_text(&params, plan_kind_name(report->kind));
+    stmt_add_int(&params, report->plan_id);
     return stmt_do(db, &drs_stmts[REC_EXPIRE], &params, NULL, error);
 }
 
@@ -176,6 +179,33 @@ static bool resolve_dependency(const DrsReport *report, size_t index, GError **e
     return true;
 }
 
+static void add_values(struct stmt_params *params, const DrsReport *report, size_t index)
+{
+    row_add_params(params, rec_cols + REC_GIVEN, G_N_ELEMENTS(rec_cols) - REC_GIVEN,
+                   report->recommendations[index]);
+    stmt_add_int(params, report->plan_id);
+    stmt_add_int(params, (int64_t)index + 1);
+}
+
+/* What is no longer open stays as it ended: the move is then a new recommendation, with id 0. */
+static bool keep_recommendation(Db *db, const DrsReport *report, size_t index, GError **error)
+{
+    g_auto(stmt_params_auto) params = { 0 };
+    g_autoptr(GError) why = NULL;
+    Recommendation *rec = report->recommendations[index];
+
+    add_values(&params, report, index);
+    stmt_add_int(&params, rec->id);
+    if (row_write_one(db, &drs_stmts[REC_KEEP], &params, "recommendation", rec->id, &why))
+        return true;
+    if (!err_is(why, VRM_ERR_CONFLICT)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return false;
+    }
+    rec->id = 0;
+    return true;
+}
+
 static bool insert_recommendation(Db *db, const DrsReport *report, size_t index, GError **error)
 {
     g_auto(stmt_params_auto) params = { 0 };
@@ -183,14 +213,12 @@ static bool insert_recommendation(Db *db, const DrsReport *report, size_t index,
 
     if (!resolve_dependency(report, index, error))
         return false;
-    row_add_params(&params, rec_cols + REC_GIVEN, G_N_ELEMENTS(rec_cols) - REC_GIVEN, rec);
-    stmt_add_int(&params, report->plan_id);
-    stmt_add_int(&params, (int64_t)index + 1);
     rec->cluster_id = report->cluster_id;
-    if (rec->id) {
-        stmt_add_int(&params, rec->id);
-        return row_write_one(db, &drs_stmts[REC_KEEP], &params, "recommendation", rec->id, error);
-    }
+    if (rec->id && !keep_recommendation(db, report, index, error))
+        return false;
+    if (rec->id)
+        return true;
+    add_values(&params, report, index);
     return stmt_get_int(db, &drs_stmts[REC_INSERT], &params, &rec->id, error);
 }
 
@@ -199,14 +227,13 @@ bool store_drs_insert(Db *db, DrsReport *report, GError **error)
     g_auto(stmt_params_auto) params = { 0 };
 
     row_add_params(&params, plan_cols + PLAN_GIVEN, G_N_ELEMENTS(plan_cols) - PLAN_GIVEN, report);
-    if (!expire_open(db, report, error) ||
-        !stmt_get_int(db, &drs_stmts[PLAN_INSERT], &params, &report->plan_id, error))
+    if (!stmt_get_int(db, &drs_stmts[PLAN_INSERT], &params, &report->plan_id, error))
         return false;
     for (size_t i = 0; i < report->n_recommendations; i++) {
         if (!insert_recommendation(db, report, i, error))
             return false;
     }
-    return true;
+    return expire_open(db, report, error);
 }
 
 bool store_drs_update_recommendation(Db *db, const Recommendation *rec, GError **error)

@@ -1557,6 +1557,42 @@ START_TEST(an_unchanged_move_keeps_its_id_in_the_next_plan)
 }
 END_TEST
 
+static const struct {
+    enum recommendation_state state;
+    const char *name;
+} ends[] = { { REC_DONE, "done" }, { REC_FAILED, "failed" }, { REC_APPLYING, "applying" } };
+
+START_TEST(a_move_that_is_no_longer_open_is_not_rewritten)
+{
+    g_autoptr(Db) db = scratch_db(NULL);
+    struct world world;
+    g_autoptr(DrsReport) first = NULL;
+    g_autoptr(DrsReport) second = NULL;
+    struct query_job job = {
+        { .limit = -1, .status = ends[_i].name, .cancelled = -1 }, store_drs_query, NULL, 0
+    };
+    const Recommendation *old;
+
+    make_world(db, &world);
+    first = make_report(world.cluster->id);
+    must_write(db, insert_report, first);
+    first->recommendations[1]->state = ends[_i].state;
+    must_write(db, update_recommendation, first->recommendations[1]);
+    second = make_report(world.cluster->id);
+    second->recommendations[1]->id = first->recommendations[1]->id;
+    second->recommendations[1]->cost_mb = 99;
+    must_write(db, insert_report, second);
+    ck_assert_int_gt(second->recommendations[1]->id, first->recommendations[1]->id);
+    must_read(db, run_query, &job);
+    ck_assert_int_eq(job.total, 1);
+    old = g_ptr_array_index(job.objects, 0);
+    ck_assert_int_eq(old->id, first->recommendations[1]->id);
+    ck_assert_int_eq(old->cost_mb, 77);
+    g_ptr_array_unref(job.objects);
+    clear_world(&world);
+}
+END_TEST
+
 START_TEST(a_move_may_only_depend_on_an_earlier_one)
 {
     g_autoptr(Db) db = scratch_db(NULL);
@@ -1775,7 +1811,7 @@ SUITE_MAIN("db-store", SUITE_TEST(the_site_is_stored_once_and_keeps_its_id),
            SUITE_TEST(task_queries_filter_count_and_page),
            SUITE_TEST(the_latest_plan_comes_back_and_older_open_moves_expire),
            SUITE_TEST(an_unchanged_move_keeps_its_id_in_the_next_plan),
-           SUITE_TEST(an_unchanged_move_keeps_its_id_in_the_next_plan),
+           SUITE_LOOP(a_move_that_is_no_longer_open_is_not_rewritten, ends),
            SUITE_TEST(a_move_may_only_depend_on_an_earlier_one),
            SUITE_TEST(events_and_audit_entries_come_back),
            SUITE_TEST(a_user_lives_from_insert_to_delete),
