@@ -7,6 +7,7 @@
 
 #include "api/answer.h"
 #include "api/body.h"
+#include "api/known.h"
 #include "base/err.h"
 #include "model/reason.h"
 
@@ -140,6 +141,12 @@ static struct op *host_op(const struct request *req, enum op_kind kind)
     return op;
 }
 
+/* In the query or the body: a misspelt word must not be the deed in place of its preview. */
+static bool check_words(const struct request *req, const char *const *words, GError **error)
+{
+    return known_params(&req->target, words, error) && known_keys(&req->json, words, error);
+}
+
 static bool wants_drain(const struct request *req, bool *ret_drain, GError **error)
 {
     return target_bool(&req->target, "drain", ret_drain, error) &&
@@ -151,16 +158,19 @@ static struct op *deed_or_plan(const struct request *req, enum op_kind deed, GEr
 {
     bool dry_run = false;
 
-    if (!target_bool(&req->target, "dryRun", &dry_run, error))
+    if (!request_dry_run(req, &dry_run, error))
         return NULL;
     return host_op(req, dry_run ? OP_DRAIN_PLAN : deed);
 }
 
 struct op *h_host_enter_maintenance(struct request *req, GError **error)
 {
+    static const char *const words[] = { "drain", "dryRun", NULL };
     bool drain = false;
 
-    return wants_drain(req, &drain, error) ? deed_or_plan(req, OP_HOST_ENTER_MAINT, error) : NULL;
+    if (!check_words(req, words, error) || !wants_drain(req, &drain, error))
+        return NULL;
+    return deed_or_plan(req, OP_HOST_ENTER_MAINT, error);
 }
 
 /* Synchronous {} for FusionCompute's clients; with drain the move of all VMs follows as a task. */
@@ -187,7 +197,9 @@ struct op *h_host_exit_maintenance(struct request *req, GError **error)
 
 struct op *h_host_evacuate(struct request *req, GError **error)
 {
-    return deed_or_plan(req, OP_HOST_EVACUATE, error);
+    static const char *const words[] = { "dryRun", NULL };
+
+    return check_words(req, words, error) ? deed_or_plan(req, OP_HOST_EVACUATE, error) : NULL;
 }
 
 /* ---- power --------------------------------------------------------------------------------------

@@ -290,12 +290,23 @@ static bool check_database(const struct request *req, const struct op *op, GErro
                   error);
 }
 
+bool request_dry_run(const struct request *req, bool *ret_dry_run, GError **error)
+{
+    bool in_query = false, in_body = false;
+
+    if (!target_bool(&req->target, "dryRun", &in_query, error) ||
+        !json_read_bool(&req->json, "dryRun", &in_body, error))
+        return false;
+    *ret_dry_run = in_query || in_body;
+    return true;
+}
+
 /* A preview that we cannot give must not become the deed itself. */
 static bool check_dry_run(const struct request *req, const struct op *op, GError **error)
 {
     bool dry_run = false;
 
-    if (!target_bool(&req->target, "dryRun", &dry_run, error))
+    if (!request_dry_run(req, &dry_run, error))
         return false;
     if (!dry_run || !op_kind_mutates(op->kind))
         return true;

@@ -140,6 +140,8 @@ void request_abort(struct request *req);
 const char *request_token(const struct request *req);
 /* For handlers that read the body themselves: *ret_root stays if there is none (nothing, null). */
 bool request_body_object(struct request *req, json_t **ret_root, GError **error);
+/* dryRun in the query or the body: true in either counts. */
+bool request_dry_run(const struct request *req, bool *ret_dry_run, GError **error);
 /* For handlers: the newest snapshot in place of the one held. */
 void request_refresh(struct request *req);
 

@@ -268,12 +268,16 @@ static void answer_drain(struct fake *fake, const struct op *op, struct op_resul
 }
 
 static const struct {
-    const char *method, *url;
+    const char *method, *url, *body;
 } previews[] = {
-    { "GET", H112 "/maintenance/plan" },
-    { "POST", H112 "/action/enterMaintenanceMode?dryRun=true" },
-    { "POST", H112 "/action/enterMaintenanceMode?drain=true&DRYRUN=1" },
-    { "POST", H112 "/action/MigrateAllVms?dryRun=true" },
+    { "GET", H112 "/maintenance/plan", NULL },
+    { "POST", H112 "/action/enterMaintenanceMode?dryRun=true", NULL },
+    { "POST", H112 "/action/enterMaintenanceMode?drain=true&DRYRUN=1", NULL },
+    { "POST", H112 "/action/enterMaintenanceMode", "{\"drain\":true,\"dryRun\":true}" },
+    { "POST", H112 "/action/enterMaintenanceMode?drain=true", "{\"dryrun\":\"1\"}" },
+    { "POST", H112 "/action/enterMaintenanceMode?dryRun=true", "{\"dryRun\":false}" },
+    { "POST", H112 "/action/MigrateAllVms?dryRun=true", NULL },
+    { "POST", H112 "/action/MigrateAllVms", "{\"dryRun\":true}" },
 };
 
 START_TEST(maintenance_is_previewed_move_by_move)
@@ -283,7 +287,7 @@ START_TEST(maintenance_is_previewed_move_by_move)
 
     fake_init(&fake);
     fake.answer = answer_drain;
-    reply = fake_ok(&fake, previews[_i].method, previews[_i].url, NULL);
+    reply = fake_ok(&fake, previews[_i].method, previews[_i].url, previews[_i].body);
     ck_assert_uint_eq(fake.n_ops, 1);
     ck_assert_int_eq(fake.last->kind, OP_DRAIN_PLAN);
     ck_assert_int_eq(fake.last->id, 112);
