@@ -22,6 +22,7 @@
 static bool read_limen(const struct json_reader *reader, const char *key,
                        uint8_t limen[HOURS_PER_DAY], GError **error)
 {
+    static const char *const words[] = { "fragmentTime", "limen", NULL };
     const json_t *array = NULL;
     uint8_t read[HOURS_PER_DAY];
     uint32_t given = 0;
@@ -36,6 +37,7 @@ static bool read_limen(const struct json_reader *reader, const char *key,
         int64_t hour = -1, value = DEFAULT_LIMEN;
 
         if (!json_read_element(reader, key, array, i, &entry, error) ||
+            !known_keys(&entry, words, error) ||
             !body_int(&entry,
                       INT_FIELD("fragmentTime", 0, HOURS_PER_DAY - 1, REASON_DRS_SLOT, &hour),
                       error) ||
@@ -157,6 +159,7 @@ static bool read_drs(const struct request *req, Cluster *cluster, struct op *op,
         "factor",        "powerLevel",       "dpmCycle", "powerLimen", "powerFragmentLimen",
         "dpmThresholds", "electricStrategy", NULL
     };
+    static const char *const thresholds[] = { "cpu", "memory", NULL };
     struct drs_policy *drs = &cluster->drs;
     int64_t level = drs->level, factor = drs->factor;
     struct json_reader reader, threshold;
@@ -164,6 +167,7 @@ static bool read_drs(const struct request *req, Cluster *cluster, struct op *op,
     if (!json_read_object(&req->json, "drsSetting", &reader, error) ||
         !known_keys(&reader, words, error) ||
         !json_read_object(&reader, "drsThreshold", &threshold, error) ||
+        !known_keys(&threshold, thresholds, error) ||
         !body_one_of(&reader, "drsLevel", ONE_OF(DRS_MANUAL) | ONE_OF(DRS_AUTOMATIC),
                      REASON_DRS_LEVEL, &level, error) ||
         !body_int(&reader,

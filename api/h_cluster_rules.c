@@ -308,10 +308,12 @@ bool h_cluster_rules_read(const struct request *req, const struct json_reader *r
 static bool read_override(const struct request *req, const struct json_reader *reader,
                           int64_t cluster_id, struct vm_override *ret_override, GError **error)
 {
+    static const char *const words[] = { "vmUrn", "vmName", "behavior", NULL };
     int64_t behavior = DRS_BEHAVIOR_CLUSTER;
     const Vm *vm;
 
-    if (!body_urn(reader, URN_FIELD("vmUrn", req->site, OBJECT_VM, REASON_VM_MISSING),
+    if (!known_keys(reader, words, error) ||
+        !body_urn(reader, URN_FIELD("vmUrn", req->site, OBJECT_VM, REASON_VM_MISSING),
                   &ret_override->vm_id, error) ||
         !body_one_of(reader, "behavior", BEHAVIORS, REASON_DRS_LEVEL, &behavior, error))
         return false;

@@ -1,8 +1,11 @@
 /* known.h - refusing names that nobody reads, with the nearest one that is meant.
  *
  * The door is tolerant for FusionCompute's own objects, because its clients send what they read and
- * more.  Rules, policies, queries and our own calls are strict: a misspelt word there would be a
- * change that silently is another one.  Names compare without regard to case.  Any thread. */
+ * more.  A reader asks here where a misspelt word would be a deed that silently is another one:
+ * drsSetting, its hour lists, its drsThreshold and the rules it creates or changes; the same rules
+ * one by one; drsVmConfig, haResSetting; applying recommendations; enterMaintenanceMode and
+ * MigrateAllVms; and the filters of rules, events and the audit.  Names compare without regard to
+ * case.  Any thread. */
 #ifndef VRM_API_KNOWN_H
 #define VRM_API_KNOWN_H
 
