@@ -28,6 +28,7 @@ bool h_site_list(struct request *req, GError **error)
         return false;
     read_page_bounds(&page, req->snap->site ? 1 : 0, &from, &to);
     jw_object(&req->out, NULL);
+    jw_int(&req->out, "total", req->snap->site ? 1 : 0);
     jw_array(&req->out, "sites");
     if (from < to)
         put_site(req);
