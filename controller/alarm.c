@@ -387,13 +387,16 @@ static void judge_host(struct app *app, const Host *host)
         alarm_set(app, false, ALARM_HOST_NOT_BACK, host->id, NULL);
 }
 
-/* Where DPM is on, a host that it may not use for want of a proof is worth a hint. */
+/* Where DPM is on, a host that it may not use for want of a proof is worth a hint; not before it
+ * was heard or missed, as above. */
 static void judge_proof(struct app *app, const Host *host)
 {
     g_autofree char *text =
         g_strdup_printf("the wake-up of host %s %s: DPM leaves it on", host->name,
                         host->wake_proven_ms ? "was not proven lately" : "was never proven");
 
+    if (host->status == HOST_INITIAL)
+        return;
     alarm_set(app, dpm_lacks_proof(app, host), ALARM_WAKE_UNPROVEN, host->id, text);
 }
 

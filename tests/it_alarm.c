@@ -284,6 +284,27 @@ START_TEST(the_tick_judges_hosts)
 }
 END_TEST
 
+START_TEST(a_missing_proof_is_told_of_once_the_host_was_heard)
+{
+    Cluster *cluster = ctl_cluster(101);
+    Host *host = ctl_host(112, 101);
+
+    setup();
+    cluster->dpm.power_level = 1;
+    ctl_put_cluster(&lab.ctl, cluster);
+    g_free(host->bmc_ip);
+    host->bmc_ip = g_strdup("10.9.9.9");
+    ctl_put_host(&lab.ctl, host);
+    show_status(HOST_INITIAL, "");
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 0);
+    show_status(HOST_NORMAL, "");
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
+    show_status(HOST_INITIAL, "");
+    ck_assert_int_eq(count(OP_ALARM_ACTIVE), 1);
+    teardown();
+}
+END_TEST
+
 static void judge(int reason)
 {
     g_autoptr(GError) error = NULL;
@@ -472,6 +493,7 @@ SUITE_MAIN("it_alarm", SUITE_TEST(raising_twice_is_one_alarm_and_one_event),
            SUITE_TEST(without_leadership_it_waits_and_is_written_later),
            SUITE_TEST(an_alarm_that_somebody_else_has_cleared_is_not_taken_for_active),
            SUITE_TEST(the_alarms_of_a_removed_object_end), SUITE_TEST(the_tick_judges_hosts),
+           SUITE_TEST(a_missing_proof_is_told_of_once_the_host_was_heard),
            SUITE_TEST(each_trouble_with_power_has_its_own_alarm),
            SUITE_TEST(a_rule_that_no_move_can_mend_has_an_alarm_until_it_can),
            SUITE_LOOP(filters_and_pages_choose_the_same_of_the_active_and_the_cleared, asked))
