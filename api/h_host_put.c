@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 #include "api/answer.h"
 #include "api/body.h"
@@ -87,6 +88,16 @@ struct op *h_host_add(struct request *req, GError **error)
     return g_steal_pointer(&op);
 }
 
+/* The same address, however it is spelt. */
+static bool is_same_ip(const char *a, const char *b)
+{
+    struct in6_addr addresses[2] = { 0 };
+
+    if (inet_pton(AF_INET6, a, &addresses[0]) == 1 && inet_pton(AF_INET6, b, &addresses[1]) == 1)
+        return memcmp(&addresses[0], &addresses[1], sizeof(addresses[0])) == 0;
+    return g_str_equal(a, b); /* IPv4 has one spelling */
+}
+
 /* What a client may send back as it read it, but not otherwise. */
 static bool check_fixed(const struct request *req, const Host *host, GError **error)
 {
@@ -97,7 +108,7 @@ static bool check_fixed(const struct request *req, const Host *host, GError **er
     if (!body_string(json, "ip", INET6_ADDRSTRLEN, REASON_HOST_BAD_IP, &ip, error) ||
         !body_urn(json, URN_FIELD("clusterUrn", req->site, OBJECT_CLUSTER, 0), &cluster_id, error))
         return false;
-    if (!g_str_equal(ip, host->ip)) {
+    if (!is_same_ip(ip, host->ip)) {
         g_autofree char *want =
             g_strdup_printf("%s: it cannot be changed; remove the host and add it anew", host->ip);
 

@@ -921,6 +921,31 @@ START_TEST(every_bad_size_names_the_same_range)
 }
 END_TEST
 
+START_TEST(a_hosts_address_may_be_sent_back_in_another_spelling)
+{
+    struct fake fake;
+    struct fake_reply reply;
+    g_autofree char *token = NULL;
+    Host *host;
+
+    fake_init(&fake);
+    host = host_dup(snapshot_host(fake.snap, 112));
+    g_free(host->ip);
+    host->ip = g_strdup("2001:db8::c");
+    snapshot_builder_put_host(fake.builder, host);
+    fake_publish(&fake);
+    reply = fake_ok(&fake, "PUT", HOST, "{\"ip\":\"2001:0DB8:0:0:0:0:0:C\"}");
+    ck_assert_str_eq(fake.last->host->ip, "2001:db8::c");
+    fake_reply_clear(&reply);
+    token = fake_token(&fake, "administrator");
+    reply = fake_call(&fake, "PUT", HOST, token, NULL, "{\"ip\":\"2001:db8::d\"}");
+    ck_assert_int_eq(reply.status, 400);
+    ck_assert_uint_eq(fake.n_ops, 1);
+    fake_reply_clear(&reply);
+    fake_clear(&fake);
+}
+END_TEST
+
 SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_LOOP(a_bad_field_is_named_and_nothing_reaches_the_controller, bad),
            SUITE_LOOP(every_bad_size_names_the_same_range, bad_sizes),
@@ -937,4 +962,5 @@ SUITE_MAIN("api_put", SUITE_LOOP(a_good_body_becomes_its_operation, good),
            SUITE_TEST(what_was_applied_and_what_not_is_answered),
            SUITE_TEST(recommendations_are_applied_singly_in_part_or_all),
            SUITE_TEST(group_members_are_added_and_removed),
+           SUITE_TEST(a_hosts_address_may_be_sent_back_in_another_spelling),
            SUITE_TEST(lists_of_history_carry_their_filters))
