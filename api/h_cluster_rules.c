@@ -450,9 +450,7 @@ struct op *h_rule_update(struct request *req, GError **error)
         return NULL;
     if (index != 0 && index != rule->id) {
         body_fail(&req->json, "ruleIndex", REASON_RULE_MISSING,
-                  "that of the URL: it cannot be "
-                  "changed",
-                  error);
+                  "that of the URL: it cannot be changed", error);
         return NULL;
     }
     return change_op(req, RULE_MODIFY, g_steal_pointer(&rule));

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "api/conn.h"
 #include "api/gate.h"

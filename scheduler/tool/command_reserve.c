@@ -147,7 +147,6 @@ int command_capacity(const struct options *options, struct input *input)
            " MHz for each\n",
            room.n_cool, room.new_mhz);
     puts("counted: memory as configured, vCPUs for each thread, reserved MHz, rules; CPU load in "
-         "the "
-         "last figure only");
+         "the last figure only");
     return EXIT_DONE;
 }

@@ -487,8 +487,7 @@ static const char *wrong_objective(const struct options *o)
 
     if (strcmp(objective, "hbal") == 0 && !o->data)
         return "--objective hbal, -e and -g are about hbal's score: want a cluster in Ganeti's "
-               "form "
-               "(-t)";
+               "form (-t)";
     if (strcmp(objective, "load") == 0 && scored)
         return "-e and -g are about hbal's score, not about --objective load";
     return NULL;
