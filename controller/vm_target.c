@@ -11,7 +11,7 @@
 #include "scheduler/place.h"
 #include "scheduler/sched_params.h"
 
-#define MAX_NAMED 8 /* hosts of a refusal */
+#define MAX_NAMED 3 /* hosts of a refusal: each is a look at the whole cluster, on the loop */
 
 /* A host that somebody named must pass the filters that the scheduler's own choice passes. */
 static bool take_named_host(const struct app *app, const Vm *vm, int64_t wanted,
