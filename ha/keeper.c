@@ -225,8 +225,10 @@ void keeper_tick(struct keeper *keeper, int64_t now_ms, struct keeper_actions *a
         tick_lease(keeper, &keeper->leases[i], now_ms, actions);
     for (size_t i = 0; i < keeper->vms.len; i++)
         retry_release(keeper, &keeper->vms.items[i], now_ms, actions);
-    if (now_ms <= pet_deadline(keeper) - keeper->watchdog_ms)
+    if (now_ms <= pet_deadline(keeper) - keeper->watchdog_ms) {
+        keeper->armed_until_ms = now_ms + keeper->watchdog_ms;
         say(actions, KEEPER_PET, 0, NULL);
+    }
 }
 
 void keeper_ask(struct keeper *keeper, const struct ha_vm_seen *seen, int64_t now_ms,
@@ -327,11 +329,18 @@ bool keeper_see_process(struct keeper *keeper, int64_t id, bool exists)
     return true;
 }
 
+static bool is_watched(const struct keeper *keeper, int32_t authority)
+{
+    const struct lease_fsm *lease = keeper_lease(keeper, authority);
+
+    return !lease || keeper->armed_until_ms <= lease_fsm_deadline(lease);
+}
+
 bool keeper_may_run(const struct keeper *keeper, int64_t id, int64_t now_ms)
 {
     const struct keeper_vm *vm = keeper_find(keeper, id);
 
-    return vm && vm->state == KEEPER_VM_ALLOWED &&
+    return vm && vm->state == KEEPER_VM_ALLOWED && is_watched(keeper, vm->authority) &&
            holds(keeper, vm->authority, now_ms); /* may run */
 }
 

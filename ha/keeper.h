@@ -69,7 +69,8 @@ VEC_DECLARE(keeper_vms, struct keeper_vm);
 
 struct keeper {
     int64_t host;
-    int64_t watchdog_ms; /* how long the watchdog stays quiet after it was petted */
+    int64_t watchdog_ms;    /* how long the watchdog stays quiet after it was petted */
+    int64_t armed_until_ms; /* when it fires if it is never petted again */
     unsigned n_leases;
     struct lease_fsm leases[KEEPER_MAX_LEASES];
     struct keeper_vms vms;
@@ -122,7 +123,8 @@ void keeper_give_up(struct keeper *keeper, int64_t vm, int64_t now_ms,
  * right to exist here, kill it now. */
 bool keeper_see_process(struct keeper *keeper, int64_t vm, bool exists);
 
-/* May this guest be let run, at this moment? */
+/* May this guest be let run, at this moment?  Not while the watchdog was armed past the end of its
+ * lease, as it may be on a host without VMs: it would fire too late for this one. */
 bool keeper_may_run(const struct keeper *keeper, int64_t vm, int64_t now_ms);
 
 const struct keeper_vm *keeper_find(const struct keeper *keeper, int64_t vm);

@@ -43,6 +43,7 @@ buried life goes on            | unit | ha/lease_fsm.c | LEASE_LAPSED, LSA_KILL,
 no lease at the start          | unit | ha/keeper.c    | holds(keeper, vm->authority, now_ms); /* may run */ | true;
 claim answered too late        | unit | ha/keeper.c    | } else if (!holds(keeper, vm->authority, now_ms)) { | } else if (false) {
 process without a right        | unit | ha/keeper.c    | return !exists;              | return true;
+watchdog armed past the lease  | unit | ha/keeper.c    | keeper->armed_until_ms <= lease_fsm_deadline(lease) | keeper->armed_until_ms > 0
 adopted VM without a process   | unit | ha/keeper.c    | .has_process = true }); | .has_process = false });
 release of a running VM        | unit | ha/keeper.c    | if (!vm \|\| vm->has_process) | if (!vm)
 '

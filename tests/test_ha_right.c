@@ -365,6 +365,17 @@ START_TEST(vms_of_an_earlier_process_count_until_a_sweep_has_looked)
 }
 END_TEST
 
+START_TEST(no_vm_runs_under_a_watchdog_that_was_armed_past_its_lease)
+{
+    hold_lease(); /* counted from 0 */
+    keeper_tick(&keeper, 5000, &actions);
+    ck_assert(takes(KEEPER_PET)); /* no VM here: until 15000 */
+    ask_and_claim(5100, true);
+    keeper_see_process(&keeper, 9, true);
+    ck_assert(!keeper_may_run(&keeper, 9, 5200));
+}
+END_TEST
+
 START_TEST(a_local_vm_needs_no_lease)
 {
     struct ha_vm_seen seen = seen_of(1, false);
@@ -386,4 +397,5 @@ SUITE_MAIN("ha_right", SUITE_LOOP(each_transaction_carries_its_comparisons, txns
            SUITE_TEST(a_running_vm_s_right_is_not_given_back),
            SUITE_TEST(the_watchdog_is_petted_only_while_the_lease_covers_it),
            SUITE_TEST(vms_of_an_earlier_process_count_until_a_sweep_has_looked),
+           SUITE_TEST(no_vm_runs_under_a_watchdog_that_was_armed_past_its_lease),
            SUITE_TEST(a_local_vm_needs_no_lease))
