@@ -30,8 +30,8 @@ void vm_order(struct app *app, int64_t vm_id, const struct vm_order *order, vm_o
 void vm_order_create(struct app *app, Vm *vm, bool auto_start, const struct vm_order *order,
                      vm_order_fn done, void *user);
 
-/* A turn of its own between orders: fn is called once none is being placed or written, and none will
- * be until vm_order_turn_over().  With an error there is no turn, and nothing to end. */
+/* A turn of its own between orders: fn is called once none is being placed or written, and none
+ * will be until vm_order_turn_over().  With an error there is no turn, and nothing to end. */
 typedef void (*vm_turn_fn)(const GError *error, void *user);
 void vm_order_turn(struct app *app, vm_turn_fn fn, void *user);
 void vm_order_turn_over(struct app *app);
