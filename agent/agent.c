@@ -367,7 +367,7 @@ void agent_stop(Agent *agent)
 
 bool agent_is_idle(const Agent *agent)
 {
-    return agent->n_running == 0 && disk_is_idle(agent->disk);
+    return agent->n_running == 0 && disk_is_idle(agent->disk) && mirror_is_idle(agent->mirror);
 }
 
 bool agent_free(Agent *agent)

@@ -50,7 +50,7 @@ void agent_end_streams(Agent *agent);
 
 /* No new command from now on; streams end. */
 void agent_stop(Agent *agent);
-/* Nothing runs and nothing waits for the disk. */
+/* Nothing runs, nothing waits for the disk, and no list of the hypervisor is under way. */
 bool agent_is_idle(const Agent *agent);
 /* False: a worker hangs or still waits; the agent is leaked on purpose, the process has to end
  * without it.  What it was doing is resolved at the next start. */

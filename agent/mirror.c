@@ -312,6 +312,11 @@ static void stop_timer(guint *timer)
     *timer = 0;
 }
 
+bool mirror_is_idle(const Mirror *mirror)
+{
+    return work_pool_depth(mirror->pool) == 0;
+}
+
 bool mirror_free(Mirror *mirror)
 {
     if (!mirror)
@@ -321,7 +326,7 @@ bool mirror_free(Mirror *mirror)
     stop_timer(&mirror->retry_timer);
     mirror->up = false;
     mirror->listed = false;
-    if (work_pool_depth(mirror->pool) > 0 || !mirror->hv.ops->free(mirror->hv.data))
+    if (!mirror_is_idle(mirror) || !mirror->hv.ops->free(mirror->hv.data))
         return false;
     work_pool_free(mirror->pool);
     g_clear_pointer(&mirror->touched, g_hash_table_unref);

@@ -39,6 +39,8 @@ void mirror_start(Mirror *mirror);
 /* Ends the hypervisor's object too.  False: a call hangs, see hv_ops.free; the mirror is then
  * leaked on purpose. */
 bool mirror_free(Mirror *mirror);
+/* No list, facts or statistics are being asked for. */
+bool mirror_is_idle(const Mirror *mirror);
 
 /* The hypervisor answers and the list is current. */
 bool mirror_ok(const Mirror *mirror);

@@ -46,6 +46,15 @@ static const char *const code_names[] = {
 };
 /* clang-format on */
 
+/* GLib registers the domain, and makes the lock of its table of domains, with the first error. That
+ * comes before there are threads, two of which could meet there. */
+__attribute__((constructor)) static void make_first_error(void)
+{
+    GError *error = g_error_new_literal(VRM_ERROR, VRM_ERR_INTERNAL, "the first");
+
+    g_error_free(error);
+}
+
 void err_set(GError **error, enum vrm_err code, const char *format, ...)
 {
     va_list args;
