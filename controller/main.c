@@ -282,6 +282,21 @@ static void on_hopeless(const char *why)
     g_main_loop_quit(daemon_.loop);
 }
 
+/* SIG_BLOCK or SIG_UNBLOCK for the signals that the loop answers.  They are blocked while there is
+ * no loop to answer them, also over start_anew(): there they stay pending, and none ends the
+ * program in the middle.  Threads are made while they are blocked, so that only the loop's thread
+ * takes them. */
+static void mask_signals(int how)
+{
+    sigset_t signals;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(how, &signals, NULL);
+}
+
 static void add_sources(struct daemon *d)
 {
     uint64_t watchdog_us = 0;
@@ -292,6 +307,7 @@ static void add_sources(struct daemon *d)
     g_timeout_add_seconds(TRIM_INTERVAL_S, on_trim, d);
     if (sd_watchdog_enabled(0, &watchdog_us) > 0)
         g_timeout_add((guint)(watchdog_us / 3000), on_watchdog, d);
+    mask_signals(SIG_UNBLOCK);
 }
 
 /* ---- run --------------------------------------------------------------------------------------
@@ -353,6 +369,7 @@ static void run(struct daemon *d)
     (void)sd_notify(0, "READY=1");
     role_start(d->app.role);
     g_main_loop_run(d->loop);
+    mask_signals(SIG_BLOCK);
     arm_last_resort(d);
 }
 
@@ -464,6 +481,7 @@ int main(int argc, char **argv)
         (void)log_level_parse(d->settings.log_level, &level);
         log_init("vrmd", level);
         (void)signal(SIGPIPE, SIG_IGN);
+        mask_signals(SIG_BLOCK);
         status = execute(d);
     }
     settings_clear(&d->settings);
