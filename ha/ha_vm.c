@@ -230,8 +230,8 @@ static void note_crash(struct ha_vm *vm, int64_t now_ms)
     vm->due_ms = now_ms + vm_fsm_backoff_ms(vm->n_crashes);
 }
 
-/* What the sign changes before the table is asked. */
-static void learn(struct ha_vm *vm, enum vm_sign sign, int64_t now_ms)
+/* What the sign changes before the table is asked, and the sign then: a crash is a failed start. */
+static enum vm_sign learn(struct ha_vm *vm, enum vm_sign sign, int64_t now_ms)
 {
     if (sign == VM_SIGN_RUNS && vm->state != VM_FSM_RUNNING)
         vm->running_ms = now_ms;
@@ -242,16 +242,16 @@ static void learn(struct ha_vm *vm, enum vm_sign sign, int64_t now_ms)
     if (sign == VM_SIGN_FREE && !vm->was_free && vm->seen.right.n_owners > 0)
         vm->due_ms = now_ms; /* failures on the host that lost it say nothing of the next one */
     vm->was_free = sign == VM_SIGN_FREE;
+    return vm->failed && sign == VM_SIGN_DOWN ? VM_SIGN_FAILED : sign;
 }
 
 static void tick_vm(Ha *ha, int index, int64_t now_ms, struct ha_actions *actions)
 {
     struct ha_vm *vm = &ha->vms.items[index];
     const struct vm_facts facts = facts_of(ha, vm, now_ms);
-    const struct vm_rule *rule;
+    const enum vm_sign sign = learn(vm, sign_of(ha, vm, now_ms), now_ms);
+    const struct vm_rule *rule = vm_fsm_find(vm->state, sign, &facts);
 
-    learn(vm, sign_of(ha, vm, now_ms), now_ms);
-    rule = vm_fsm_find(vm->state, sign_of(ha, vm, now_ms), &facts);
     if ((rule->on & (1U << VM_SIGN_FAILED | 1U << VM_SIGN_RUNS)) != 0)
         vm->failed = false; /* it is seen, or it does not matter any more */
     if (rule->to != VM_FSM_STAY && rule->to != vm->state) {

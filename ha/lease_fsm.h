@@ -24,7 +24,6 @@ struct lease_times {
     int64_t length_ms; /* L */
     int64_t renew_ms;  /* R: pause between requests */
     int64_t kill_ms;   /* K: what killing may take */
-    int64_t reply_ms;  /* T: time limit of one request */
 };
 
 // clang-format off

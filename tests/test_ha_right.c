@@ -217,9 +217,7 @@ END_TEST
 
 /* ---- the keeper ------------------------------------------------------------------------------ */
 
-static const struct lease_times times = {
-    .length_ms = 12000, .renew_ms = 1500, .kill_ms = 2000, .reply_ms = 1000
-};
+static const struct lease_times times = { .length_ms = 12000, .renew_ms = 1500, .kill_ms = 2000 };
 
 /* Each test runs in its own process. */
 static struct keeper keeper;

@@ -140,9 +140,7 @@ END_TEST
 
 /* ---- leases ---------------------------------------------------------------------------------- */
 
-static const struct lease_times times = {
-    .length_ms = 12000, .renew_ms = 1500, .kill_ms = 2000, .reply_ms = 1000
-};
+static const struct lease_times times = { .length_ms = 12000, .renew_ms = 1500, .kill_ms = 2000 };
 
 static const struct ha_owner self = { 101, HA_ETCD, { 7, 1 } };
 

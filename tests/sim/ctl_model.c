@@ -243,8 +243,8 @@ static void move_over(struct world *world, const struct event *event)
 static void shared(struct world *world, const struct event *event)
 {
     const struct call *call = event->call;
-    const int from = ctl_host_index(world, call->txn.puts[0].record.vm.owners[0].host);
-    const int to = ctl_host_index(world, call->txn.puts[0].record.vm.owners[1].host);
+    const int from = world_host_index(world, call->txn.puts[0].record.vm.owners[0].host);
+    const int to = world_host_index(world, call->txn.puts[0].record.vm.owners[1].host);
     const struct ha_action action = {
         .host = to,
         .vm = call->vm,

@@ -17,7 +17,6 @@ void ctl_list(struct world *world, int ctl);
 event_fn ctl_relist;
 void ctl_see_record(struct world *world, struct controller *self, const struct kv *kv,
                     int64_t asked_ms);
-int ctl_host_index(const struct world *world, int64_t id);
 
 /* ctl_model.c */
 void ctl_lead(struct world *world, int ctl);

@@ -8,22 +8,6 @@
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-int ctl_host_index(const struct world *world, int64_t id)
-{
-    for (int i = 0; i < world->n_hosts; i++)
-        if (world->hosts[i].id == id)
-            return i;
-    return NOBODY;
-}
-
-static int index_of_vm(const struct world *world, int64_t id)
-{
-    for (int i = 0; i < world->n_vms; i++)
-        if (world->vms[i].spec.id == id)
-            return i;
-    return NOBODY;
-}
-
 void ctl_see_record(struct world *world, struct controller *self, const struct kv *kv,
                     int64_t asked_ms)
 {
@@ -32,14 +16,14 @@ void ctl_see_record(struct world *world, struct controller *self, const struct k
 
     switch (kv->key.kind) {
     case HA_KEY_LEASE:
-        ha_see_lease(self->ha, ctl_host_index(world, kv->key.id), kv->key.authority, &lease,
+        ha_see_lease(self->ha, world_host_index(world, kv->key.id), kv->key.authority, &lease,
                      world->now);
         break;
     case HA_KEY_FENCE:
         ha_see_fence(self->ha, &dead);
         break;
     case HA_KEY_VM:
-        ha_see_right(self->ha, index_of_vm(world, kv->key.id), kv->modified, &kv->record.vm);
+        ha_see_right(self->ha, world_vm_index(world, kv->key.id), kv->modified, &kv->record.vm);
         break;
     case HA_KEY_LEADER:
     case HA_KEY_RECOVERY:

@@ -14,7 +14,6 @@ static const struct lease_times times = {
     .length_ms = 12000,
     .renew_ms = 1500,
     .kill_ms = 2000,
-    .reply_ms = REPLY_MS,
 };
 
 static void do_actions(struct world *world, int host, struct keeper_actions *actions);
@@ -36,11 +35,8 @@ static void note_fault(struct world *world, int host)
 static void end_process(struct world *world, int host, int vm)
 {
     struct proc *proc = &world->hosts[host].procs[vm];
-    const bool executed = proc->executes;
 
     *proc = (struct proc){ .n = proc->n };
-    if (executed)
-        oracle_stops(world, vm);
 }
 
 static void let_run(struct world *world, int host, int vm)
@@ -131,14 +127,6 @@ static void on_vm_answer(struct world *world, const struct event *event)
     save(world, event->node);
 }
 
-static int index_of_vm(const struct world *world, int64_t id)
-{
-    for (int i = 0; i < world->n_vms; i++)
-        if (world->vms[i].spec.id == id)
-            return i;
-    return NOBODY;
-}
-
 static void send(struct world *world, int host, const struct keeper_action *action)
 {
     const bool is_lease = action->act == KEEPER_RENEW;
@@ -147,7 +135,7 @@ static void send(struct world *world, int host, const struct keeper_action *acti
 
     call->request = action->request;
     call->authority = action->authority;
-    call->vm = is_lease ? NOBODY : index_of_vm(world, action->vm);
+    call->vm = is_lease ? NOBODY : world_vm_index(world, action->vm);
     etcd_send(world, call, REPLY_MS);
 }
 
@@ -214,10 +202,10 @@ static void do_action(struct world *world, int host, const struct keeper_action 
         send(world, host, action);
         break;
     case KEEPER_ALLOW:
-        make_process(world, host, index_of_vm(world, action->vm));
+        make_process(world, host, world_vm_index(world, action->vm));
         break;
     case KEEPER_REFUSE:
-        answer_order(world, host, index_of_vm(world, action->vm), false, action->why);
+        answer_order(world, host, world_vm_index(world, action->vm), false, action->why);
         break;
     case KEEPER_KILL:
         kill_authority(world, host, action->authority, action->why);
@@ -548,7 +536,6 @@ static void source_hands_over(struct world *world, const struct event *event)
         return;
     source->executes = false;
     source->handed = true;
-    oracle_stops(world, event->vm);
     world_note(world, "host %d: vm %d handed over to host %d", event->node, event->vm, event->peer);
     if (world_chance(world, world->loss_pm))
         return;

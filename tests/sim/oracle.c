@@ -28,11 +28,6 @@ void oracle_runs(struct world *world, int vm)
     }
 }
 
-void oracle_stops(struct world *world, int vm)
-{
-    world->vms[vm].down_since = world->now;
-}
-
 void oracle_kills(struct world *world, int host, int32_t authority)
 {
     const bool calm = world->loss_pm == 0 && world->slow_pm == 0;

@@ -26,6 +26,22 @@ int world_add_vm(struct world *world, const struct ha_vm_spec *spec, int home)
     return vm;
 }
 
+int world_host_index(const struct world *world, int64_t id)
+{
+    for (int i = 0; i < world->n_hosts; i++)
+        if (world->hosts[i].id == id)
+            return i;
+    return NOBODY;
+}
+
+int world_vm_index(const struct world *world, int64_t id)
+{
+    for (int i = 0; i < world->n_vms; i++)
+        if (world->vms[i].spec.id == id)
+            return i;
+    return NOBODY;
+}
+
 void world_init(struct world *world, const struct sim_options *options)
 {
     *world = (struct world){

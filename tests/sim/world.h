@@ -99,8 +99,7 @@ struct sim_vm {
     bool ran;      /* it ran at least once */
     bool no_start; /* every start fails, by the scenario */
     int home;
-    int64_t version; /* of its record, as the creator left it */
-    int64_t down_since;
+    int64_t version;    /* of its record, as the creator left it */
     int64_t started_ms; /* true time of its last start */
     int64_t ordered_ms; /* when its last start was ordered */
     unsigned n_starts;
@@ -254,7 +253,6 @@ void ctl_answer(struct world *world, int ctl, uint64_t life, uint64_t request,
 /* oracle.c: the promises; the first broken one ends the run */
 void oracle_broken(struct world *world, const char *promise, const char *about);
 void oracle_runs(struct world *world, int vm);
-void oracle_stops(struct world *world, int vm);
 void oracle_kills(struct world *world, int host, int32_t authority);
 void oracle_resets(struct world *world, int host);
 void oracle_commits(struct world *world, const struct call *call);
@@ -273,6 +271,9 @@ void world_init(struct world *world, const struct sim_options *options);
 void world_boot(struct world *world);
 void world_clear(struct world *world);
 int world_add_host(struct world *world);
+/* Index of an id; NOBODY: there is none. */
+int world_host_index(const struct world *world, int64_t id);
+int world_vm_index(const struct world *world, int64_t id);
 int world_add_vm(struct world *world, const struct ha_vm_spec *spec, int home);
 
 #endif /* VRM_TESTS_SIM_WORLD_H */
