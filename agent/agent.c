@@ -178,15 +178,21 @@ static void answer_known(Job *job, const struct agent_command *command, agent_re
     }
 }
 
+int64_t agent_newest_gen(const Agent *agent, const char *uuid)
+{
+    g_autofree char *lower = g_ascii_strdown(uuid, -1);
+    const int64_t *known = g_hash_table_lookup(agent->state.gens, lower);
+
+    return MAX(known ? *known : 0, mirror_gen(agent->mirror, lower));
+}
+
 static bool check_gen(Agent *agent, const struct agent_command *command, GError **error)
 {
-    const int64_t *known;
     int64_t newest;
 
     if (command->verb == VERB_ABORT)
         return true;
-    known = g_hash_table_lookup(agent->state.gens, command->vm_uuid);
-    newest = MAX(known ? *known : 0, mirror_gen(agent->mirror, command->vm_uuid));
+    newest = agent_newest_gen(agent, command->vm_uuid);
     if (command->gen < newest) {
         err_set_reason(error, VRM_ERR_CONFLICT, REASON_OBJECT_CONFLICT, NULL,
                        "generation %" PRId64 " of VM %s is over: this host has seen %" PRId64,
@@ -261,17 +267,136 @@ void agent_command_state(Agent *agent, const char *id, agent_reply_fn reply, voi
     answer_error(error, reply, user);
 }
 
+bool agent_peek_command(const Agent *agent, const char *id, enum command_state *ret_state)
+{
+    const Job *job = jobs_find(agent->jobs, id);
+
+    if (job)
+        *ret_state = job->report.state;
+    return job != NULL;
+}
+
+bool agent_lacks_vm(const Agent *agent, const char *uuid)
+{
+    g_autofree char *lower = g_ascii_strdown(uuid, -1);
+
+    return mirror_ok(agent->mirror) && !mirror_has(agent->mirror, lower);
+}
+
 void agent_health(Agent *agent, agent_reply_fn reply, void *user)
 {
     bool ok = mirror_ok(agent->mirror);
 
     reply(HTTP_OK,
-          json_pack("{s:s, s:b, s:s, s:I, s:i, s:i, s:i}", "status", ok ? "ok" : "degraded",
-                    "hypervisor_ok", ok, "agent_version", PACKAGE_VERSION, "epoch",
-                    (json_int_t)agent->state.epoch, "domains", (int)mirror_n_domains(agent->mirror),
-                    "unfinished_commands", (int)jobs_n_unfinished(agent->jobs), "watchers",
+          json_pack("{s:s, s:b, s:b, s:s, s:I, s:i, s:i, s:i}", "status", ok ? "ok" : "degraded",
+                    "hypervisor_ok", ok, "ha", agent_ha_answers(agent->ha), "agent_version",
+                    PACKAGE_VERSION, "epoch", (json_int_t)agent->state.epoch, "domains",
+                    (int)mirror_n_domains(agent->mirror), "unfinished_commands",
+                    (int)jobs_n_unfinished(agent->jobs), "watchers",
                     (int)watch_hub_count(agent->hub)),
           user);
+}
+
+/* ---- vrm-hald's setup -------------------------------------------------------------------------
+ */
+
+struct setting {
+    Agent *agent;
+    struct ha_setup setup;
+    char *text; /* the same */
+    agent_reply_fn reply;
+    void *user;
+};
+
+static void setting_ended(const GError *error, void *user)
+{
+    struct setting *setting = user;
+
+    if (error) {
+        log_warning("vrm-hald does not take its setup", "ERROR", error->message, NULL);
+        answer_error(error, setting->reply, setting->user);
+    } else {
+        if (setting->agent->on_ha_setup)
+            setting->agent->on_ha_setup(setting->text, setting->agent->ha_user);
+        setting->reply(HTTP_OK, json_object(), setting->user);
+    }
+    ha_setup_clear(&setting->setup);
+    g_free(setting->text);
+    g_free(setting);
+}
+
+/* The epoch is on disk: a controller that was deposed meanwhile is refused. */
+static void setting_stored(const struct disk_write *write, const GError *disk_error)
+{
+    struct setting *setting = write->opening;
+    Agent *agent = write->agent;
+    g_autoptr(GError) error = NULL;
+
+    if (!disk_error)
+        agent_note_epoch(agent, write);
+    if (disk_error)
+        setting_ended(disk_error, setting);
+    else if (!agent_claim_epoch(agent, setting->setup.epoch, &error))
+        setting_ended(error, setting);
+    else
+        agent_ha_setup(agent->ha, &setting->setup, setting_ended, setting);
+}
+
+static char *format_setup(const struct ha_setup *setup)
+{
+    g_autoptr(json_t) json = ha_setup_encode(setup);
+
+    return json_format(json);
+}
+
+void agent_set_ha(Agent *agent, struct ha_setup *setup, agent_reply_fn reply, void *user)
+{
+    struct disk_write write = { .agent = agent, .done = setting_stored };
+    struct setting *setting;
+    g_autoptr(GError) error = NULL;
+
+    if (!agent_claim_epoch(agent, setup->epoch, &error)) {
+        answer_error(error, reply, user);
+        ha_setup_clear(setup);
+        return;
+    }
+    setting = g_new0(struct setting, 1);
+    setting->agent = agent;
+    setting->text = format_setup(setup);
+    setting->setup = *setup;
+    *setup = (struct ha_setup){ 0 };
+    setting->reply = reply;
+    setting->user = user;
+    write.epoch = agent_epoch_to_write(agent);
+    write.opening = setting;
+    disk_write(agent->disk, &write);
+}
+
+/* ---- heartbeat slots ------------------------------------------------------------------------- */
+
+struct slots_reply {
+    agent_reply_fn reply;
+    void *user;
+};
+
+static void slots_read(const struct ha_reading *slots, const GError *error, void *user)
+{
+    struct slots_reply *asked = user;
+
+    if (slots)
+        asked->reply(HTTP_OK, ha_reading_encode(slots), asked->user);
+    else
+        answer_error(error, asked->reply, asked->user);
+    g_free(asked);
+}
+
+void agent_read_slots(Agent *agent, int64_t first, int64_t count, agent_reply_fn reply, void *user)
+{
+    struct slots_reply *asked = g_new0(struct slots_reply, 1);
+
+    asked->reply = reply;
+    asked->user = user;
+    agent_ha_slots(agent->ha, first, count, slots_read, asked);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -311,6 +436,66 @@ static Mirror *make_mirror(Agent *agent, const struct agent_options *options)
     return mirror_new(&mirror);
 }
 
+static bool is_busy(const char *uuid, void *user)
+{
+    const Agent *agent = user;
+
+    return jobs_is_busy(agent->jobs, uuid);
+}
+
+static void on_freed(const char *uuid, void *user)
+{
+    agent_dispatch(user, uuid);
+}
+
+static void on_revived(void *user)
+{
+    agent_tell_hello(user);
+}
+
+static Reviver *make_reviver(Agent *agent, const struct agent_options *options)
+{
+    const struct reviver_options reviver = {
+        .hv = &agent->hv,
+        .hang_ms = options->hang_ms,
+        .command = options->restart ? options->restart : "",
+        .revived = on_revived,
+        .user = agent,
+    };
+
+    return reviver_new(&reviver);
+}
+
+static void on_ha_changed(void *user)
+{
+    agent_tell_hello(user);
+}
+
+static bool is_watched(void *user)
+{
+    const Agent *agent = user;
+
+    return watch_hub_count(agent->hub) > 0;
+}
+
+static AgentHa *make_ha(Agent *agent, const struct agent_options *options)
+{
+    const struct agent_ha_options ha = {
+        .warden = options->warden,
+        .hv = &agent->hv,
+        .poll_ms = options->warden_poll_ms,
+        .press_again_ms = options->press_again_ms,
+        .gone_ms = options->gone_ms,
+        .is_busy = is_busy,
+        .freed = on_freed,
+        .is_watched = is_watched,
+        .changed = on_ha_changed,
+        .user = agent,
+    };
+
+    return agent_ha_new(&ha);
+}
+
 Agent *agent_new(const struct agent_options *options, GError **error)
 {
     const struct watch_limits limits = { AGENT_MAX_WATCHERS, MAX_QUEUED };
@@ -325,6 +510,8 @@ Agent *agent_new(const struct agent_options *options, GError **error)
     agent->state = state;
     agent->epoch_on_disk = state.epoch;
     agent->boot_id = g_strdup(options->boot_id);
+    agent->on_ha_setup = options->on_ha_setup;
+    agent->ha_user = options->ha_user;
     agent->max_commands = options->max_commands;
     agent->settle_ms = options->settle_ms;
     agent->link_wait_ms = options->link_wait_ms;
@@ -335,6 +522,8 @@ Agent *agent_new(const struct agent_options *options, GError **error)
     agent->waiting = make_pool("wait", N_LONG);
     agent->progress = mailbox_new(NULL, agent_on_progress, agent_free_progress, agent);
     agent->mirror = make_mirror(agent, options);
+    agent->ha = make_ha(agent, options);
+    agent->reviver = make_reviver(agent, options);
     restore_jobs(agent);
     return agent;
 }
@@ -343,6 +532,7 @@ void agent_start(Agent *agent)
 {
     agent->beat_timer = g_timeout_add(AGENT_BEAT_INTERVAL_MS, agent_on_beat, agent);
     mirror_start(agent->mirror);
+    agent_ha_start(agent->ha);
 }
 
 static void stop_timer(guint *timer)
@@ -362,12 +552,14 @@ void agent_stop(Agent *agent)
     agent->stopped = true;
     stop_timer(&agent->beat_timer);
     stop_timer(&agent->ask_timer);
+    agent_ha_stop(agent->ha);
     watch_hub_end_all(agent->hub);
 }
 
 bool agent_is_idle(const Agent *agent)
 {
-    return agent->n_running == 0 && disk_is_idle(agent->disk) && mirror_is_idle(agent->mirror);
+    return agent->n_running == 0 && disk_is_idle(agent->disk) && mirror_is_idle(agent->mirror) &&
+           agent_ha_is_idle(agent->ha) && reviver_is_idle(agent->reviver);
 }
 
 bool agent_free(Agent *agent)
@@ -383,6 +575,9 @@ bool agent_free(Agent *agent)
     mailbox_free(agent->progress);
     disk_free(agent->disk);
     agent_stop(agent);
+    agent_ha_free(agent->ha);
+    if (!reviver_free(agent->reviver))
+        return false;
     if (!mirror_free(agent->mirror))
         return false;
     jobs_free(agent->jobs);

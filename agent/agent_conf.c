@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "agent/hostdevs.h"
+#include "agent/reviver.h"
 #include "agent/server_tls.h"
+#include "agentproto/hald_msg.h"
 #include "agentproto/msg.h"
 #include "base/confcheck.h"
 #include "base/err.h"
@@ -52,6 +54,17 @@ const struct conf_setting agent_conf_table[] = {
       .doc = "common names of certificates that may command this host; empty: every one with "
              "organizational unit VRM controller, as `certs controller` makes them" },
 
+    { .section = "etcd", .name = "ca_file", .type = CONF_PATH, .offset = AT(etcd_ca_file),
+      .default_text = "",
+      .doc = "authority of https:// members of etcd, which this host asks itself while no controller "
+             "leads; empty: the system's" },
+    { .section = "etcd", .name = "cert_file", .type = CONF_PATH, .offset = AT(etcd_cert_file),
+      .default_text = "",
+      .doc = "client certificate for etcd" },
+    { .section = "etcd", .name = "key_file", .type = CONF_PATH, .offset = AT(etcd_key_file),
+      .default_text = "",
+      .doc = "its private key" },
+
     { .section = "libvirt", .name = "uri", .type = CONF_STRING, .offset = AT(uri),
       .default_text = "qemu:///system", .min = 1, .max = 256,
       .doc = "how the agent reaches libvirtd on this host" },
@@ -78,6 +91,16 @@ const struct conf_setting agent_conf_table[] = {
       .default_text = "", .min = 0, .max = 64,
       .doc = "newest CPU generation that VMs may see on this host, a name of imcSetting such as "
              "Nehalem; empty: the newest it can present" },
+    { .section = "libvirt", .name = "hang_s", .type = CONF_INT, .offset = AT(hang_s),
+      .default_text = "30", .min = 0, .max = 3600,
+      .doc = "a libvirtd that answers nothing for so long is started anew, VMs are not touched; 0: "
+             "never" },
+    { .section = "libvirt", .name = "restart_command", .type = CONF_STRING,
+      .offset = AT(restart_command),
+      .default_text = "systemctl kill --kill-who=main --signal=KILL libvirtd.service", .min = 0,
+      .max = 1024, .wrong = reviver_wrong_command,
+      .doc = "how that is done: the command ends the hanging process, systemd starts it again; with "
+             "the modular daemons virtqemud.service; empty: never" },
 
     { .section = "devices", .name = "passthrough", .type = CONF_LIST, .offset = AT(passthrough),
       .default_text = "",
@@ -91,6 +114,11 @@ const struct conf_setting agent_conf_table[] = {
     { .section = "devices", .name = "network_mbps", .type = CONF_INT, .offset = AT(network_mbps),
       .default_text = "0", .min = 0, .max = 10000000,
       .doc = "speed of the host's uplinks, summed, in Mbit/s; 0: as the kernel says" },
+
+    { .section = "ha", .name = "socket", .type = CONF_STRING, .offset = AT(hald_socket),
+      .default_text = HALD_SOCKET, .min = 0, .max = 107,
+      .doc = "socket of this host's vrm-hald; empty: there is none, and no VM that could run on "
+             "several hosts is started here while HA is on" },
 
     { .section = "limits", .name = "workers", .type = CONF_INT, .offset = AT(workers),
       .default_text = "4", .min = 1, .max = 64,
@@ -136,18 +164,34 @@ static bool check_devices(const struct agent_conf *settings, GError **error)
     return devs != NULL;
 }
 
+static bool check_absolute(const char *field, const char *path, GError **error)
+{
+    if (!*path || g_path_is_absolute(path))
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, strchr(field, ' ') + 1,
+                   "%s = \"%s\": want an absolute path", field, path);
+    return false;
+}
+
+static bool check_etcd(const struct agent_conf *settings, GError **error)
+{
+    if (!*settings->etcd_cert_file == !*settings->etcd_key_file)
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, "cert_file",
+                   "[etcd] cert_file = %s, key_file = %s: want both or neither",
+                   settings->etcd_cert_file, settings->etcd_key_file);
+    return false;
+}
+
 static bool check(const struct agent_conf *settings, GError **error)
 {
     if (!check_word("[agent] name", settings->name, "-._", error) ||
         !check_word("[libvirt] bridge", settings->bridge, "-._", error) ||
-        !check_cpu_limit(settings->cpu_limit, error) || !check_devices(settings, error))
+        !check_cpu_limit(settings->cpu_limit, error) || !check_devices(settings, error) ||
+        !check_etcd(settings, error))
         return false;
-    if (*settings->emulator && !g_path_is_absolute(settings->emulator)) {
-        err_set_reason(error, VRM_ERR_INVALID, 0, "emulator",
-                       "[libvirt] emulator = \"%s\": want an absolute path", settings->emulator);
-        return false;
-    }
-    return true;
+    return check_absolute("[libvirt] emulator", settings->emulator, error) &&
+           check_absolute("[ha] socket", settings->hald_socket, error);
 }
 
 bool agent_conf_load(const char *path, struct agent_conf *settings, GError **error)
@@ -157,7 +201,7 @@ bool agent_conf_load(const char *path, struct agent_conf *settings, GError **err
     if (!conf_load(path, agent_conf_table, agent_conf_n_table, &loaded, error))
         return false;
     if (!check(&loaded, error)) {
-        g_prefix_error(error, "%s: ", path ? path : "defaults");
+        confcheck_place(path, error);
         agent_conf_clear(&loaded);
         return false;
     }
@@ -191,12 +235,24 @@ static bool check_emulator(const char *path, GError **error)
     return false;
 }
 
+static bool check_file(const char *setting, const char *path, GError **error)
+{
+    if (!*path || access(path, R_OK) == 0)
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, setting, "%s = %s: want a file that can be read: %s",
+                   setting, path, g_strerror(errno));
+    return false;
+}
+
 bool agent_conf_check(const struct agent_conf *settings, const char *path, GError **error)
 {
     if (check_certificates(settings, error) && check_emulator(settings->emulator, error) &&
+        check_file("[etcd] ca_file", settings->etcd_ca_file, error) &&
+        check_file("[etcd] cert_file", settings->etcd_cert_file, error) &&
+        check_file("[etcd] key_file", settings->etcd_key_file, error) &&
         confcheck_folder("[agent] state_dir", settings->state_dir, error))
         return true;
-    g_prefix_error(error, "%s: ", path);
+    confcheck_place(path, error);
     return false;
 }
 

@@ -19,6 +19,8 @@ struct agent_conf {
     /* [tls] */
     char *ca_file, *cert_file, *key_file;
     char **controllers;
+    /* [etcd] */
+    char *etcd_ca_file, *etcd_cert_file, *etcd_key_file;
     /* [libvirt] */
     char *uri;
     char *domain_type;
@@ -28,10 +30,14 @@ struct agent_conf {
     bool migrate_tls;
     bool shared_storage_unchecked;
     char *cpu_limit;
+    int64_t hang_s;
+    char *restart_command;
     /* [devices] */
     char **passthrough;
     char *simulated;
     int64_t network_mbps;
+    /* [ha] */
+    char *hald_socket;
     /* [limits] */
     int64_t workers;
     int64_t max_commands;

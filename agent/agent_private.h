@@ -6,10 +6,12 @@
 #define VRM_AGENT_AGENT_PRIVATE_H
 
 #include "agent/agent.h"
+#include "agent/agent_ha.h"
 #include "agent/disk.h"
 #include "agent/jobs.h"
 #include "agent/journal.h"
 #include "agent/mirror.h"
+#include "agent/reviver.h"
 #include "base/work.h"
 
 #define AGENT_MAX_WATCHERS 8
@@ -18,6 +20,8 @@
 struct Agent {
     struct hv hv;
     Mirror *mirror;
+    AgentHa *ha;
+    Reviver *reviver;
     WatchHub *hub;
     JobTable *jobs;
     Disk *disk;
@@ -27,6 +31,8 @@ struct Agent {
     struct journal_state state; /* epoch and gens; entries are in jobs */
     int64_t epoch_on_disk;
     char *boot_id;
+    void (*on_ha_setup)(const char *text, void *user);
+    void *ha_user;
     unsigned max_commands;
     unsigned settle_ms, link_wait_ms;
     guint beat_timer, ask_timer;
@@ -58,6 +64,8 @@ void agent_free_progress(void *message);
 /* ---- agent_watch.c -------------------------------------------------------------------------- */
 
 void agent_tell_command(Agent *agent, Job *job);
+/* What hello says changed. */
+void agent_tell_hello(Agent *agent);
 gboolean agent_on_beat(gpointer user);
 /* What the mirror is to call; user is for the Agent. */
 extern const struct mirror_sink agent_mirror_sink;

@@ -24,6 +24,7 @@ struct run {
     bool ok;
     struct command_report result;
     GError *error;
+    int64_t owed_vm; /* its right has to go back; 0: no */
 };
 
 struct progress {
@@ -83,6 +84,14 @@ void agent_on_progress(void *message, void *user)
     agent_free_progress(progress);
 }
 
+/* Worker. */
+static void on_worker_owe(const struct warden_vm *vm, void *user)
+{
+    struct run *run = user;
+
+    run->owed_vm = vm->id;
+}
+
 /* Also for a command of a former process: the journal knows its deadline. */
 static bool may_begin(const Job *job)
 {
@@ -94,11 +103,13 @@ static void run_on_worker(void *thread_state, void *data)
     struct run *run = data;
     const struct exec exec = {
         .hv = &run->agent->hv,
+        .warden = agent_ha_warden(run->agent->ha),
         .command = &run->job->command,
         .deadline_ms = run->job->deadline_ms,
         .settle_ms = run->agent->settle_ms,
         .may_begin = may_begin(run->job),
         .progress = on_worker_progress,
+        .owe = on_worker_owe,
         .user = run,
     };
 
@@ -114,14 +125,17 @@ static bool is_open(const struct run *run)
            (run->job->resolve || err_is(run->error, VRM_ERR_TIMEOUT));
 }
 
-/* True if nothing was begun because libvirtd is away: one that was killed is back soon. */
+/* True if nothing was begun because libvirtd or vrm-hald is away: one that was killed is back soon.
+ */
 static bool is_worth_waiting(const struct run *run)
 {
     Job *job = run->job;
     int64_t now_ms = clock_now_ms();
 
     if (run->ok || job->resolve || !err_is(run->error, VRM_ERR_UNAVAILABLE) ||
-        g_strcmp0(err_field(run->error), HV_FIELD_LINK) != 0)
+        (g_strcmp0(err_field(run->error), HV_FIELD_LINK) != 0 &&
+         (g_strcmp0(err_field(run->error), WARDEN_FIELD) != 0 ||
+          !warden_in_use(agent_ha_warden(run->agent->ha)))))
         return false;
     if (job->wait_until_ms == 0)
         job->wait_until_ms = MIN(now_ms + run->agent->link_wait_ms, job->deadline_ms);
@@ -142,6 +156,8 @@ static void run_done(void *data, bool ran)
     struct run *run = data;
 
     run->agent->n_running--;
+    if (run->owed_vm != 0)
+        agent_ha_owe(run->agent->ha, run->owed_vm, run->job->command.vm_uuid);
     if (ran && is_open(run)) {
         run->job->resolve = true;
         ask_later(run->agent, run->job);
@@ -178,7 +194,8 @@ void agent_dispatch(Agent *agent, const char *uuid)
     g_autoptr(GError) error = NULL;
     struct run *run;
 
-    if (!job || agent->stopped || (job->resolve && !mirror_ok(agent->mirror)))
+    if (!job || agent->stopped || (job->resolve && !mirror_ok(agent->mirror)) ||
+        agent_ha_holds(agent->ha, uuid))
         return;
     job->started = true;
     if (cannot_start(job, &error)) {
@@ -197,6 +214,7 @@ void agent_dispatch(Agent *agent, const char *uuid)
         return;
     }
     agent->n_running++;
+    agent_ha_begin(agent->ha, uuid);
     job->report.state = COMMAND_RUNNING;
     agent_tell_command(agent, job);
 }
@@ -259,6 +277,7 @@ static void finish_done(const struct disk_write *write, const GError *error)
     Agent *agent = write->agent;
     Job *job = write->job;
     g_autofree char *uuid = g_strdup(job->command.vm_uuid);
+    const bool is_expected = job->command.verb == VERB_RECEIVE && job->final.state == COMMAND_DONE;
 
     /* Told all the same: it is true.  After a restart the hypervisor is asked again. */
     if (error)
@@ -267,8 +286,10 @@ static void finish_done(const struct disk_write *write, const GError *error)
     jobs_finish(agent->jobs, job, clock_now_ms());
     log_end(job);
     agent_tell_command(agent, job);
-    if (uuid)
+    if (uuid) {
+        agent_ha_ended(agent->ha, uuid, is_expected);
         agent_dispatch(agent, uuid);
+    }
     rewrite_if_long(agent);
 }
 

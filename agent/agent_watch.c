@@ -43,13 +43,27 @@ static void make_hello(Agent *agent, struct watch_line *ret_line)
 {
     *ret_line = (struct watch_line){ .kind = WATCH_HELLO };
     mirror_hello(agent->mirror, &ret_line->hello);
+    agent_ha_fill_hello(agent->ha, &ret_line->hello);
+    ret_line->hello.hypervisor_restarts = reviver_count(agent->reviver);
     ret_line->hello.epoch = MAX(agent->state.epoch, 1);
+}
+
+void agent_tell_hello(Agent *agent)
+{
+    struct watch_line line;
+
+    if (watch_hub_count(agent->hub) == 0)
+        return; /* a new watcher hears it first of all */
+    make_hello(agent, &line);
+    watch_hub_publish(agent->hub, &line);
+    watch_line_clear(&line);
 }
 
 static void make_full(Agent *agent, struct watch_line *ret_line)
 {
     *ret_line = (struct watch_line){ .kind = WATCH_FULL };
     mirror_fill_full(agent->mirror, ret_line);
+    agent_ha_fill_full(agent->ha, ret_line);
     jobs_fill_full(agent->jobs, clock_now_ms(), ret_line);
 }
 
@@ -137,17 +151,27 @@ void agent_open_watch(Agent *agent, int64_t epoch, agent_watch_fn opened, void *
 
 /* ---- the hypervisor's word ----------------------------------------------------------------- */
 
+static bool has_ended(const struct domain_report *domain)
+{
+    return domain->state == DOMAIN_ABSENT || domain->state == DOMAIN_SHUTDOWN ||
+           domain->state == DOMAIN_CRASHED;
+}
+
 static void on_domain(const struct domain_report *domain, void *user)
 {
+    static char given_up[] = DOMAIN_GIVEN_UP;
     Agent *agent = user;
     struct domain_report copy = *domain; /* borrows the strings */
     const struct watch_line line = { .kind = WATCH_DOMAIN, .domains = &copy, .n_domains = 1 };
 
     if (domain->gen > 0 && g_hash_table_size(agent->state.gens) < AGENT_MAX_GENS)
         journal_state_raise_gen(&agent->state, domain->uuid, domain->gen);
+    if (has_ended(domain) && agent_ha_gave_up(agent->ha, domain))
+        copy.detail = given_up; /* nobody inside the guest wanted that */
     log_debug("domain changed", "VM_UUID", domain->uuid, "STATE", domain_state_name(domain->state),
               "DETAIL", domain->detail, NULL);
     watch_hub_publish(agent->hub, &line);
+    agent_ha_see(agent->ha, domain);
 }
 
 static void on_full(void *user)
@@ -156,11 +180,11 @@ static void on_full(void *user)
     struct watch_line line;
 
     log_info("hypervisor answers", NULL);
-    make_hello(agent, &line);
-    watch_hub_publish(agent->hub, &line);
-    watch_line_clear(&line);
+    agent_tell_hello(agent);
     make_full(agent, &line);
     watch_hub_publish(agent->hub, &line);
+    for (size_t i = 0; i < line.n_domains; i++)
+        agent_ha_see(agent->ha, &line.domains[i]);
     watch_line_clear(&line);
     agent_dispatch_restored(agent);
 }

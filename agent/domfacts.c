@@ -29,6 +29,14 @@ static int64_t number(const char *text, int64_t max)
     return (int64_t)value;
 }
 
+/* A word of a newer agent: then a right is what it runs by. */
+static enum domxml_right right_of(const char *text)
+{
+    if (!text || !*text)
+        return DOMXML_NO_RIGHT;
+    return g_str_equal(text, domxml_right_word(DOMXML_HALTED)) ? DOMXML_HALTED : DOMXML_RUNS;
+}
+
 static bool is_our_element(const char *element, const char **names, const char **values)
 {
     const char *colon = strchr(element, ':');
@@ -50,8 +58,9 @@ static void begin_element(GMarkupParseContext *context, const char *element, con
 
     (void)error;
     if (g_str_equal(parent, "metadata") && is_our_element(element, names, values)) {
-        facts->vm_id = number(attribute("id", names, values), G_MAXINT64);
-        facts->gen = number(attribute("gen", names, values), G_MAXINT64);
+        facts->mark.vm_id = number(attribute("id", names, values), G_MAXINT64);
+        facts->mark.gen = number(attribute("gen", names, values), G_MAXINT64);
+        facts->mark.right = right_of(attribute("right", names, values));
     } else if (g_str_equal(parent, "devices") && g_str_equal(element, "graphics") &&
                g_strcmp0(attribute("type", names, values), "vnc") == 0) {
         facts->vnc_port = number(attribute("port", names, values), MAX_PORT);

@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/domxml.h"
+
 struct domfacts {
-    int64_t vm_id, gen; /* 0: the domain is not ours */
-    int64_t vnc_port;   /* 0: none */
+    struct domxml_mark mark; /* vm_id and gen 0: the domain is not ours */
+    int64_t vnc_port;        /* 0: none */
 };
 
 /* Fails, with *ret_facts untouched, only when the XML itself is broken. */

@@ -294,18 +294,42 @@ static void add_devices(GString *xml, const Vm *vm, const struct domxml_settings
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-char *domxml_metadata_format(int64_t vm_id, int64_t gen)
+const char *domxml_right_word(enum domxml_right right)
 {
-    return g_strdup_printf("<vm id='%" PRId64 "' gen='%" PRId64 "'/>", vm_id, gen);
+    static const char *const words[] = {
+        [DOMXML_NO_RIGHT] = "",
+        [DOMXML_HALTED] = "halted",
+        [DOMXML_RUNS] = "runs",
+    };
+
+    return words[right];
 }
 
-static void add_metadata(GString *xml, int64_t vm_id, int64_t gen)
+static char *format_mark(const struct domxml_mark *mark)
 {
-    add(xml,
-        "  <metadata>\n"
-        "    <%s:vm xmlns:%s='%s' id='%" PRId64 "' gen='%" PRId64 "'/>\n"
-        "  </metadata>\n",
-        DOMXML_METADATA_PREFIX, DOMXML_METADATA_PREFIX, DOMXML_METADATA_URI, vm_id, gen);
+    return g_strdup_printf("id='%" PRId64 "' gen='%" PRId64 "'%s%s%s", mark->vm_id, mark->gen,
+                           mark->right != DOMXML_NO_RIGHT ? " right='" : "",
+                           domxml_right_word(mark->right),
+                           mark->right != DOMXML_NO_RIGHT ? "'" : "");
+}
+
+char *domxml_metadata_format(const struct domxml_mark *mark)
+{
+    g_autofree char *attributes = format_mark(mark);
+
+    return g_strdup_printf("<vm %s/>", attributes);
+}
+
+static void add_metadata(GString *xml, const struct domxml_mark *mark)
+{
+    g_autofree char *attributes = format_mark(mark);
+
+    g_string_append_printf(xml,
+                           "  <metadata>\n"
+                           "    <%s:vm xmlns:%s='%s' %s/>\n"
+                           "  </metadata>\n",
+                           DOMXML_METADATA_PREFIX, DOMXML_METADATA_PREFIX, DOMXML_METADATA_URI,
+                           attributes);
 }
 
 char *domxml_format(const Vm *vm, int64_t gen, const struct domxml_settings *settings,
@@ -313,6 +337,11 @@ char *domxml_format(const Vm *vm, int64_t gen, const struct domxml_settings *set
 {
     g_autoptr(GString) xml = g_string_new(NULL);
     g_autofree char *name = object_id_format(OBJECT_VM, vm->id);
+    const struct domxml_mark mark = {
+        .vm_id = vm->id,
+        .gen = gen,
+        .right = settings->halted ? DOMXML_HALTED : DOMXML_NO_RIGHT,
+    };
 
     if (!check_vm(vm, error))
         return NULL;
@@ -322,7 +351,7 @@ char *domxml_format(const Vm *vm, int64_t gen, const struct domxml_settings *set
         "  <uuid>%s</uuid>\n"
         "  <title>%s</title>\n",
         settings->domain_type, name, vm->uuid, vm->name);
-    add_metadata(xml, vm->id, gen);
+    add_metadata(xml, &mark);
     add_size(xml, vm);
     add_cpu_limits(xml, vm, settings);
     add_boot(xml, vm);

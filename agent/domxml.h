@@ -11,9 +11,21 @@
 #include "agent/hostdevs.h"
 #include "model/types.h"
 
-/* Namespace and prefix of the metadata element <vrm:vm id="26" gen="3"/>. */
+/* Namespace and prefix of the metadata element <vrm:vm id="26" gen="3" right="runs"/>. */
 #define DOMXML_METADATA_URI    "urn:vrm:domain:1"
 #define DOMXML_METADATA_PREFIX "vrm"
+
+/* By what the domain is here. */
+enum domxml_right {
+    DOMXML_NO_RIGHT, /* nobody was asked: "right" is missing */
+    DOMXML_HALTED,   /* vrm-hald allowed a process; its guest was not let run yet */
+    DOMXML_RUNS,     /* and it was let run */
+};
+
+struct domxml_mark {
+    int64_t vm_id, gen;
+    enum domxml_right right;
+};
 
 /* What the host contributes to a domain. */
 struct domxml_settings {
@@ -22,6 +34,7 @@ struct domxml_settings {
     const char *bridge;      /* NULL or "": network cards exist, unplugged */
     const char *disk_cache;  /* "none" unless the storage cannot do direct I/O */
     int64_t host_cpu_mhz;    /* of one core, for CPU limits; 0: unknown, no limit is set */
+    bool halted;             /* mark it so: it may run only when vrm-hald said so */
     /* devices that were picked for it */
     struct hostdev *const *hostdevs;
     size_t n_hostdevs;
@@ -32,6 +45,8 @@ char *domxml_format(const Vm *vm, int64_t gen, const struct domxml_settings *set
                     GError **error);
 
 /* The metadata element alone, as virDomainSetMetadata wants it: libvirt adds the namespace. */
-char *domxml_metadata_format(int64_t vm_id, int64_t gen);
+char *domxml_metadata_format(const struct domxml_mark *mark);
+/* "halted", "runs"; "" for none. */
+const char *domxml_right_word(enum domxml_right right);
 
 #endif /* VRM_AGENT_DOMXML_H */

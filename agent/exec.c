@@ -3,10 +3,10 @@
 
 #include "agent/exec.h"
 
-#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 
+#include "agent/exec_right.h"
 #include "agent/volume.h"
 #include "base/err.h"
 #include "model/reason.h"
@@ -50,46 +50,54 @@ static bool run_undefine(const struct exec *exec, struct command_report *ret_res
                        "the VM is %s on this host: its volumes stay", domain_state_name(state));
         return false;
     }
+    exec_give_up(exec);
     return volume_remove_all(exec->command->vm, error);
 }
 
-/* True with *ret_running = true: our start was carried out before.  A domain of another generation
- * is not ours to touch. */
-static bool find_running(const struct exec *exec, bool *ret_running, GError **error)
+/* A right that vrm-hald still keeps from before HA was switched off would be its reason to end what
+ * it did not allow. */
+static bool start_freely(const struct exec *exec, GError **error)
 {
-    struct domain_report domain = { 0 };
-    bool ok = true;
+    enum exec_found found;
 
-    if (!lookup(exec, &domain, error))
+    if (!exec_find_running(exec, &found, error))
         return false;
-    *ret_running = domain.state != DOMAIN_ABSENT;
-    if (*ret_running && (domain.gen != exec->command->gen || domain.state == DOMAIN_INCOMING)) {
-        err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_ALREADY_RUNNING, NULL,
-                       "the VM is already %s on this host with generation %" PRId64
-                       ", wanted %" PRId64,
-                       domain_state_name(domain.state), domain.gen, exec->command->gen);
-        ok = false;
-    }
-    domain_report_clear(&domain);
-    return ok;
+    if (found != EXEC_ABSENT)
+        return true;
+    exec_give_up(exec);
+    return exec->hv->ops->start(exec->hv->data, exec->command->vm, exec->command->gen, error);
 }
 
 static bool run_start(const struct exec *exec, struct command_report *ret_result, GError **error)
 {
-    bool running = false;
-
     (void)ret_result;
-    if (!find_running(exec, &running, error))
+    return exec_is_by_right(exec) ? exec_start_by_right(exec, error) : start_freely(exec, error);
+}
+
+/* A guest that was never let run cannot be asked to shut down. */
+static bool is_halted(const struct exec *exec, bool *ret_halted, GError **error)
+{
+    struct domain_report domain = { 0 };
+
+    if (!lookup(exec, &domain, error))
         return false;
-    return running ||
-           exec->hv->ops->start(exec->hv->data, exec->command->vm, exec->command->gen, error);
+    *ret_halted = domain.halted;
+    domain_report_clear(&domain);
+    return true;
 }
 
 static bool run_stop(const struct exec *exec, struct command_report *ret_result, GError **error)
 {
+    bool halted = false;
+
     (void)ret_result;
-    return exec->hv->ops->stop(exec->hv->data, exec->command->vm_uuid, exec->command->force,
-                               exec->deadline_ms, error);
+    if (!exec->command->force && !is_halted(exec, &halted, error))
+        return false;
+    if (!exec->hv->ops->stop(exec->hv->data, exec->command->vm_uuid, exec->command->force || halted,
+                             exec->deadline_ms, error))
+        return false;
+    exec_give_up(exec);
+    return true;
 }
 
 static bool run_reboot(const struct exec *exec, struct command_report *ret_result, GError **error)
@@ -107,7 +115,17 @@ static bool run_pause(const struct exec *exec, struct command_report *ret_result
 
 static bool run_resume(const struct exec *exec, struct command_report *ret_result, GError **error)
 {
+    bool halted = false;
+
     (void)ret_result;
+    if (!is_halted(exec, &halted, error))
+        return false;
+    if (halted) {
+        err_set_reason(
+            error, VRM_ERR_CONFLICT, REASON_VM_STATE, NULL,
+            "the VM's start was interrupted before its guest ran: stop it, then start it");
+        return false;
+    }
     return exec->hv->ops->resume(exec->hv->data, exec->command->vm_uuid, error);
 }
 
@@ -123,12 +141,27 @@ static bool migrate(const struct exec *exec, bool resumed, struct command_report
         .user = exec->user,
     };
 
-    return exec->hv->ops->migrate(exec->hv->data, &migration, ret_result, error);
+    if (!exec->hv->ops->migrate(exec->hv->data, &migration, ret_result, error))
+        return false;
+    exec_give_up(exec); /* our side's; the target has its own */
+    return true;
 }
 
 static bool run_migrate(const struct exec *exec, struct command_report *ret_result, GError **error)
 {
     return migrate(exec, false, ret_result, error);
+}
+
+static bool run_receive(const struct exec *exec, struct command_report *ret_result, GError **error)
+{
+    (void)ret_result;
+    return exec_receive(exec, error);
+}
+
+static bool run_release(const struct exec *exec, struct command_report *ret_result, GError **error)
+{
+    (void)ret_result;
+    return exec_release(exec, error);
 }
 
 /* ---- finding out after an interruption ------------------------------------------------------- */
@@ -142,12 +175,12 @@ static bool not_done(GError **error, const char *what)
 static bool resolve_start(const struct exec *exec, struct command_report *ret_result,
                           GError **error)
 {
-    bool running = false;
+    enum exec_found found;
 
     (void)ret_result;
-    if (!find_running(exec, &running, error))
+    if (!exec_find_running(exec, &found, error))
         return false;
-    return running || not_done(error, "the VM was started, or it has ended since");
+    return found != EXEC_ABSENT || not_done(error, "the VM was started, or it has ended since");
 }
 
 static bool resolve_stop(const struct exec *exec, struct command_report *ret_result, GError **error)
@@ -157,7 +190,10 @@ static bool resolve_stop(const struct exec *exec, struct command_report *ret_res
     (void)ret_result;
     if (!lookup_state(exec, &state, error))
         return false;
-    return state == DOMAIN_ABSENT || not_done(error, "the VM was seen to stop; it is still here");
+    if (state != DOMAIN_ABSENT)
+        return not_done(error, "the VM was seen to stop; it is still here");
+    exec_give_up(exec);
+    return true;
 }
 
 static bool resolve_reboot(const struct exec *exec, struct command_report *ret_result,
@@ -218,21 +254,42 @@ static const struct {
     [VERB_PAUSE] = { run_pause, resolve_pause, true },
     [VERB_RESUME] = { run_resume, resolve_resume, true },
     [VERB_MIGRATE] = { run_migrate, resolve_migrate, false },
+    [VERB_RECEIVE] = { run_receive, run_receive, false },
+    [VERB_RELEASE] = { run_release, run_release, false },
 };
+
+/* Whose right goes back when the VM is gone: asked while it is here. */
+static void know_vm(struct exec *exec)
+{
+    const struct agent_command *command = exec->command;
+    struct domain_report domain = { 0 };
+
+    exec->vm_id = command->vm ? command->vm->id : command->vm_id;
+    if (exec->vm_id != 0 || !warden_in_use(exec->warden) ||
+        (command->verb != VERB_STOP && command->verb != VERB_MIGRATE) ||
+        !lookup(exec, &domain, NULL))
+        return;
+    exec->vm_id = domain.vm_id;
+    domain_report_clear(&domain);
+}
 
 bool exec_run(const struct exec *exec, struct command_report *ret_result, GError **error)
 {
     exec_fn run = verbs[exec->command->verb].run;
+    struct exec known = *exec;
 
     g_assert(run);
-    return run(exec, ret_result, error);
+    know_vm(&known);
+    return run(&known, ret_result, error);
 }
 
-bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GError **error)
+static bool settle(const struct exec *exec, struct command_report *ret_result, GError **error)
 {
     exec_fn resolve = verbs[exec->command->verb].resolve;
 
     g_assert(resolve);
+    if (exec->command->verb == VERB_START && exec_is_by_right(exec))
+        return exec_resolve_start_by_right(exec, error);
     if (verbs[exec->command->verb].look_twice && exec->settle_ms > 0) {
         if (resolve(exec, ret_result, NULL))
             return true;
@@ -243,6 +300,14 @@ bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GE
     if (exec->command->verb == VERB_START && exec->may_begin)
         return run_start(exec, ret_result, error);
     return resolve(exec, ret_result, error);
+}
+
+bool exec_resolve(const struct exec *exec, struct command_report *ret_result, GError **error)
+{
+    struct exec known = *exec;
+
+    know_vm(&known);
+    return settle(&known, ret_result, error);
 }
 
 bool exec_is_long(const struct agent_command *command)

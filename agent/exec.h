@@ -9,16 +9,21 @@
 #include <stdbool.h>
 
 #include "agent/hv.h"
+#include "agent/warden.h"
 #include "agentproto/msg.h"
 
 struct exec {
     const struct hv *hv;
+    const struct warden *warden;
     const struct agent_command *command;
     int64_t deadline_ms;     /* of clock_now_ms */
     unsigned settle_ms;      /* exec_resolve: how late libvirtd may still begin a lost request */
     bool may_begin;          /* exec_resolve: what was not begun may still be */
     hv_progress_fn progress; /* migrations only */
+    /* The VM's right has to go back, and vrm-hald could not be told. */
+    void (*owe)(const struct warden_vm *vm, void *user);
     void *user;
+    int64_t vm_id; /* exec.c's own */
 };
 
 /* ret_result gets the figures of a migration; zeroed by the caller. */

@@ -45,6 +45,10 @@ struct hv_ops {
      * Nothing reaches the sink afterwards.  Loop thread. */
     bool (*free)(void *hv);
 
+    /* Asks something cheap, by a connection of its own, that no single domain can hold up; returns
+     * when there is an answer, whatever it is.  One call at a time. */
+    void (*probe)(void *hv);
+
     /* The pure facts; fills hello's hardware fields. */
     bool (*facts)(void *hv, struct agent_hello *hello, GError **error);
     /* Every domain; caller clears and frees. */
@@ -56,6 +60,11 @@ struct hv_ops {
     bool (*stats)(void *hv, struct watch_line *ret_line, GError **error);
 
     bool (*start)(void *hv, const Vm *vm, int64_t gen, GError **error);
+    /* The same by a right: the process stands, its guest halted and marked so. */
+    bool (*start_halted)(void *hv, const Vm *vm, int64_t gen, GError **error);
+    /* Lets a guest so marked run, and marks it as one that runs by a right (one that has run before
+     * stays as it is). */
+    bool (*let_run)(void *hv, const char *uuid, GError **error);
     /* Returns when the domain is gone or deadline_ms (of clock_now_ms) passed (VRM_ERR_TIMEOUT).
      * A domain that is not here is success. */
     bool (*stop)(void *hv, const char *uuid, bool force, int64_t deadline_ms, GError **error);

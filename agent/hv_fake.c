@@ -182,6 +182,11 @@ static bool fake_free(void *hv)
     return true;
 }
 
+static void fake_probe(void *hv)
+{
+    (void)enter(hv, "probe", NULL, NULL);
+}
+
 static bool fake_facts(void *hv, struct agent_hello *hello, GError **error)
 {
     if (!enter(hv, "facts", NULL, error))
@@ -234,6 +239,48 @@ static bool fake_start(void *hv, const Vm *vm, int64_t gen, GError **error)
         return false;
     set_state(hv, vm->uuid, DOMAIN_RUNNING, gen);
     announce(hv, vm->uuid);
+    return true;
+}
+
+/* Marked as started by a right. */
+static void set_right(HvFake *fake, const char *uuid, bool halted)
+{
+    struct domain_report *domain;
+
+    pthread_mutex_lock(&fake->mutex);
+    domain = g_hash_table_lookup(fake->domains, uuid);
+    if (domain) {
+        domain->by_right = true;
+        domain->halted = halted;
+        domain->state = halted ? DOMAIN_PAUSED : domain->state;
+    }
+    pthread_mutex_unlock(&fake->mutex);
+}
+
+static bool fake_start_halted(void *hv, const Vm *vm, int64_t gen, GError **error)
+{
+    if (!enter(hv, "halt", vm->uuid, error))
+        return false;
+    set_state(hv, vm->uuid, DOMAIN_PAUSED, gen);
+    set_right(hv, vm->uuid, true);
+    announce(hv, vm->uuid);
+    return true;
+}
+
+static bool fake_let_run(void *hv, const char *uuid, GError **error)
+{
+    HvFake *fake = hv;
+    struct domain_report *domain;
+
+    if (!enter(hv, "run", uuid, error))
+        return false;
+    pthread_mutex_lock(&fake->mutex);
+    domain = g_hash_table_lookup(fake->domains, uuid);
+    if (domain && domain->halted)
+        domain->state = DOMAIN_RUNNING;
+    pthread_mutex_unlock(&fake->mutex);
+    set_right(fake, uuid, false);
+    announce(hv, uuid);
     return true;
 }
 
@@ -315,11 +362,14 @@ static bool fake_migrate(void *hv, const struct hv_migration *migration,
 static const struct hv_ops fake_ops = {
     .start_link = fake_start_link,
     .free = fake_free,
+    .probe = fake_probe,
     .facts = fake_facts,
     .list = fake_list,
     .lookup = fake_lookup,
     .stats = fake_stats,
     .start = fake_start,
+    .start_halted = fake_start_halted,
+    .let_run = fake_let_run,
     .stop = fake_stop,
     .reboot = fake_reboot,
     .pause = fake_pause,
@@ -374,6 +424,13 @@ void hv_fake_set_link(HvFake *fake, bool up)
 void hv_fake_put(HvFake *fake, const char *uuid, enum domain_state state, int64_t gen)
 {
     set_state(fake, uuid, state, gen);
+}
+
+void hv_fake_put_by_right(HvFake *fake, const char *uuid, enum domain_state state, int64_t gen,
+                          bool halted)
+{
+    set_state(fake, uuid, state, gen);
+    set_right(fake, uuid, halted);
 }
 
 void hv_fake_remove(HvFake *fake, const char *uuid)

@@ -21,6 +21,9 @@ struct hv hv_fake_hv(HvFake *fake);
 void hv_fake_set_link(HvFake *fake, bool up);
 /* Puts a domain there, or takes it away, without an event. */
 void hv_fake_put(HvFake *fake, const char *uuid, enum domain_state state, int64_t gen);
+/* The same, started by a right; halted: not let run yet. */
+void hv_fake_put_by_right(HvFake *fake, const char *uuid, enum domain_state state, int64_t gen,
+                          bool halted);
 void hv_fake_remove(HvFake *fake, const char *uuid);
 /* The event that tells what is true of the domain now. */
 void hv_fake_tell(HvFake *fake, const char *uuid);

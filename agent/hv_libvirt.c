@@ -13,7 +13,7 @@ static bool free_hv(void *hv)
 {
     Lv *lv = hv;
 
-    if (work_pool_depth(lv->migrate_pool) > 0 || !lv_end_link(lv))
+    if (work_pool_depth(lv->migrate_pool) > 0 || !lv_guest_end(lv) || !lv_end_link(lv))
         return false;
     work_pool_free(lv->migrate_pool);
     stats_tracker_free(lv->tracker);
@@ -36,11 +36,14 @@ static bool free_hv(void *hv)
 static const struct hv_ops ops = {
     .start_link = lv_start_link,
     .free = free_hv,
+    .probe = lv_probe,
     .facts = lv_facts,
     .list = lv_list,
     .lookup = lv_lookup,
     .stats = lv_stats,
     .start = lv_start,
+    .start_halted = lv_start_halted,
+    .let_run = lv_let_run,
     .stop = lv_stop,
     .reboot = lv_reboot,
     .pause = lv_pause,
@@ -88,6 +91,7 @@ struct hv hv_libvirt_new(const struct hv_libvirt_options *options)
     lv->link_pool = make_pool("link", 1);
     lv->event_pool = make_pool("event", N_EVENT_THREADS);
     lv->migrate_pool = make_pool("move", N_MIGRATE_THREADS);
+    lv_guest_init(lv);
     lv->tracker = stats_tracker_new();
     lv->traces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_trace);
     lv->promised = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -189,6 +189,11 @@ unsigned jobs_n_unfinished(JobTable *table)
     return g_queue_get_length(&table->unfinished);
 }
 
+bool jobs_is_busy(const JobTable *table, const char *uuid)
+{
+    return g_hash_table_contains(table->queues, uuid);
+}
+
 void jobs_foreach_unfinished(JobTable *table, void (*fn)(Job *job, void *user), void *user)
 {
     g_autoptr(GList) jobs = g_list_copy(table->unfinished.head);

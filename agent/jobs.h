@@ -50,6 +50,8 @@ Job *jobs_find(JobTable *table, const char *id);
 /* The VM's next job if it can start now: accepted on disk, none running before it. */
 Job *jobs_ready(JobTable *table, const char *uuid);
 unsigned jobs_n_unfinished(JobTable *table);
+/* The VM has an unfinished one. */
+bool jobs_is_busy(const JobTable *table, const char *uuid);
 
 /* Calls fn for each unfinished job, in the order of acceptance. */
 void jobs_foreach_unfinished(JobTable *table, void (*fn)(Job *job, void *user), void *user);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "agent/domxml.h"
 #include "agent/hostdevs.h"
 #include "agent/hv.h"
 #include "agent/stats.h"
@@ -26,7 +27,8 @@ enum lv_conn {
 
 /* How a domain ended, or what its last job was like, from events that came since we connected. */
 struct lv_trace {
-    char *end; /* "migrated", "crashed", ...; NULL: it has not ended */
+    char *end;     /* "migrated", "crashed", ...; NULL: it has not ended */
+    bool panicked; /* its guest did */
     bool has_job;
     int64_t downtime_ms, transferred_mb, elapsed_ms;
 };
@@ -54,6 +56,8 @@ typedef struct Lv {
     /* one call of stats at a time */
     StatsTracker *tracker;
     bool want_vcpu_time;
+    bool is_doubtful; /* some guest's agent was silent in the last sample: vCPUs are looked at */
+    WorkPool *guest_pool; /* asks guests' agents, which may not answer */
 
     pthread_mutex_t device_mutex; /* held while devices are picked */
     GHashTable *promised;         /* below it: addresses picked for VMs that are being started */
@@ -63,6 +67,8 @@ typedef struct Lv {
     int64_t cpu_mhz;                 /* of one core; 0: not read yet */
     char *usable_type;               /* "kvm" or "qemu"; NULL: not read yet */
     GHashTable *traces;              /* uuid -> struct lv_trace * */
+    GHashTable *guests;              /* uuid -> struct guest * of lv_guest.c */
+    virConnectPtr guest_conn;        /* lv_guest.c's own; NULL: none */
 } Lv;
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -95,6 +101,7 @@ void lv_trace_clear(struct lv_trace *trace);
 
 /* ---- lv_read.c ------------------------------------------------------------------------------ */
 
+void lv_probe(void *hv);
 bool lv_facts(void *hv, struct agent_hello *hello, GError **error);
 bool lv_list(void *hv, struct domain_report **ret_domains, size_t *ret_n, GError **error);
 bool lv_lookup(void *hv, const char *uuid, struct domain_report *ret_domain, GError **error);
@@ -119,9 +126,26 @@ bool lv_pick_devices(Lv *lv, virConnectPtr conn, const HostDevs *devs, const cha
 /* Its domain holds them, or it was not started. */
 void lv_end_promise(Lv *lv, const GPtrArray *picked);
 
+/* ---- lv_guest.c ----------------------------------------------------------------------------- */
+
+/* For how long the agent inside of the VM, which answered in this run, has not; 0: it never did
+ * (*ret_answers is false), or it does.  Asks it again, in the background, when it is time.  One
+ * thread at a time. */
+int64_t lv_guest_age_ms(Lv *lv, const char *uuid, int64_t run_id, bool *ret_answers);
+/* After each round: forgets guests that no round asked about lately. */
+void lv_guest_tidy(Lv *lv);
+void lv_guest_init(Lv *lv);
+/* False: an agent is being asked. */
+bool lv_guest_end(Lv *lv);
+
 /* ---- lv_verb.c ------------------------------------------------------------------------------ */
 
 bool lv_start(void *hv, const Vm *vm, int64_t gen, GError **error);
+bool lv_start_halted(void *hv, const Vm *vm, int64_t gen, GError **error);
+bool lv_let_run(void *hv, const char *uuid, GError **error);
+/* Our metadata element of a running domain. */
+bool lv_read_mark(virDomainPtr domain, struct domxml_mark *ret_mark, GError **error);
+bool lv_set_mark(virDomainPtr domain, const struct domxml_mark *mark, GError **error);
 bool lv_stop(void *hv, const char *uuid, bool force, int64_t deadline_ms, GError **error);
 bool lv_reboot(void *hv, const char *uuid, bool force, GError **error);
 bool lv_pause(void *hv, const char *uuid, GError **error);

@@ -190,11 +190,42 @@ static const char *stopped_detail(int detail)
         [VIR_DOMAIN_EVENT_STOPPED_CRASHED] = "crashed",
         [VIR_DOMAIN_EVENT_STOPPED_MIGRATED] = "migrated",
         [VIR_DOMAIN_EVENT_STOPPED_SAVED] = "saved",
-        [VIR_DOMAIN_EVENT_STOPPED_FAILED] = "failed",
+        [VIR_DOMAIN_EVENT_STOPPED_FAILED] = "crashed", /* QEMU ended without a word */
         [VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT] = "reverted",
     };
 
     return detail >= 0 && (size_t)detail < G_N_ELEMENTS(names) ? names[detail] : "stopped";
+}
+
+static void note_panic(Lv *lv, const char *uuid)
+{
+    pthread_mutex_lock(&lv->mutex);
+    trace_of(lv, uuid)->panicked = true;
+    pthread_mutex_unlock(&lv->mutex);
+}
+
+static bool has_panicked(Lv *lv, const char *uuid)
+{
+    const struct lv_trace *trace;
+    bool panicked;
+
+    pthread_mutex_lock(&lv->mutex);
+    trace = g_hash_table_lookup(lv->traces, uuid);
+    panicked = trace && trace->panicked;
+    pthread_mutex_unlock(&lv->mutex);
+    return panicked;
+}
+
+/* libvirt tells of a panic, then ends the VM as one that crashed (on_crash in its XML). */
+static const char *end_of(Lv *lv, const char *uuid, int event, int detail)
+{
+    if (event == VIR_DOMAIN_EVENT_CRASHED && detail == VIR_DOMAIN_EVENT_CRASHED_PANICKED)
+        note_panic(lv, uuid);
+    if (event != VIR_DOMAIN_EVENT_STOPPED)
+        return NULL;
+    return detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED && has_panicked(lv, uuid)
+               ? "panicked"
+               : stopped_detail(detail);
 }
 
 static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int detail, void *user)
@@ -202,9 +233,10 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int 
     char uuid[VIR_UUID_STRING_BUFLEN];
 
     (void)conn;
-    if (event == VIR_DOMAIN_EVENT_STARTED && virDomainGetUUIDString(domain, uuid) == 0)
+    virDomainGetUUIDString(domain, uuid);
+    if (event == VIR_DOMAIN_EVENT_STARTED)
         lv_drop_trace(user, uuid);
-    look_at(user, domain, event == VIR_DOMAIN_EVENT_STOPPED ? stopped_detail(detail) : NULL);
+    look_at(user, domain, end_of(user, uuid, event, detail));
     return 0;
 }
 

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent/domxml.h"
 #include "agent/lv.h"
 #include "agent/lv_target.h"
 #include "agent/report.h"
@@ -166,23 +165,14 @@ static struct transfer *transfer_new(const Lv *lv, const struct hv_migration *mi
 /* The generation travels with the domain. */
 static bool set_gen(virDomainPtr domain, int64_t gen, GError **error)
 {
-    struct domain_report report = { 0 };
-    g_autofree char *metadata = NULL;
-    int64_t vm_id, old_gen;
+    struct domxml_mark mark;
 
-    if (!lv_describe(domain, &report, error))
+    if (!lv_read_mark(domain, &mark, error))
         return false;
-    vm_id = report.vm_id;
-    old_gen = report.gen;
-    domain_report_clear(&report);
-    if (old_gen == gen)
+    if (mark.gen == gen)
         return true;
-    metadata = domxml_metadata_format(vm_id, gen);
-    if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, metadata, DOMXML_METADATA_PREFIX,
-                             DOMXML_METADATA_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
-        return true;
-    lv_set_error(error, "set the VM's generation");
-    return false;
+    mark.gen = gen;
+    return lv_set_mark(domain, &mark, error);
 }
 
 /* ---- watching ------------------------------------------------------------------------------- */

@@ -77,6 +77,15 @@ static char *host_name(virConnectPtr conn)
     return copy;
 }
 
+void lv_probe(void *hv)
+{
+    const Lv *lv = hv;
+    g_autoptr(virConnect) conn = lv_open(lv->uri, NULL);
+
+    if (conn)
+        (void)virConnectNumOfDomains(conn);
+}
+
 bool lv_facts(void *hv, struct agent_hello *hello, GError **error)
 {
     Lv *lv = hv;
@@ -226,13 +235,15 @@ bool lv_describe(virDomainPtr domain, struct domain_report *ret_domain, GError *
         .uuid = g_strdup(uuid),
         .name = g_strdup(virDomainGetName(domain)),
         .state = state_of(domain, state, reason, &detail),
-        .vm_id = facts.vm_id,
-        .gen = facts.gen,
+        .vm_id = facts.mark.vm_id,
+        .gen = facts.mark.gen,
+        .by_right = facts.mark.right != DOMXML_NO_RIGHT,
         .vnc_port = facts.vnc_port,
         .cpu = cpufacts_format_seen(&cpu, AGENT_MAX_CPU),
     };
     cpufacts_clear(&cpu);
-    ret_domain->detail = g_strdup(detail);
+    ret_domain->halted = ret_domain->state == DOMAIN_PAUSED && facts.mark.right == DOMXML_HALTED;
+    ret_domain->detail = g_strdup(ret_domain->halted ? "starting" : detail);
     return true;
 }
 

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 
+#define DOUBT_MS 3000 /* an agent has not answered for so long */
+
 static uint64_t param_of(const virDomainStatsRecord *record, const char *name)
 {
     unsigned long long value = 0;
@@ -37,6 +39,14 @@ static uint64_t sum_of(const virDomainStatsRecord *record, const char *prefix, c
     return sum;
 }
 
+static int state_of(const virDomainStatsRecord *record)
+{
+    int state = VIR_DOMAIN_NOSTATE;
+
+    virTypedParamsGetInt(record->params, record->nparams, "state.state", &state);
+    return state;
+}
+
 /* libvirt reads cpu.time from the domain's control group, which may not exist. */
 static void read_record(Lv *lv, const virDomainStatsRecord *record,
                         struct stats_domain_sample *ret_sample)
@@ -48,10 +58,18 @@ static void read_record(Lv *lv, const virDomainStatsRecord *record,
         .read_bytes = sum_of(record, "block.", ".rd.bytes"),
         .write_bytes = sum_of(record, "block.", ".wr.bytes"),
         .rss_kib = param_of(record, "balloon.rss"),
+        .runs = state_of(record) == VIR_DOMAIN_RUNNING,
+        .sent_bytes = sum_of(record, "net.", ".tx.bytes"),
+        .n_vcpus = MAX(virDomainGetVcpusFlags(record->dom, VIR_DOMAIN_AFFECT_LIVE), 0),
     };
     virDomainGetUUIDString(record->dom, ret_sample->uuid);
+    if (ret_sample->runs)
+        ret_sample->agent_age_ms =
+            lv_guest_age_ms(lv, ret_sample->uuid, ret_sample->run_id, &ret_sample->agent_answers);
+    ret_sample->vcpu_ns = sum_of(record, "vcpu.", ".time");
+    ret_sample->delay_ns = sum_of(record, "vcpu.", ".delay");
     if (ret_sample->cpu_ns == 0) {
-        ret_sample->cpu_ns = sum_of(record, "vcpu.", ".time");
+        ret_sample->cpu_ns = ret_sample->vcpu_ns;
         lv->want_vcpu_time = true;
     }
 }
@@ -65,7 +83,7 @@ static bool read_domains(Lv *lv, virConnectPtr conn, struct stats_domain_sample 
     virDomainStatsRecordPtr *records = NULL;
     int n;
 
-    if (lv->want_vcpu_time)
+    if (lv->want_vcpu_time || lv->is_doubtful)
         groups |= VIR_DOMAIN_STATS_VCPU;
     n = virConnectGetAllDomainStats(conn, groups, &records,
                                     VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |
@@ -76,9 +94,13 @@ static bool read_domains(Lv *lv, virConnectPtr conn, struct stats_domain_sample 
     }
     *ret_samples = g_new0(struct stats_domain_sample, (size_t)n + 1);
     *ret_n = (size_t)n;
-    for (int i = 0; i < n; i++)
+    lv->is_doubtful = false;
+    for (int i = 0; i < n; i++) {
         read_record(lv, records[i], &(*ret_samples)[i]);
+        lv->is_doubtful |= (*ret_samples)[i].agent_age_ms > DOUBT_MS;
+    }
     virDomainStatsRecordListFree(records);
+    lv_guest_tidy(lv);
     return true;
 }
 

@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "agent/domfacts.h"
 #include "agent/domxml.h"
 #include "agent/lv.h"
 #include "agent/volume.h"
@@ -16,13 +18,22 @@
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static char *make_xml(Lv *lv, const Vm *vm, int64_t gen, const GPtrArray *hostdevs, GError **error)
+struct start {
+    Lv *lv;
+    const Vm *vm;
+    int64_t gen;
+    bool halted;
+};
+
+static char *make_xml(const struct start *start, const GPtrArray *hostdevs, GError **error)
 {
+    Lv *lv = start->lv;
     g_autofree char *type = NULL;
     struct domxml_settings settings = {
         .emulator = lv->emulator,
         .bridge = lv->bridge,
-        .disk_cache = volume_cache_mode(vm),
+        .disk_cache = volume_cache_mode(start->vm),
+        .halted = start->halted,
         .hostdevs = hostdevs ? (struct hostdev *const *)hostdevs->pdata : NULL,
         .n_hostdevs = hostdevs ? hostdevs->len : 0,
     };
@@ -37,27 +48,30 @@ static char *make_xml(Lv *lv, const Vm *vm, int64_t gen, const GPtrArray *hostde
         return NULL;
     }
     settings.domain_type = type;
-    return domxml_format(vm, gen, &settings, error);
+    return domxml_format(start->vm, start->gen, &settings, error);
 }
 
-static bool create(Lv *lv, const Vm *vm, int64_t gen, const GPtrArray *hostdevs, GError **error)
+/* A request that libvirtd reads late, after a pause of the host, makes a halted domain at most. */
+static bool create(const struct start *start, const GPtrArray *hostdevs, GError **error)
 {
-    g_autofree char *xml = make_xml(lv, vm, gen, hostdevs, error);
-    g_autoptr(virConnect) conn = xml ? lv_conn(lv, LV_WORK, error) : NULL;
+    g_autofree char *xml = make_xml(start, hostdevs, error);
+    g_autoptr(virConnect) conn = xml ? lv_conn(start->lv, LV_WORK, error) : NULL;
     g_autoptr(virDomain) domain = NULL;
 
     if (!conn)
         return false;
-    lv_drop_trace(lv, vm->uuid);
-    domain = virDomainCreateXML(conn, xml, VIR_DOMAIN_NONE);
+    lv_drop_trace(start->lv, start->vm->uuid);
+    domain =
+        virDomainCreateXML(conn, xml, start->halted ? VIR_DOMAIN_START_PAUSED : VIR_DOMAIN_NONE);
     if (!domain)
         lv_set_error(error, "start the VM");
     return domain != NULL;
 }
 
 /* Two VMs that start at once must not pick the same card; a slow start holds no other one. */
-static bool create_with_devices(Lv *lv, const Vm *vm, int64_t gen, GError **error)
+static bool create_with_devices(const struct start *start, GError **error)
 {
+    Lv *lv = start->lv;
     g_autoptr(virConnect) conn = lv_conn(lv, LV_WORK, error);
     g_autoptr(HostDevs) devs = NULL;
     g_autoptr(GPtrArray) picked = NULL;
@@ -66,17 +80,52 @@ static bool create_with_devices(Lv *lv, const Vm *vm, int64_t gen, GError **erro
     if (!conn)
         return false;
     devs = lv_devices(lv, conn);
-    if (!lv_pick_devices(lv, conn, devs, vm->devices, &picked, error))
+    if (!lv_pick_devices(lv, conn, devs, start->vm->devices, &picked, error))
         return false;
-    ok = create(lv, vm, gen, picked, error);
+    ok = create(start, picked, error);
     lv_end_promise(lv, picked);
     return ok;
 }
 
+static bool begin(const struct start *start, GError **error)
+{
+    return *start->vm->devices ? create_with_devices(start, error) : create(start, NULL, error);
+}
+
 bool lv_start(void *hv, const Vm *vm, int64_t gen, GError **error)
 {
-    return *vm->devices ? create_with_devices(hv, vm, gen, error)
-                        : create(hv, vm, gen, NULL, error);
+    return begin(&(const struct start){ .lv = hv, .vm = vm, .gen = gen }, error);
+}
+
+bool lv_start_halted(void *hv, const Vm *vm, int64_t gen, GError **error)
+{
+    return begin(&(const struct start){ .lv = hv, .vm = vm, .gen = gen, .halted = true }, error);
+}
+
+bool lv_set_mark(virDomainPtr domain, const struct domxml_mark *mark, GError **error)
+{
+    g_autofree char *metadata = domxml_metadata_format(mark);
+
+    if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, metadata, DOMXML_METADATA_PREFIX,
+                             DOMXML_METADATA_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
+        return true;
+    lv_set_error(error, "set the VM's mark");
+    return false;
+}
+
+bool lv_read_mark(virDomainPtr domain, struct domxml_mark *ret_mark, GError **error)
+{
+    struct domfacts facts = { 0 };
+    char *xml = virDomainGetXMLDesc(domain, 0);
+
+    if (!xml) {
+        lv_set_error(error, "read the VM's mark");
+        return false;
+    }
+    (void)domfacts_parse(xml, strlen(xml), &facts, NULL);
+    free(xml);
+    *ret_mark = facts.mark;
+    return true;
 }
 
 /* ---- stop ----------------------------------------------------------------------------------- */
@@ -210,4 +259,22 @@ bool lv_pause(void *hv, const char *uuid, GError **error)
 bool lv_resume(void *hv, const char *uuid, GError **error)
 {
     return set_paused(hv, uuid, false, error);
+}
+
+/* Whoever dies between the two leaves a running domain with the mark of a halted one: that is
+ * mended by the command that is resolved next, and harmless until then. */
+bool lv_let_run(void *hv, const char *uuid, GError **error)
+{
+    g_autoptr(virConnect) conn = lv_conn(hv, LV_WORK, error);
+    g_autoptr(virDomain) domain = conn ? lv_domain(conn, uuid, error) : NULL;
+    struct domxml_mark mark;
+
+    if (!domain || !lv_read_mark(domain, &mark, error))
+        return false;
+    if (mark.right == DOMXML_RUNS)
+        return true;
+    if (mark.right == DOMXML_HALTED && !set_paused(hv, uuid, false, error))
+        return false;
+    mark.right = DOMXML_RUNS;
+    return lv_set_mark(domain, &mark, error);
 }

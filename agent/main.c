@@ -1,9 +1,7 @@
 /* main.c - vrm-agent: options, signals, systemd; wires agent, hypervisor and server together. */
 #include "config.h"
 
-#include <glib-unix.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,32 +10,21 @@
 
 #include "agent/agent.h"
 #include "agent/agent_conf.h"
+#include "agent/deputy_home.h"
+#include "agent/frame.h"
 #include "agent/hostinfo.h"
 #include "agent/hv_libvirt.h"
 #include "agent/server.h"
+#include "agent/warden_link.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "model/imc.h"
 
-#define DEFAULT_CONFIG VRM_SYSCONFDIR "/vrm-agent.conf"
-#define END_LIMIT_MS   3000  /* results still on their way to disk or to a client */
-#define LINK_WAIT_MS   10000 /* one that was killed is back within seconds */
-#define SETTLE_MS      2000  /* libvirtd begins in milliseconds what it reads when it wakes up */
-#define END_POLL_MS    20
-#define US_PER_MS      1000
-
-/* Exit statuses. */
-enum {
-    STATUS_OK = 0,
-    STATUS_FAILED = 1,
-    STATUS_USAGE = 2,
-};
-
-struct options {
-    char *config;
-    gboolean check, print, version;
-};
+#define END_LIMIT_MS 3000  /* results still on their way to disk or to a client */
+#define LINK_WAIT_MS 10000 /* one that was killed is back within seconds */
+#define SETTLE_MS    2000  /* libvirtd begins in milliseconds what it reads when it wakes up */
+#define END_POLL_MS  20
 
 struct app {
     const char *config;
@@ -45,18 +32,11 @@ struct app {
     GMainLoop *loop;
     Agent *agent;
     Server *server;
+    DeputyHome *deputy;
     int64_t end_ms; /* ending since; 0: not */
 };
 
 /* ---- settings ------------------------------------------------------------------------------- */
-
-static void set_log_level(const struct agent_conf *conf)
-{
-    enum log_level level;
-
-    if (log_level_parse(conf->log_level, &level))
-        log_set_level(level);
-}
 
 static struct server_options server_options_of(const struct agent_conf *conf)
 {
@@ -97,7 +77,7 @@ static bool reload(struct app *app, GError **error)
     options = server_options_of(&fresh);
     ok = server_reload(app->server, &options, error);
     if (ok)
-        set_log_level(&fresh);
+        frame_set_log_level(fresh.log_level);
     agent_conf_clear(&fresh);
     return ok;
 }
@@ -138,33 +118,40 @@ static gboolean on_terminate(gpointer user)
     app->end_ms = clock_now_ms();
     log_info("ending; VMs stay as they are", NULL);
     sd_notify(0, "STOPPING=1");
+    g_clear_pointer(&app->deputy, deputy_home_free);
     server_stop(app->server);
     agent_stop(app->agent);
     g_timeout_add(END_POLL_MS, on_ending, app);
     return G_SOURCE_CONTINUE;
 }
 
-/* Only a loop that turns feeds the watchdog. */
-static gboolean on_watchdog(gpointer user)
-{
-    (void)user;
-    sd_notify(0, "WATCHDOG=1");
-    return G_SOURCE_CONTINUE;
-}
-
-static void tell_systemd_ready(void)
-{
-    uint64_t watchdog_us = 0;
-
-    if (sd_watchdog_enabled(0, &watchdog_us) > 0)
-        g_timeout_add((guint)(watchdog_us / US_PER_MS / 3), on_watchdog, NULL);
-    sd_notify(0, "READY=1");
-}
-
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static Agent *make_agent(const struct agent_conf *conf, GError **error)
+static void on_ha_setup(const char *text, void *user)
 {
+    const struct app *app = user;
+
+    if (app->deputy)
+        deputy_home_set(app->deputy, text);
+}
+
+static DeputyHome *make_deputy(const struct app *app)
+{
+    const struct agent_conf *conf = &app->conf;
+    const struct deputy_home_options options = {
+        .agent = app->agent,
+        .state_dir = conf->state_dir,
+        .ca_file = conf->etcd_ca_file,
+        .cert_file = conf->etcd_cert_file,
+        .key_file = conf->etcd_key_file,
+    };
+
+    return deputy_home_new(&options);
+}
+
+static Agent *make_agent(struct app *app, GError **error)
+{
+    const struct agent_conf *conf = &app->conf;
     const char *migrate_address = *conf->migrate_host ? conf->migrate_host : "";
     /* agent_conf_load has checked the words */
     g_autoptr(HostDevs) devices =
@@ -184,14 +171,19 @@ static Agent *make_agent(const struct agent_conf *conf, GError **error)
     g_autofree char *boot_id = hostinfo_boot_id();
     const struct agent_options options = {
         .hv = hv_libvirt_new(&libvirt),
+        .warden = warden_link_new(conf->hald_socket),
         .name = conf->name,
         .state_dir = conf->state_dir,
         .boot_id = *boot_id ? boot_id : "unknown",
         .stats_interval_ms = conf->stats_interval_ms,
+        .hang_ms = conf->hang_s * 1000,
+        .restart = conf->restart_command,
         .n_workers = (unsigned)conf->workers,
         .max_commands = (unsigned)conf->max_commands,
         .settle_ms = SETTLE_MS,
         .link_wait_ms = LINK_WAIT_MS,
+        .on_ha_setup = on_ha_setup,
+        .ha_user = app,
     };
 
     return agent_new(&options, error);
@@ -201,13 +193,14 @@ static bool start(struct app *app, GError **error)
 {
     struct server_options options = server_options_of(&app->conf);
 
-    app->agent = make_agent(&app->conf, error);
+    app->agent = make_agent(app, error);
     if (!app->agent)
         return false;
     app->server = server_new(app->agent, &options, error);
     if (!app->server)
         return false;
     agent_start(app->agent);
+    app->deputy = make_deputy(app);
     return true;
 }
 
@@ -217,78 +210,47 @@ static void finish(struct app *app)
 {
     if (!agent_is_idle(app->agent) || !server_is_idle(app->server)) {
         log_info("ended with commands under way; the next start resolves them", NULL);
-        _exit(STATUS_OK);
+        _exit(FRAME_OK);
     }
     server_free(app->server);
     if (!agent_free(app->agent))
-        _exit(STATUS_OK);
+        _exit(FRAME_OK);
 }
 
-static int run(struct app *app)
+static enum frame_status run(struct app *app)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *port = g_strdup_printf("%" PRId64, app->conf.port);
 
-    log_init("vrm-agent", LOG_LEVEL_INFO);
-    set_log_level(&app->conf);
-    signal(SIGPIPE, SIG_IGN);
+    frame_begin("vrm-agent", app->conf.log_level);
     app->loop = g_main_loop_new(NULL, FALSE);
-    g_unix_signal_add(SIGTERM, on_terminate, app);
-    g_unix_signal_add(SIGINT, on_terminate, app);
-    g_unix_signal_add(SIGHUP, on_hangup, app);
+    frame_on_signals(on_terminate, on_hangup, app);
     if (!start(app, &error)) {
         log_error("cannot start", "ERROR", error->message, NULL);
-        return STATUS_FAILED;
+        return FRAME_FAILED;
     }
     log_info("vrm-agent " PACKAGE_VERSION " listens", "NAME", app->conf.name, "LISTEN",
              app->conf.listen, "PORT", port, NULL);
-    tell_systemd_ready();
+    frame_tell_ready();
     g_main_loop_run(app->loop);
     finish(app);
     g_main_loop_unref(app->loop);
-    return STATUS_OK;
+    return FRAME_OK;
 }
 
 /* ---- command line --------------------------------------------------------------------------- */
 
-static bool parse_options(int *argc, char ***argv, struct options *options, GError **error)
+static enum frame_status with_settings(const struct frame_options *options, void *user)
 {
-    const GOptionEntry entries[] = {
-        { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
-          "settings (default " DEFAULT_CONFIG ")", "FILE" },
-        { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check,
-          "check the settings and what they point to, and exit", NULL },
-        { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
-          "print all settings with their meaning and exit", NULL },
-        { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
-          NULL },
-        G_OPTION_ENTRY_NULL,
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-
-    g_option_context_set_summary(context,
-                                 "Runs on each host: starts, stops, migrates and measures VMs "
-                                 "through libvirt,\nas the controller (vrmd) says.");
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, argc, argv, error))
-        return false;
-    if (*argc > 1) {
-        err_set(error, VRM_ERR_INVALID, "unexpected argument \"%s\"", (*argv)[1]);
-        return false;
-    }
-    return true;
-}
-
-static int with_settings(const struct options *options)
-{
-    struct app app = { .config = options->config ? options->config : DEFAULT_CONFIG };
+    struct app app = { .config = options->config };
     g_autoptr(GError) error = NULL;
-    int status = STATUS_OK;
+    enum frame_status status = FRAME_OK;
 
+    (void)user;
     /* What is printed may be meant for another machine. */
     if (!(options->print ? agent_conf_load : load_checked)(app.config, &app.conf, &error)) {
         fprintf(stderr, "vrm-agent: %s\n", error->message);
-        return STATUS_USAGE;
+        return FRAME_USAGE;
     }
     if (options->print) {
         g_autofree char *text = conf_format(agent_conf_table, agent_conf_n_table, &app.conf);
@@ -305,18 +267,13 @@ static int with_settings(const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = { 0 };
-    g_autoptr(GError) error = NULL;
-    int status = STATUS_OK;
+    const struct frame frame = {
+        .name = "vrm-agent",
+        .config = VRM_SYSCONFDIR "/vrm-agent.conf",
+        .summary = "Runs on each host: starts, stops, migrates and measures VMs through libvirt,\n"
+                   "as the controller (vrmd) says.",
+        .run = with_settings,
+    };
 
-    if (!parse_options(&argc, &argv, &options, &error)) {
-        fprintf(stderr, "vrm-agent: %s (see vrm-agent --help)\n", error->message);
-        status = STATUS_USAGE;
-    } else if (options.version) {
-        printf("vrm-agent %s\n", PACKAGE_VERSION);
-    } else {
-        status = with_settings(&options);
-    }
-    g_free(options.config);
-    return status;
+    return frame_main(&frame, argc, argv);
 }

@@ -7,12 +7,14 @@
 #include "agent/mirror.h"
 
 #include "agent/report.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/work.h"
 
 #define N_THREADS         2 /* one for lists, one for samples */
 #define RELIST_INTERVAL_S 30
 #define RETRY_MS          1000
+#define HANG_MS           20000 /* a list or sample takes milliseconds */
 
 struct Mirror {
     struct hv hv;
@@ -28,7 +30,9 @@ struct Mirror {
     bool up;       /* connected */
     bool listed;   /* and listed since */
     bool sampling;
-    guint relist_timer, stats_timer, retry_timer;
+    int64_t list_ms, sample_ms; /* when the ones under way were asked for */
+    bool hangs;                 /* they take too long: told as lost */
+    guint look_timer, relist_timer, stats_timer, retry_timer;
 };
 
 /* ---- domains ------------------------------------------------------------------------------- */
@@ -202,6 +206,7 @@ static void list_begin(Mirror *mirror)
     listing->link = mirror->link;
     listing->want_facts = !mirror->listed;
     mirror->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    mirror->list_ms = clock_now_ms();
     if (!work_pool_submit(mirror->pool, "list", list_run, list_done, listing)) {
         g_clear_pointer(&mirror->touched, g_hash_table_unref);
         listing_free(listing);
@@ -263,6 +268,31 @@ static void sample_done(void *data, bool ran)
     g_free(sampling);
 }
 
+static bool takes_too_long(bool under_way, int64_t since_ms)
+{
+    return under_way && clock_now_ms() - since_ms > HANG_MS;
+}
+
+/* A libvirtd whose connections live, but which answers nothing: its keepalive comes from another
+ * thread than its answers. */
+static gboolean on_look(gpointer user)
+{
+    Mirror *mirror = user;
+    const bool hangs = mirror->up && (takes_too_long(mirror->touched, mirror->list_ms) ||
+                                      takes_too_long(mirror->sampling, mirror->sample_ms));
+
+    if (hangs == mirror->hangs)
+        return G_SOURCE_CONTINUE;
+    mirror->hangs = hangs;
+    if (!mirror->listed)
+        return G_SOURCE_CONTINUE;
+    if (hangs)
+        mirror->sink.lost(mirror->sink.user);
+    else
+        mirror->sink.full(mirror->sink.user);
+    return G_SOURCE_CONTINUE;
+}
+
 static gboolean on_sample(gpointer user)
 {
     Mirror *mirror = user;
@@ -273,6 +303,7 @@ static gboolean on_sample(gpointer user)
     sampling = g_new0(struct sampling, 1);
     sampling->mirror = mirror;
     sampling->line.kind = WATCH_STATS;
+    mirror->sample_ms = clock_now_ms();
     mirror->sampling = work_pool_submit(mirror->pool, "sample", sample_run, sample_done, sampling);
     if (!mirror->sampling)
         g_free(sampling);
@@ -299,6 +330,7 @@ void mirror_start(Mirror *mirror)
 {
     const struct hv_sink sink = { .domain = on_domain, .link = on_link, .user = mirror };
 
+    mirror->look_timer = g_timeout_add(RETRY_MS, on_look, mirror);
     mirror->relist_timer = g_timeout_add_seconds(RELIST_INTERVAL_S, on_relist, mirror);
     if (mirror->stats_interval_ms > 0)
         mirror->stats_timer = g_timeout_add((guint)mirror->stats_interval_ms, on_sample, mirror);
@@ -321,6 +353,7 @@ bool mirror_free(Mirror *mirror)
 {
     if (!mirror)
         return true;
+    stop_timer(&mirror->look_timer);
     stop_timer(&mirror->relist_timer);
     stop_timer(&mirror->stats_timer);
     stop_timer(&mirror->retry_timer);
@@ -341,7 +374,7 @@ bool mirror_free(Mirror *mirror)
 
 bool mirror_ok(const Mirror *mirror)
 {
-    return mirror->listed;
+    return mirror->listed && !mirror->hangs;
 }
 
 bool mirror_hello(const Mirror *mirror, struct agent_hello *ret_hello)
@@ -357,7 +390,7 @@ void mirror_fill_full(const Mirror *mirror, struct watch_line *line)
     GHashTableIter iter;
     gpointer domain;
 
-    line->hypervisor_ok = mirror->listed;
+    line->hypervisor_ok = mirror_ok(mirror);
     line->domains = g_new0(struct domain_report, g_hash_table_size(mirror->domains) + 1);
     g_hash_table_iter_init(&iter, mirror->domains);
     while (line->n_domains < AGENT_MAX_DOMAINS && g_hash_table_iter_next(&iter, NULL, &domain))
@@ -369,6 +402,11 @@ int64_t mirror_gen(const Mirror *mirror, const char *uuid)
     const struct domain_report *domain = g_hash_table_lookup(mirror->domains, uuid);
 
     return domain ? domain->gen : 0;
+}
+
+bool mirror_has(const Mirror *mirror, const char *uuid)
+{
+    return g_hash_table_contains(mirror->domains, uuid);
 }
 
 unsigned mirror_n_domains(const Mirror *mirror)

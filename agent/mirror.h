@@ -49,6 +49,7 @@ bool mirror_hello(const Mirror *mirror, struct agent_hello *ret_hello);
 void mirror_fill_full(const Mirror *mirror, struct watch_line *line);
 /* The generation of a VM's domain; 0: none here. */
 int64_t mirror_gen(const Mirror *mirror, const char *uuid);
+bool mirror_has(const Mirror *mirror, const char *uuid);
 unsigned mirror_n_domains(const Mirror *mirror);
 
 #endif /* VRM_AGENT_MIRROR_H */

@@ -42,14 +42,15 @@ void report_copy_hello(const struct agent_hello *hello, struct agent_hello *ret)
     ret->cpu_features = text(hello->cpu_features);
     ret->cpu_generations = text(hello->cpu_generations);
     ret->devices = text(hello->devices);
+    ret->ha_address = text(hello->ha_address);
 }
 
 bool report_same_domain(const struct domain_report *a, const struct domain_report *b)
 {
     return a->state == b->state && a->vm_id == b->vm_id && a->gen == b->gen &&
-           a->vnc_port == b->vnc_port && g_strcmp0(a->uuid, b->uuid) == 0 &&
-           g_strcmp0(a->name, b->name) == 0 && g_strcmp0(a->detail, b->detail) == 0 &&
-           g_strcmp0(a->cpu, b->cpu) == 0;
+           a->vnc_port == b->vnc_port && a->by_right == b->by_right && a->halted == b->halted &&
+           g_strcmp0(a->uuid, b->uuid) == 0 && g_strcmp0(a->name, b->name) == 0 &&
+           g_strcmp0(a->detail, b->detail) == 0 && g_strcmp0(a->cpu, b->cpu) == 0;
 }
 
 struct domain_report *report_dup_domain(const struct domain_report *domain)

@@ -20,6 +20,8 @@ enum call_kind {
     CALL_STATE,
     CALL_HEALTH,
     CALL_WATCH,
+    CALL_HA,
+    CALL_SLOTS,
 };
 
 struct call {
@@ -31,8 +33,10 @@ struct call {
     bool answered;
     /* the question */
     struct agent_command command;
+    struct ha_setup setup;
     char *id;
     int64_t epoch;
+    int64_t first, count; /* of slots */
     /* the answer */
     int status;
     char *text;
@@ -49,6 +53,8 @@ static const struct route {
     { "GET",  "/v1/commands/", true,  CALL_STATE },
     { "GET",  "/v1/health",    false, CALL_HEALTH },
     { "GET",  "/v1/watch",     false, CALL_WATCH },
+    { "POST", "/v1/ha",        false, CALL_HA },
+    { "GET",  "/v1/ha/slots",  false, CALL_SLOTS },
 };
 // clang-format on
 
@@ -152,7 +158,41 @@ static enum MHD_Result send_answer(struct call *call)
     return send_text(call->connection, call->status, call->text);
 }
 
+struct range {
+    guint64 min, max;
+};
+
 /* ---- the request (HTTP thread) -------------------------------------------------------------- */
+
+/* ?NAME=N; without it *number stays. */
+static bool parse_number(struct call *call, const char *name, const struct range *range,
+                         int64_t *number, GError **error)
+{
+    const char *text = MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
+    guint64 value;
+
+    if (!text)
+        return true;
+    if (!g_ascii_string_to_unsigned(text, 10, range->min, range->max, &value, NULL)) {
+        err_set_reason(error, VRM_ERR_INVALID, 0, name,
+                       "%s=\"%.40s\": want ?%s=N with N of %" G_GUINT64_FORMAT
+                       " to %" G_GUINT64_FORMAT,
+                       name, text, name, range->min, range->max);
+        return false;
+    }
+    *number = (int64_t)value;
+    return true;
+}
+
+static bool parse_slots(struct call *call, GError **error)
+{
+    static const struct range first = { 0, HA_READING_LAST }, count = { 1, HA_READING_MAX };
+
+    call->first = 0;
+    call->count = HA_READING_MAX;
+    return parse_number(call, "first", &first, &call->first, error) &&
+           parse_number(call, "count", &count, &call->count, error);
+}
 
 static bool parse_epoch(struct call *call, GError **error)
 {
@@ -169,7 +209,7 @@ static bool parse_epoch(struct call *call, GError **error)
     return true;
 }
 
-static bool parse_command(struct call *call, GError **error)
+static bool parse_body(struct call *call, GError **error)
 {
     g_autoptr(json_t) json = NULL;
 
@@ -178,16 +218,22 @@ static bool parse_command(struct call *call, GError **error)
         return false;
     }
     json = json_parse(call->body->str, call->body->len, error);
-    return json && agent_command_decode(json, &call->command, error);
+    if (!json)
+        return false;
+    return call->kind == CALL_HA ? ha_setup_decode(json, &call->setup, error)
+                                 : agent_command_decode(json, &call->command, error);
 }
 
 static bool parse_call(struct call *call, GError **error)
 {
     switch (call->kind) {
     case CALL_COMMAND:
-        return parse_command(call, error);
+    case CALL_HA:
+        return parse_body(call, error);
     case CALL_WATCH:
         return parse_epoch(call, error);
+    case CALL_SLOTS:
+        return parse_slots(call, error);
     case CALL_STATE:
     case CALL_HEALTH:
         return true;
@@ -257,8 +303,11 @@ static enum MHD_Result begin(struct server_door *door, struct MHD_Connection *co
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, VRM_ERR_INVALID,
                       "%.10s is not possible on %.80s", method, url);
     if (!route)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, VRM_ERR_NOT_FOUND,
-                      "no such path: %.80s (there are /v1/watch, /v1/commands, /v1/health)", url);
+        return refuse(
+            connection, MHD_HTTP_NOT_FOUND, VRM_ERR_NOT_FOUND,
+            "no such path: %.80s (there are /v1/watch, /v1/commands, /v1/ha, /v1/ha/slots, "
+            "/v1/health)",
+            url);
     call = g_new0(struct call, 1);
     call->door = door;
     call->connection = connection;
@@ -308,6 +357,7 @@ void server_call_completed(void *user, struct MHD_Connection *connection, void *
     if (!call)
         return;
     agent_command_clear(&call->command);
+    ha_setup_clear(&call->setup);
     g_string_free(call->body, TRUE);
     if (call->watcher)
         watcher_close(call->watcher);
@@ -353,6 +403,7 @@ void server_call_serve(void *message, Agent *agent)
 {
     struct call *call = message;
     struct agent_command command;
+    struct ha_setup setup;
 
     /* Whatever is answered at once is the HTTP thread's again before the function returns. */
     switch (call->kind) {
@@ -366,6 +417,14 @@ void server_call_serve(void *message, Agent *agent)
         break;
     case CALL_HEALTH:
         agent_health(agent, on_reply, call);
+        break;
+    case CALL_HA:
+        setup = call->setup;
+        call->setup = (struct ha_setup){ 0 };
+        agent_set_ha(agent, &setup, on_reply, call);
+        break;
+    case CALL_SLOTS:
+        agent_read_slots(agent, call->first, call->count, on_reply, call);
         break;
     case CALL_WATCH:
         agent_open_watch(agent, call->epoch, on_watch, call);

@@ -1,4 +1,4 @@
-/* stats.h - counters to rates.
+/* stats.h - counters to rates, and to signs of life.
  *
  * Pure: the caller reads counters and clock.  The first sample of a domain gives no rates, nor does
  * one whose counters went backwards (it was started again).  One thread at a time. */
@@ -21,6 +21,14 @@ struct stats_domain_sample {
     uint64_t net_bytes;
     uint64_t read_bytes, write_bytes;
     uint64_t rss_kib; /* not a counter */
+    /* signs of life; a guest that does not run shows none, and is not missed */
+    bool runs;
+    uint64_t sent_bytes;  /* to its networks: what comes from there is no sign of the guest */
+    int64_t n_vcpus;      /* 0: not known */
+    uint64_t vcpu_ns;     /* of cpu_ns that of its vCPUs; 0: not known */
+    uint64_t delay_ns;    /* its vCPUs could have turned, but the host was busy; 0: not known */
+    int64_t agent_age_ms; /* its agent does not answer; 0: it does, or never did in this run */
+    bool agent_answers;   /* it did, the last time */
 };
 
 struct stats_host_sample {

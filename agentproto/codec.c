@@ -19,6 +19,11 @@ static char **string_at(void *base, size_t offset)
     return (char **)((char *)base + offset);
 }
 
+static char ***strings_at(void *base, size_t offset)
+{
+    return (char ***)((char *)base + offset);
+}
+
 static void *at(void *base, size_t offset)
 {
     return (char *)base + offset;
@@ -148,8 +153,10 @@ static void init_fields(const struct field_table *table, void *value)
     for (size_t i = 0; i < table->n_fields; i++) {
         const struct field *field = &table->fields[i];
 
-        if (is_string(field->type))
-            *string_at(value, field->offset) = g_strdup("");
+        if (is_string(field->type) && !*string_at(value, field->offset))
+            *string_at(value, field->offset) = g_strdup(""); /* a key may have two rows */
+        else if (field->type == FIELD_LIST)
+            *strings_at(value, field->offset) = g_new0(char *, 1);
         else if (field->type == FIELD_OBJECT)
             init_fields(field->table, at(value, field->offset));
     }
@@ -192,6 +199,9 @@ static void clear_field(const struct field *field, void *value)
         break;
     case FIELD_ARRAY:
         clear_array(field, value);
+        break;
+    case FIELD_LIST:
+        g_clear_pointer(strings_at(value, field->offset), g_strfreev);
         break;
     }
 }
@@ -256,6 +266,19 @@ static json_t *encode_array(const struct field *field, const void *value)
     return array;
 }
 
+static json_t *encode_list(const struct field *field, const void *value)
+{
+    char *const *const *list = const_at(value, field->offset);
+    json_t *array = json_array();
+
+    for (size_t i = 0; *list && (*list)[i] && i < (size_t)field->max; i++) {
+        g_autofree char *fit = fit_text(field->item, (*list)[i]);
+
+        json_array_append_new(array, json_string(fit));
+    }
+    return array;
+}
+
 static json_t *encode_object(const struct field *field, const void *value)
 {
     json_t *object = encode_fields(field->table, value, json_object());
@@ -294,6 +317,8 @@ static json_t *encode_field(const struct field *field, const void *value)
         return *(const Vm *const *)place ? encode_object(field, *(const Vm *const *)place) : NULL;
     case FIELD_ARRAY:
         return encode_array(field, value);
+    case FIELD_LIST:
+        return encode_list(field, value);
     }
     g_assert_not_reached();
 }
@@ -429,6 +454,36 @@ static bool decode_string(const struct decoder *decoder, const struct field *fie
     return refuse(decoder, json, want);
 }
 
+static bool refuse_count(const struct decoder *decoder, const struct field *field,
+                         const json_t *json)
+{
+    g_autofree char *want = g_strdup_printf("an array of %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                                            field->min, field->max);
+
+    return refuse(decoder, json, want);
+}
+
+static bool decode_list(struct decoder *decoder, const struct field *field, const json_t *json,
+                        void *value)
+{
+    const size_t n = json_array_size(json);
+    char ***list = strings_at(value, field->offset);
+
+    if (!json_is_array(json) || n < (size_t)field->min || n > (size_t)field->max)
+        return refuse_count(decoder, field, json);
+    g_strfreev(*list);
+    *list = g_new0(char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const size_t path_len = decoder->path->len;
+
+        g_string_append_printf(decoder->path, "[%zu]", i);
+        if (!decode_string(decoder, field->item, json_array_get(json, i), &(*list)[i]))
+            return false;
+        g_string_truncate(decoder->path, path_len);
+    }
+    return true;
+}
+
 static bool decode_array(struct decoder *decoder, const struct field *field, const json_t *json,
                          void *value)
 {
@@ -436,12 +491,8 @@ static bool decode_array(struct decoder *decoder, const struct field *field, con
     size_t *ret_n = at(value, field->n_offset);
     char *items;
 
-    if (!json_is_array(json) || n < (size_t)field->min || n > (size_t)field->max) {
-        g_autofree char *want = g_strdup_printf(
-            "an array of %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, field->min, field->max);
-
-        return refuse(decoder, json, want);
-    }
+    if (!json_is_array(json) || n < (size_t)field->min || n > (size_t)field->max)
+        return refuse_count(decoder, field, json);
     items = g_malloc0_n(n, size);
     *string_at(value, field->offset) = items;
     for (size_t i = 0; i < n; i++) {
@@ -486,6 +537,8 @@ static bool decode_field(struct decoder *decoder, const struct field *field, con
         return decode_fields(decoder, field->table, json, 0, *(Vm **)place);
     case FIELD_ARRAY:
         return decode_array(decoder, field, json, value);
+    case FIELD_LIST:
+        return decode_list(decoder, field, json, value);
     }
     g_assert_not_reached();
 }

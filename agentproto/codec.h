@@ -35,6 +35,7 @@ enum field_type {
     FIELD_OBJECT, /* a struct inside the struct */
     FIELD_VM,     /* Vm *; NULL: absent */
     FIELD_ARRAY,  /* T * and, at n_offset, size_t; min..max elements */
+    FIELD_LIST,   /* char **, never NULL, NULL at the end; min..max texts that `item` describes */
 };
 
 struct field {
@@ -48,6 +49,7 @@ struct field {
     size_t n_words;
     const struct field_table *table;
     size_t n_offset;
+    const struct field *item; /* of a LIST: one of the kinds of text, at offset 0 */
 };
 
 struct field_table {
@@ -67,6 +69,8 @@ struct field_table {
 #define ONLY(tag)   (1u << (tag))
 #define WORDS(list) .words = list##_words, .n_words = G_N_ELEMENTS(list##_words)
 
+/* In msg.c: a VM as a start carries it; the published plan (ha_plan.h) does, too. */
+extern const struct field_table agent_vm_table;
 /* In msg.c; the watch stream carries reports too. */
 extern const struct field_table command_report_table;
 

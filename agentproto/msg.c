@@ -3,6 +3,7 @@
 
 #include "agentproto/msg.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "agentproto/codec.h"
@@ -96,7 +97,7 @@ static const struct field vm_fields[] = {
     { "devices",     FIELD_NAME,   AT(devices), .max = AGENT_MAX_DEVICES },
 };
 #undef AT
-TABLE_DEFINE(vm, "VM", Vm);
+const struct field_table agent_vm_table = TABLE("VM", Vm, vm_fields);
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
@@ -115,6 +116,8 @@ TABLE_DEFINE(migrate, "migration", struct migrate_args);
 #define WITH_VM    (ONLY(VERB_DEFINE) | ONLY(VERB_UNDEFINE) | ONLY(VERB_START))
 #define WITH_FORCE (ONLY(VERB_STOP) | ONLY(VERB_REBOOT))
 #define WITH_UUID  (~ONLY(VERB_ABORT))
+#define MAY_HAVE_ID (ONLY(VERB_STOP) | ONLY(VERB_MIGRATE))
+#define WITH_RIGHT (ONLY(VERB_RECEIVE) | ONLY(VERB_RELEASE))
 
 #define AT(member) .offset = offsetof(struct agent_command, member)
 static const struct field command_fields[] = {
@@ -125,12 +128,18 @@ static const struct field command_fields[] = {
     { "vm_uuid",     FIELD_UUID,  AT(vm_uuid), .required = true, .only = WITH_UUID,
                                   .min = 1, .max = MAX_WORD },
     { "deadline_ms", FIELD_INT,   AT(deadline_ms), .required = true, .min = 1, .max = DAY_MS },
-    { "vm",          FIELD_VM,    AT(vm), .required = true, .only = WITH_VM, .table = &vm_table },
+    { "vm",          FIELD_VM,    AT(vm), .required = true, .only = WITH_VM, .table = &agent_vm_table },
     { "force",       FIELD_BOOL,  AT(force), .only = WITH_FORCE },
     { "migrate",     FIELD_OBJECT, AT(migrate), .required = true, .only = ONLY(VERB_MIGRATE),
                                   .table = &migrate_table },
     { "abort_id",    FIELD_TOKEN, AT(abort_id), .required = true, .only = ONLY(VERB_ABORT),
                                   .min = 1, .max = AGENT_COMMAND_ID_MAX },
+    { "vm_id",       FIELD_INT,   AT(vm_id), .only = MAY_HAVE_ID, .max = INT64_MAX },
+    { "vm_id",       FIELD_INT,   AT(vm_id), .required = true, .only = WITH_RIGHT,
+                                  .min = 1, .max = INT64_MAX },
+    { "right",       FIELD_NAME,  AT(right), .only = ONLY(VERB_START), .max = AGENT_RIGHT_MAX },
+    { "right",       FIELD_NAME,  AT(right), .required = true, .only = WITH_RIGHT,
+                                  .min = 1, .max = AGENT_RIGHT_MAX },
 };
 #undef AT
 TABLE_DEFINE(command, "command", struct agent_command);
@@ -161,6 +170,20 @@ bool agent_command_decode(const json_t *json, struct agent_command *ret_command,
     }
     *ret_command = command;
     return true;
+}
+
+bool agent_command_fits(const struct agent_command *command, int64_t protocol, GError **error)
+{
+    const bool needs_rights = (WITH_RIGHT >> command->verb & 1) != 0 ||
+                              (command->verb == VERB_START && command->right && *command->right);
+
+    if (!needs_rights || protocol >= AGENT_PROTOCOL_RIGHTS)
+        return true;
+    err_set(error, VRM_ERR_UNAVAILABLE,
+            "the host's vrm-agent speaks protocol version %" PRId64
+            " and knows nothing of the right to run a VM: version %d is needed for this %s",
+            protocol, AGENT_PROTOCOL_RIGHTS, agent_verb_name(command->verb));
+    return false;
 }
 
 /* ---- reports ------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* msg.h - messages between vrmd and vrm-agent, protocol version 2.
+/* msg.h - messages between vrmd and vrm-agent, protocol version 6.
  *
  * HTTP + JSON over mutual TLS; the agent listens.  Each line below is a JSON object.
  *
@@ -8,11 +8,25 @@
  *   POST /v1/commands        one command; 202 accepted, 200 already finished (result inside),
  *                            400 bad, 409 stale epoch or generation, 503 worker queue full.
  *   GET  /v1/commands/ID     state of a command; 404 never seen.
+ *   POST /v1/ha              struct ha_setup (agentproto/ha_setup.h) for the host's vrm-hald; 200
+ *                            {} when vrm-hald keeps it, 400 bad, 409 stale epoch or refused by
+ *                            vrm-hald, 503 vrm-hald does not answer.
+ *   GET  /v1/ha/slots?first=N&count=M   what this host's vrm-hald reads now, after the request came
+ *                            in, of the heartbeat slots N .. N + M - 1 (count 1..1024) of each
+ *                            datastore: struct ha_reading (agentproto/ha_reading.h); 400 bad, 409
+ *                            refused by vrm-hald, 503 vrm-hald does not answer.  Any caller's
+ *                            epoch will do: nothing changes.
  *   GET  /v1/health          {"status":"ok",...}
  *
  * The same id twice runs once; the agent keeps finished ids on disk.  The generation (gen) is the
  * VM's run_gen: a command with a lower one than the agent has seen for that VM is refused, so a
  * late start cannot revive a VM that was moved away.  No wall clock: deadlines are relative.
+ *
+ * The right to run (ha/right.h): a start that carries one makes the domain with its guest halted
+ * and lets it run only after vrm-hald said so, however late that is; without one it asks nobody.
+ * Before a migration the target gets "receive" with the right that names it as the second owner,
+ * and after one that failed "release".  A stop or a migration that succeeded gives the right back
+ * by itself; a VM that ended in any other way keeps it: start it again or send "release".
  *
  * Every message has "v", the sender's protocol version.  Decoders are strict (unknown keys are
  * tolerated only when "v" is newer than ours), bound every size, and leave outputs untouched on
@@ -28,9 +42,17 @@
 
 #include "model/types.h"
 
-#define AGENT_PROTOCOL_VERSION  3 /* 1 knew nothing of CPUs (IMC), 2 nothing of devices */
+/* 1 knew nothing of CPUs (IMC), 2 nothing of devices, 3 nothing of the right to run, 4 nothing of
+ * heartbeat slots. */
+#define AGENT_PROTOCOL_VERSION  6
 #define AGENT_PROTOCOL_OLDEST   1
+#define AGENT_PROTOCOL_RIGHTS   4 /* the first version that knows of the right to run */
+#define AGENT_PROTOCOL_SLOTS    5 /* the first version that knows of heartbeat slots */
+#define AGENT_PROTOCOL_ISOLATED 6 /* the first that may give VMs up when it is cut off */
+
+#define DOMAIN_GIVEN_UP         "given up" /* a detail of struct domain_report */
 #define AGENT_COMMAND_ID_MAX    64
+#define AGENT_RIGHT_MAX         512 /* RIGHT_TOKEN_MAX of ha/etcd/right_etcd.h */
 #define AGENT_MAX_DOMAINS       4096
 #define AGENT_MAX_REPORTS       1024 /* in a full line; the agent leaves out the oldest that ended */
 #define AGENT_MAX_LINE          (8u << 20)
@@ -52,7 +74,9 @@ struct migrate_args {
 
 /* What each verb needs:  define: vm (makes its missing volumes).  undefine: vm (removes its
  * volumes; refused while it runs).  start: vm.  stop, reboot: force.  migrate: migrate.
- * abort: abort_id.  All but abort: vm_uuid, the same as vm's.  Nothing else is allowed. */
+ * abort: abort_id.  receive, release: vm_id, right.  All but abort: vm_uuid, the same as vm's.
+ * Optional: start: right.  stop, migrate: vm_id (else the domain's own word counts, which a VM that
+ * is gone cannot give).  Nothing else is allowed. */
 struct agent_command {
     char *id; /* 1..64 of [A-Za-z0-9._-]; unique for ever: "t<task>-<step>-<epoch of first send>" */
     int64_t epoch; /* >= 1 */
@@ -64,12 +88,17 @@ struct agent_command {
     bool force;
     struct migrate_args migrate;
     char *abort_id;
+    int64_t vm_id; /* since 4: stop, migrate, receive, release */
+    char *right;   /* since 4: start, receive, release; right_token_format()'s text, "" none */
 };
 
 void agent_command_clear(struct agent_command *command);
 json_t *agent_command_encode(const struct agent_command *command);
 /* ret_command is initialised by the call; clear it afterwards. */
 bool agent_command_decode(const json_t *json, struct agent_command *ret_command, GError **error);
+/* May it be sent to an agent of this version?  An older one would start a VM and ask nobody. False:
+ * VRM_ERR_UNAVAILABLE. */
+bool agent_command_fits(const struct agent_command *command, int64_t protocol, GError **error);
 
 /* ---- states of a command: agent -> vrmd ---------------------------------------------------- */
 
@@ -116,6 +145,13 @@ struct agent_hello {
      */
     char *devices;
     int64_t net_mbps;
+    /* Since 4.  Does vrm-hald answer here, and at which address of the HA plane does it hear beats?
+     * Told anew, as another hello, whenever it changes. */
+    bool ha;
+    char *ha_address;
+    /* Since 5: how often the agent, since it started, found libvirtd hanging and had it started
+     * anew; told at once, as another hello. */
+    int64_t hypervisor_restarts;
     int64_t epoch; /* highest seen, including this stream's */
 };
 
@@ -123,11 +159,18 @@ struct domain_report {
     char *uuid;
     char *name;
     enum domain_state state;
-    char *detail;     /* libvirt's reason: "crashed", "migrated", ... */
+    /* Why: of a VM that is gone "shut down" (by its guest), "destroyed", "crashed" (its QEMU died
+     * or was killed), "panicked" (its guest), "migrated", "saved", "found missing" (it
+     * ended while nobody looked), since 6 "given up" (shut down by its host, which was cut off;
+     * a full state tells that too, of a VM that is gone); of a paused one "starting", "I/O error",
+     * ... */
+    char *detail;
     int64_t vm_id;    /* from the domain's metadata; 0: not ours */
     int64_t gen;      /* from the domain's metadata */
     int64_t vnc_port; /* 0 none */
     char *cpu;        /* since 2: the CPU that the guest sees, see model/cpu.h; "": not known */
+    bool by_right;    /* since 4: it was started by a right */
+    bool halted;      /* since 4: and waits for vrm-hald's word to be let run; state "paused" */
 };
 
 struct domain_stats {
@@ -136,6 +179,12 @@ struct domain_stats {
     int64_t mem_mb;   /* resident */
     int64_t net_kbps; /* kbit/s, both directions */
     int64_t disk_read_kbps, disk_write_kbps; /* KiB/s */
+    /* Since 4: signs of life of the guest, in ms up to this sample; 0: it showed one just now. */
+    int64_t agent_silent_ms; /* its agent answered once, and not when asked since; 0: also never */
+    int64_t io_still_ms;     /* no byte to or from a disk or a network */
+    int64_t cpu_still_ms;    /* its vCPUs do nothing at all */
+    int64_t cpu_stuck_ms;    /* all its vCPUs turn without a pause */
+    bool agent_answers;      /* since 6: its agent answered the last question */
 };
 
 struct host_stats {

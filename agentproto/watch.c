@@ -44,6 +44,9 @@ static const struct field hello_fields[] = {
     { "cpu_generations", FIELD_NAME, AT(cpu_generations), .max = MAX_CPU },
     { "devices",       FIELD_NAME, AT(devices), .max = AGENT_MAX_DEVICES },
     { "net_mbps",      FIELD_INT,  AT(net_mbps), .max = INT32_MAX },
+    { "ha",            FIELD_BOOL, AT(ha) },
+    { "ha_address",    FIELD_ADDRESS, AT(ha_address), .max = MAX_NAME },
+    { "hypervisor_restarts", FIELD_INT, AT(hypervisor_restarts), .max = INT32_MAX },
     { "epoch",         FIELD_INT,  AT(epoch), .required = true, .min = 1, .max = INT64_MAX },
 };
 #undef AT
@@ -59,6 +62,8 @@ static const struct field domain_fields[] = {
     { "gen",      FIELD_INT,  AT(gen), .max = INT64_MAX },
     { "vnc_port", FIELD_INT,  AT(vnc_port), .max = 65535 },
     { "cpu",      FIELD_NAME, AT(cpu), .max = AGENT_MAX_CPU },
+    { "by_right", FIELD_BOOL, AT(by_right) },
+    { "halted",   FIELD_BOOL, AT(halted) },
 };
 #undef AT
 TABLE_DEFINE(domain, "domain", struct domain_report);
@@ -80,6 +85,11 @@ static const struct field stats_fields[] = {
     { "net_kbps",        FIELD_INT,  AT(net_kbps), .max = MAX_KBPS },
     { "disk_read_kbps",  FIELD_INT,  AT(disk_read_kbps), .max = MAX_KBPS },
     { "disk_write_kbps", FIELD_INT,  AT(disk_write_kbps), .max = MAX_KBPS },
+    { "agent_silent_ms", FIELD_INT,  AT(agent_silent_ms), .max = INT64_MAX },
+    { "io_still_ms",     FIELD_INT,  AT(io_still_ms), .max = INT64_MAX },
+    { "cpu_still_ms",    FIELD_INT,  AT(cpu_still_ms), .max = INT64_MAX },
+    { "cpu_stuck_ms",    FIELD_INT,  AT(cpu_stuck_ms), .max = INT64_MAX },
+    { "agent_answers",   FIELD_BOOL, AT(agent_answers) },
 };
 #undef AT
 TABLE_DEFINE(stats, "sample", struct domain_stats);

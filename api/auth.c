@@ -17,6 +17,7 @@ struct session {
     char *user;
     unsigned roles;
     int64_t used_ms;
+    bool stored, fresh; /* fresh: used since the database was told */
 };
 
 struct Auth {
@@ -118,7 +119,20 @@ int64_t auth_idle_ms(const Auth *auth)
     return auth->limits.idle_ms;
 }
 
-static char *token_hash(const char *token)
+const struct auth_limits *auth_limits(const Auth *auth)
+{
+    return &auth->limits;
+}
+
+char *auth_token_new(void)
+{
+    char *token = rng_secret_hex(TOKEN_BYTES);
+
+    token[TOKEN_LENGTH] = '\0';
+    return token;
+}
+
+char *auth_token_hash(const char *token)
 {
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, token, -1);
 }
@@ -159,26 +173,24 @@ static void make_room(Auth *auth, int64_t user_id, int64_t now_ms)
         g_hash_table_remove(auth->sessions, oldest);
 }
 
-char *auth_open(Auth *auth, int64_t user_id, const char *user, const char *roles, int64_t now_ms)
+void auth_admit(Auth *auth, const struct auth_session *admitted, int64_t now_ms)
 {
     struct session *session = g_new0(struct session, 1);
-    char *token = rng_secret_hex(TOKEN_BYTES);
 
-    token[TOKEN_LENGTH] = '\0';
-    session->user_id = user_id;
-    session->user = g_strdup(user);
-    session->roles = roles_parse(roles);
-    session->used_ms = now_ms;
+    session->user_id = admitted->user_id;
+    session->user = g_strdup(admitted->user);
+    session->roles = roles_parse(admitted->roles);
+    session->used_ms = admitted->used_ms;
+    session->stored = admitted->stored;
     pthread_mutex_lock(&auth->lock);
-    make_room(auth, user_id, now_ms);
-    g_hash_table_insert(auth->sessions, token_hash(token), session);
+    make_room(auth, admitted->user_id, now_ms);
+    g_hash_table_replace(auth->sessions, g_strdup(admitted->hash), session);
     pthread_mutex_unlock(&auth->lock);
-    return token;
 }
 
 bool auth_check(Auth *auth, const char *token, int64_t now_ms, struct auth_who *ret_who)
 {
-    g_autofree char *hash = token_hash(token);
+    g_autofree char *hash = auth_token_hash(token);
     struct session *session;
     bool ok = false;
 
@@ -186,6 +198,7 @@ bool auth_check(Auth *auth, const char *token, int64_t now_ms, struct auth_who *
     session = g_hash_table_lookup(auth->sessions, hash);
     if (session && now_ms - session->used_ms <= auth->limits.idle_ms) {
         session->used_ms = MAX(session->used_ms, now_ms);
+        session->fresh = true;
         ret_who->user_id = session->user_id;
         ret_who->user = g_strdup(session->user);
         ret_who->roles = session->roles;
@@ -197,27 +210,43 @@ bool auth_check(Auth *auth, const char *token, int64_t now_ms, struct auth_who *
     return ok;
 }
 
+bool auth_is_open(Auth *auth, const char *token, int64_t now_ms)
+{
+    g_autofree char *hash = auth_token_hash(token);
+    const struct session *session;
+    bool open;
+
+    pthread_mutex_lock(&auth->lock);
+    session = g_hash_table_lookup(auth->sessions, hash);
+    open = session && now_ms - session->used_ms <= auth->limits.idle_ms;
+    pthread_mutex_unlock(&auth->lock);
+    return open;
+}
+
 void auth_close(Auth *auth, const char *token)
 {
-    g_autofree char *hash = token_hash(token);
+    g_autofree char *hash = auth_token_hash(token);
 
     pthread_mutex_lock(&auth->lock);
     g_hash_table_remove(auth->sessions, hash);
     pthread_mutex_unlock(&auth->lock);
 }
 
-void auth_close_user(Auth *auth, int64_t user_id, const char *keep_token)
+void auth_close_user(Auth *auth, int64_t user_id, const char *keep_hash)
 {
-    g_autofree char *keep = keep_token ? token_hash(keep_token) : NULL;
     GHashTableIter iter;
     void *key, *value;
 
     pthread_mutex_lock(&auth->lock);
     g_hash_table_iter_init(&iter, auth->sessions);
     while (g_hash_table_iter_next(&iter, &key, &value)) {
-        const struct session *session = value;
+        struct session *session = value;
 
-        if (session->user_id == user_id && g_strcmp0(key, keep) != 0)
+        if (session->user_id != user_id)
+            continue;
+        if (g_strcmp0(key, keep_hash) == 0)
+            session->stored = false; /* the new password took the row away */
+        else
             g_hash_table_iter_remove(&iter);
     }
     pthread_mutex_unlock(&auth->lock);
@@ -231,4 +260,51 @@ size_t auth_count(Auth *auth)
     n = g_hash_table_size(auth->sessions);
     pthread_mutex_unlock(&auth->lock);
     return n;
+}
+
+static void free_news(void *data)
+{
+    struct auth_news *news = data;
+
+    g_free(news->hash);
+    g_free(news);
+}
+
+GPtrArray *auth_news(Auth *auth)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(free_news);
+    GHashTableIter iter;
+    void *key, *value;
+
+    pthread_mutex_lock(&auth->lock);
+    g_hash_table_iter_init(&iter, auth->sessions);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        struct session *session = value;
+        struct auth_news *news;
+
+        if (session->stored && !session->fresh)
+            continue;
+        session->fresh = false;
+        news = g_new(struct auth_news, 1);
+        *news = (struct auth_news){ g_strdup(key), session->user_id, session->used_ms,
+                                    session->stored };
+        g_ptr_array_add(list, news);
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return list;
+}
+
+void auth_news_written(Auth *auth, const GPtrArray *news, bool ok)
+{
+    pthread_mutex_lock(&auth->lock);
+    for (guint i = 0; i < news->len; i++) {
+        const struct auth_news *told = news->pdata[i];
+        struct session *session = g_hash_table_lookup(auth->sessions, told->hash);
+
+        if (session && ok)
+            session->stored = true;
+        else if (session)
+            session->fresh = true;
+    }
+    pthread_mutex_unlock(&auth->lock);
 }

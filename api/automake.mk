@@ -7,6 +7,7 @@ api_libapi_a_SOURCES = \
 	api/known.c api/known.h \
 	api/cert.c api/cert.h \
 	api/conn.c api/conn.h \
+	api/feed.c api/feed.h \
 	api/field.h \
 	api/gate.c api/gate.h \
 	api/h_alarm.c \
@@ -20,6 +21,7 @@ api_libapi_a_SOURCES = \
 	api/h_event.c \
 	api/h_explain.c \
 	api/h_group.c \
+	api/h_ha.c \
 	api/h_health.c \
 	api/h_host.c \
 	api/h_imc.c \
@@ -27,10 +29,12 @@ api_libapi_a_SOURCES = \
 	api/h_monitor.c \
 	api/h_session.c \
 	api/h_site.c \
+	api/h_stream.c \
 	api/h_task.c \
 	api/h_user.c \
 	api/h_vm.c \
 	api/h_vm_action.c \
+	api/h_vm_ha.c api/h_vm_ha.h \
 	api/h_vm_put.c \
 	api/handlers.h \
 	api/http.c api/http.h \
@@ -41,6 +45,7 @@ api_libapi_a_SOURCES = \
 	api/reply.c api/reply.h \
 	api/request.c api/request.h \
 	api/route.c api/route.h \
+	api/stream.c api/stream.h \
 	api/target.c api/target.h \
 	api/tls.c api/tls.h
 

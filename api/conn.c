@@ -107,6 +107,7 @@ static int64_t allowed_ms(enum conn_phase phase, int64_t limit_ms)
 {
     switch (phase) {
     case CONN_READING:
+    case CONN_STREAMING: /* a beat is due far more often */
         return limit_ms;
     case CONN_WORKING:
         return INT64_MAX; /* it waits for us */

@@ -14,6 +14,7 @@ enum conn_phase {
     CONN_READING, /* idle, or a request is coming in */
     CONN_WORKING, /* the controller is asked */
     CONN_WRITING,
+    CONN_STREAMING, /* an answer without end; set anew whenever the client takes some of it */
 };
 
 ConnList *conn_list_new(void *owner);

@@ -96,6 +96,8 @@ static void put_ha(struct request *req, const struct ha_policy *ha)
     for (size_t i = 0; i < ha->n_failover_hosts; i++)
         read_put_urn(req, NULL, OBJECT_HOST, ha->failover_hosts[i]);
     jw_array_end(out);
+    jw_str(out, "isolationResponse", ha_isolation_name(ha->isolation));
+    jw_int(out, "maxRestartsPerHour", ha->max_restarts);
     jw_object_end(out);
 }
 

@@ -221,6 +221,19 @@ static bool check_failover_policy(const struct request *req, const struct json_r
                      error);
 }
 
+static bool read_isolation(const struct json_reader *reader, enum ha_isolation *ret_isolation,
+                           GError **error)
+{
+    static const char *const words[] = { HA_ISOLATIONS(STATE_WORD) NULL };
+    g_autofree char *word = NULL;
+
+    if (!body_word(reader, "isolationResponse", words, REASON_HA_POLICY, &word, error))
+        return false;
+    if (word)
+        (void)ha_isolation_parse(word, ret_isolation);
+    return true;
+}
+
 static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
 {
     struct ha_policy *ha = &cluster->ha;
@@ -231,6 +244,7 @@ static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
         { "hostsFaultQuantity", 0, 1000, REASON_HA_POLICY, &ha->hosts_fault_quantity },
         { "slotcpuinmhz", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_cpu_mhz },
         { "slotmeminmb", 0, INT32_MAX, REASON_HA_POLICY, &ha->slot_mem_mb },
+        { "maxRestartsPerHour", 1, 60, REASON_HA_POLICY, &ha->max_restarts },
     };
     /* with those of FusionCompute that mean nothing here */
     static const char *const words[] = { "isControlPolicy",
@@ -242,6 +256,8 @@ static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
                                          "isCustomisedSlot",
                                          "slotcpuinmhz",
                                          "slotmeminmb",
+                                         "isolationResponse",
+                                         "maxRestartsPerHour",
                                          "isAutoMigrateAllVms",
                                          "isHaHostAutonomy",
                                          "hbDataStorePolicy",
@@ -256,6 +272,7 @@ static bool read_ha(const struct request *req, Cluster *cluster, GError **error)
            body_ints(&reader, ints, G_N_ELEMENTS(ints), error) &&
            json_read_bool(&reader, "isControlPolicy", &ha->control_policy_on, error) &&
            json_read_bool(&reader, "isCustomisedSlot", &ha->custom_slot, error) &&
+           read_isolation(&reader, &ha->isolation, error) &&
            body_urns(&reader,
                      URN_FIELD("failoverHosts", req->site, OBJECT_HOST, REASON_HOST_NOT_IN_CLUSTER),
                      &ha->failover_hosts, &ha->n_failover_hosts, error) &&

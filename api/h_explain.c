@@ -128,6 +128,36 @@ static void put_verdict(struct request *req, const struct op_explain_host *host)
     jw_object_end(out);
 }
 
+/* Who may run it. */
+static void put_right(struct request *req, const struct op_right *right)
+{
+    struct jw *out = &req->out;
+
+    if (!right)
+        return;
+    jw_object(out, "right");
+    jw_str(out, "authority", right->authority);
+    jw_int(out, "generation", right->generation);
+    jw_bool(out, "claimed", right->claimed);
+    jw_array(out, "owners");
+    for (unsigned i = 0; i < right->n_owners; i++) {
+        const struct op_right_owner *owner = &right->owners[i];
+
+        jw_object(out, NULL);
+        read_put_urn(req, "hostUrn", OBJECT_HOST, owner->host_id);
+        jw_str(out, "hostName", read_name(req, OBJECT_HOST, owner->host_id));
+        jw_str(out, "authority", owner->authority);
+        jw_str(out, "incarnation", owner->incarnation);
+        if (owner->lease_age_ms >= 0)
+            jw_int(out, "leaseAgeMs", owner->lease_age_ms);
+        jw_bool(out, "dead", owner->dead);
+        jw_object_end(out);
+    }
+    jw_array_end(out);
+    jw_str(out, "text", right->text);
+    jw_object_end(out);
+}
+
 bool h_vm_explain_answer(struct request *req, struct op_result *result, GError **error)
 {
     const struct op_explain *explain = result->explain;
@@ -147,6 +177,7 @@ bool h_vm_explain_answer(struct request *req, struct op_result *result, GError *
     }
     put_placed(req, vm);
     jw_str(out, "here", explain->here);
+    put_right(req, explain->right);
     put_not_moved(req, vm, explain);
     put_start(req, explain);
     jw_array(out, "hosts");

@@ -222,6 +222,20 @@ struct op *h_host_power_on(struct request *req, GError **error)
     return host_op(req, OP_HOST_POWER_ON);
 }
 
+/* safe (default): its VMs are moved away first; force: they go down with it. */
+struct op *h_host_reboot(struct request *req, GError **error)
+{
+    static const char *const modes[] = { "safe", "force", NULL };
+    g_autofree char *mode = NULL;
+    struct op *op;
+
+    if (!body_word(&req->json, "mode", modes, REASON_HOST_BAD_POWER_MODE, &mode, error))
+        return NULL;
+    op = host_op(req, OP_HOST_REBOOT);
+    op->force = g_strcmp0(mode, "force") == 0;
+    return op;
+}
+
 /* {"mode":"safe"|"force"}: an empty host is switched off in both; with VMs in neither. */
 struct op *h_host_power_off(struct request *req, GError **error)
 {

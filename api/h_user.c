@@ -116,6 +116,7 @@ struct op *h_user_password(struct request *req, GError **error)
     const struct json_reader *json = &req->json;
 
     op->id = req->who.user_id;
+    op->session_hash = auth_token_hash(request_token(req));
     op->old_key = g_strdup("");
     op->new_key = g_strdup("");
     if (!body_int(json, INT_FIELD("userId", 1, INT64_MAX, 0, &op->id), error) ||
@@ -139,9 +140,11 @@ struct op *h_user_password(struct request *req, GError **error)
 bool h_user_password_answer(struct request *req, struct op_result *result, GError **error)
 {
     int64_t id = req->who.user_id;
+    g_autofree char *keep = NULL;
 
     /* the body was checked when the operation was built */
     body_int(&req->json, INT_FIELD("userId", 1, INT64_MAX, 0, &id), NULL);
-    auth_close_user(req->core->auth, id, request_token(req));
+    keep = auth_token_hash(request_token(req));
+    auth_close_user(req->core->auth, id, keep);
     return answer_empty(req, result, error);
 }

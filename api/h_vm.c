@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/h_devices.h"
+#include "api/h_vm_ha.h"
 #include "api/read.h"
 #include "base/err.h"
 #include "model/id.h"
@@ -95,14 +96,14 @@ static void put_nic(struct request *req, const Vm *vm, const struct vm_nic *nic)
     jw_object_end(out);
 }
 
-static void put_properties(struct jw *out, const Vm *vm)
+static void put_properties(struct request *req, const Vm *vm)
 {
+    struct jw *out = &req->out;
+
     jw_object(out, "properties");
     jw_str(out, "bootOption", vm->boot_option);
-    jw_bool(out, "isEnableHa", vm->enable_ha);
-    jw_str(out, "vmFaultProcess", vm->fault_process);
     jw_str(out, "clockMode", vm->clock_mode);
-    jw_bool(out, "reoverByHost", vm->recover_by_host);
+    h_vm_ha_put(req, vm);
     jw_object_end(out);
 }
 
@@ -123,7 +124,7 @@ static void put_config(struct request *req, const Vm *vm)
     jw_array_end(out);
     jw_empty_array(out, "usb");
     h_devices_put_vm(out, vm);
-    put_properties(out, vm);
+    put_properties(req, vm);
     jw_object_end(out);
 }
 
@@ -155,10 +156,15 @@ static void put_datastores(struct request *req, const Vm *vm)
     jw_array_end(&req->out);
 }
 
+/* FusionCompute's guest tools; ours is the QEMU guest agent. */
+static const char *tools_state(const Vm *vm)
+{
+    return vm_shown_status(vm) == VM_RUNNING && vm->agent_answers ? "running" : "notRunning";
+}
+
 /* Fields of features that this product does not have, as a VM without them shows them. */
 static void put_fixed(struct jw *out, const Vm *vm)
 {
-    jw_str(out, "pvDriverStatus", "notRunning");
     jw_str(out, "toolInstallStatus", "empty");
     jw_str(out, "cdRomStatus", "empty");
     jw_bool(out, "isTemplate", vm->is_template);
@@ -253,6 +259,7 @@ static void put_vm(struct request *req, const Vm *vm, enum detail detail, struct
         read_put_urn(req, "taskUrn", OBJECT_TASK, vm->task_id);
     if (*vm->start_wait)
         jw_str(out, "waitsToStart", vm->start_wait);
+    jw_str(out, "pvDriverStatus", tools_state(vm));
     put_fixed(out, vm);
     jw_str(out, "imcSetting", imc_setting(vm));
     jw_str(out, "minCompatibleimcSetting", min_imc_setting(vm, memo));
@@ -287,6 +294,7 @@ enum text_filter {
     TEXT_NAME,
     TEXT_DESCRIPTION,
     TEXT_IMC,
+    TEXT_TOOLS,
     N_TEXT_FILTERS,
 };
 
@@ -308,7 +316,7 @@ static const struct {
     [TEXT_GROUP] = { "group", true },    [TEXT_STATUS] = { "status", true },
     [TEXT_UUID] = { "uuid", true },      [TEXT_EXTERNAL_UUID] = { "externalUuid", true },
     [TEXT_NAME] = { "name", false },     [TEXT_DESCRIPTION] = { "description", false },
-    [TEXT_IMC] = { "imcSetting", true },
+    [TEXT_IMC] = { "imcSetting", true }, [TEXT_TOOLS] = { "pvDriverStatus", true },
 };
 
 static bool texts_fit(const Vm *vm, const struct filter *filter)
@@ -317,7 +325,7 @@ static bool texts_fit(const Vm *vm, const struct filter *filter)
         [TEXT_GROUP] = vm->group,     [TEXT_STATUS] = vm_status_name(vm_shown_status(vm)),
         [TEXT_UUID] = vm->uuid,       [TEXT_EXTERNAL_UUID] = vm->external_uuid,
         [TEXT_NAME] = vm->name,       [TEXT_DESCRIPTION] = vm->description,
-        [TEXT_IMC] = imc_setting(vm),
+        [TEXT_IMC] = imc_setting(vm), [TEXT_TOOLS] = tools_state(vm),
     };
 
     for (size_t i = 0; i < N_TEXT_FILTERS; i++) {

@@ -11,6 +11,7 @@
 
 #include "api/body.h"
 #include "api/h_devices.h"
+#include "api/h_vm_ha.h"
 #include "base/err.h"
 #include "model/id.h"
 #include "model/reason.h"
@@ -123,10 +124,10 @@ static bool read_memory(const struct json_reader *parent, struct vm_memory *memo
     return true;
 }
 
-static bool read_properties(const struct json_reader *parent, Vm *vm, GError **error)
+static bool read_properties(const struct request *req, const struct json_reader *parent, Vm *vm,
+                            GError **error)
 {
     static const char *const boots[] = { "disk", "cdrom", "pxe", NULL };
-    static const char *const faults[] = { "notprocess", "reboot", "ha", NULL };
     static const char *const clocks[] = { "freeClock", "synchClock", NULL };
     static const struct lacking lacking[] = {
         { "isEnableFt", NULL, "false: there is no fault tolerance" },
@@ -137,13 +138,12 @@ static bool read_properties(const struct json_reader *parent, Vm *vm, GError **e
     return json_read_object(parent, "properties", &reader, error) &&
            check_lacking(&reader, lacking, G_N_ELEMENTS(lacking), error) &&
            body_word(&reader, "bootOption", boots, 0, &vm->boot_option, error) &&
-           body_word(&reader, "vmFaultProcess", faults, 0, &vm->fault_process, error) &&
            body_word(&reader, "clockMode", clocks, 0, &vm->clock_mode, error) &&
-           json_read_bool(&reader, "isEnableHa", &vm->enable_ha, error) &&
-           json_read_bool(&reader, "reoverByHost", &vm->recover_by_host, error);
+           h_vm_ha_read(req, &reader, vm, error);
 }
 
-static bool read_hardware(const struct json_reader *parent, Vm *vm, GError **error)
+static bool read_hardware(const struct request *req, const struct json_reader *parent, Vm *vm,
+                          GError **error)
 {
     static const struct lacking lacking[] = {
         { "usb", NULL, "an empty list: USB devices are not passed through" },
@@ -151,7 +151,7 @@ static bool read_hardware(const struct json_reader *parent, Vm *vm, GError **err
 
     return check_lacking(parent, lacking, G_N_ELEMENTS(lacking), error) &&
            read_cpu(parent, &vm->cpu, error) && read_memory(parent, &vm->memory, error) &&
-           read_properties(parent, vm, error) && h_devices_read_vm(parent, vm, error);
+           read_properties(req, parent, vm, error) && h_devices_read_vm(parent, vm, error);
 }
 
 /* The values of one disk beside those of the VM's other disks. */
@@ -421,12 +421,13 @@ struct op *h_vm_create(struct request *req, GError **error)
     op->vm = vm_new();
     op->vm->cpu.weight = 0; /* from the quantity, unless given */
     op->vm->memory.weight = 0;
+    h_vm_ha_default(op->vm);
     op->auto_start = true;
     if (!json_read_object(json, "vmConfig", &config, error) ||
         !read_identity(json, op->vm, error) || !read_uuid(json, op->vm, error) ||
         !read_location(req, op->vm, error) ||
         !json_read_bool(json, "autoBoot", &op->auto_start, error) ||
-        !check_required(json, &config, error) || !read_hardware(&config, op->vm, error) ||
+        !check_required(json, &config, error) || !read_hardware(req, &config, op->vm, error) ||
         !read_disks(req, &config, op->vm, error) || !read_nics(&config, op->vm, error))
         return NULL;
     op->auto_start = op->auto_start && !op->vm->is_template;
@@ -445,7 +446,7 @@ struct op *h_vm_update(struct request *req, GError **error)
     if (!json_read_object(json, "vmConfig", &config, error) ||
         !read_identity(json, op->vm, error) || !read_location(req, op->vm, error) ||
         !json_read_bool(json, "autoBoot", &op->auto_start, error) ||
-        !read_hardware(json, op->vm, error) || !read_hardware(&config, op->vm, error))
+        !read_hardware(req, json, op->vm, error) || !read_hardware(req, &config, op->vm, error))
         return NULL;
     return g_steal_pointer(&op);
 }

@@ -20,6 +20,7 @@
 #include "api/conn.h"
 #include "api/gate.h"
 #include "api/request.h"
+#include "api/stream.h"
 #include "api/tls.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -50,6 +51,7 @@ struct face {
 
 struct Api {
     struct api_core core;
+    Auth *own_auth;             /* NULL: it was given */
     struct api_options options; /* strings are the copies below */
     char *cert_file, *key_file;
     TlsStore *tls;
@@ -64,7 +66,7 @@ struct Api {
     guint sweep_source;
     Metrics *metrics;
     Metric *by_status[STATUS_CLASSES];
-    Metric *latency, *sessions_gauge, *conns_gauge;
+    Metric *latency, *sessions_gauge, *conns_gauge, *streams_gauge;
 };
 
 void api_options_init(struct api_options *options)
@@ -75,8 +77,8 @@ void api_options_init(struct api_options *options)
         .threads = 4,
         .tls = true,
         .session_idle_ms = 600000,
-        .max_sessions = 4096,
-        .max_sessions_per_user = 1024,
+        .max_sessions = AUTH_MAX_SESSIONS,
+        .max_sessions_per_user = AUTH_MAX_PER_USER,
         .max_connections = 1024,
         .max_connections_per_address = 256,
         .body_max = 1048576,
@@ -240,22 +242,29 @@ static void count(Api *api, const struct call *call)
     metric_observe_ms(api->latency, clock_now_ms() - call->begun_ms);
 }
 
+static struct MHD_Response *text_response(struct request *req)
+{
+    size_t length = req->out.text->len;
+    char *text = g_string_free(req->out.text, FALSE);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(length, text, g_free);
+
+    req->out.text = g_string_new(NULL);
+    if (!response)
+        g_free(text);
+    return response;
+}
+
 static enum MHD_Result send_answer(struct call *call)
 {
     struct request *req = call->gate.req;
-    size_t length = req->out.text->len;
     struct MHD_Response *response;
     enum MHD_Result queued;
-    char *text;
 
     count(call->api, call);
-    text = g_string_free(req->out.text, FALSE);
-    req->out.text = g_string_new(NULL);
-    response = MHD_create_response_from_buffer_with_free_callback(length, text, g_free);
-    if (!response) {
-        g_free(text);
+    response = req->reader ? stream_response(req, call->gate.connection) : text_response(req);
+    if (!response)
         return MHD_NO;
-    }
     add_headers(response, req);
     conn_set_phase(call->gate.connection, CONN_WRITING, clock_now_ms());
     queued = MHD_queue_response(call->gate.connection, (unsigned)req->status, response);
@@ -426,6 +435,7 @@ static char *own_metrics(void *user)
 
     metric_set(api->sessions_gauge, (int64_t)auth_count(api->core.auth));
     metric_set(api->conns_gauge, conn_count(api->conns));
+    metric_set(api->streams_gauge, api->core.feed ? feed_count(api->core.feed) : 0);
     return metrics_format(api->metrics);
 }
 
@@ -444,6 +454,8 @@ static void make_metrics(Api *api)
                                         "time from the request line to the answer", bounds_ms);
     api->sessions_gauge = metrics_gauge(api->metrics, "vrm_api_sessions", NULL, "open sessions");
     api->conns_gauge = metrics_gauge(api->metrics, "vrm_api_connections", NULL, "open connections");
+    api->streams_gauge =
+        metrics_gauge(api->metrics, "vrm_api_streams", NULL, "clients that watch what changes");
 }
 
 static Api *api_new(const struct api_options *options, const struct api_ops *ops, void *ctx)
@@ -453,6 +465,8 @@ static Api *api_new(const struct api_options *options, const struct api_ops *ops
                                         options->max_sessions_per_user };
 
     api->options = *options;
+    if (!options->auth)
+        api->own_auth = auth_new(&limits);
     api->cert_file = g_strdup(options->cert_file);
     api->key_file = g_strdup(options->key_file);
     pthread_mutex_init(&api->lock, NULL);
@@ -464,7 +478,8 @@ static Api *api_new(const struct api_options *options, const struct api_ops *ops
     api->core = (struct api_core){
         .ops = ops,
         .ctx = ctx,
-        .auth = auth_new(&limits),
+        .auth = options->auth ? options->auth : api->own_auth,
+        .feed = options->feed,
         .now_ms = clock_now_ms,
         .body_max = options->body_max,
         .header_max = options->header_max,
@@ -559,6 +574,8 @@ void api_stop(Api *api)
         g_source_remove(api->sweep_source);
     atomic_store(&api->closing, true);
     gate_close(api->gate);
+    if (api->core.feed)
+        feed_stop(api->core.feed, "this controller is shutting down");
     drain(api);
     for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {
         if (daemons[i])
@@ -566,7 +583,7 @@ void api_stop(Api *api)
     }
     gate_free(api->gate);
     conn_list_free(api->conns);
-    auth_free(api->core.auth);
+    auth_free(api->own_auth);
     tls_store_free(api->tls);
     metrics_free(api->metrics);
     pthread_cond_destroy(&api->calls_gone);

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/auth.h"
+#include "api/feed.h"
 #include "api/ops.h"
 
 typedef struct Api Api;
@@ -26,6 +28,7 @@ struct api_options {
     unsigned threads;
     bool tls; /* false is for tests and for a proxy on loopback */
     const char *cert_file, *key_file;
+    Auth *auth; /* borrowed; NULL: one of our own, with the next three */
     int64_t session_idle_ms;
     size_t max_sessions, max_sessions_per_user;
     unsigned max_connections, max_connections_per_address;
@@ -35,6 +38,7 @@ struct api_options {
     unsigned stop_timeout_ms;       /* how long api_stop lets answers go out */
     const char *management_address; /* NULL or "": health and metrics on the main port only */
     uint16_t management_port;
+    Feed *feed; /* what clients may watch; NULL: nothing.  Must outlive the server */
 };
 
 void api_options_init(struct api_options *options);
@@ -46,8 +50,8 @@ Api *api_start(const struct api_options *options, const struct api_ops *ops, voi
 uint16_t api_port(const Api *api);
 uint16_t api_management_port(const Api *api);
 
-/* Takes no new connections, answers what waits for the controller with 503, and ends.  NULL is
- * fine. */
+/* Takes no new connections, answers what waits for the controller with 503, stops the feed, and
+ * ends.  NULL is fine. */
 void api_stop(Api *api);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Api, api_stop)
 

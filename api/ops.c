@@ -78,6 +78,7 @@ void op_free(struct op *op)
     g_free(op->recommendations);
     g_free(op->login_name);
     free_secret(op->login_key);
+    g_free(op->session_hash);
     free_secret(op->old_key);
     free_secret(op->new_key);
     query_clear(&op->query);
@@ -163,6 +164,10 @@ void op_result_clear(struct op_result *result)
     g_clear_pointer(&result->capacity, op_capacity_free);
     g_clear_pointer(&result->drain, op_drain_free);
     g_clear_pointer(&result->dpm, op_dpm_free);
+    g_clear_pointer(&result->ha, op_ha_free);
+    for (size_t i = 0; i < result->n_incidents; i++)
+        incident_free(result->incidents[i]);
+    g_free(result->incidents);
     for (size_t i = 0; i < result->n_events; i++)
         event_clear(&result->events[i]);
     g_free(result->events);

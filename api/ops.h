@@ -13,12 +13,14 @@
 
 #include "api/ops_ask.h"
 #include "model/alarm.h"
+#include "model/incident.h"
 #include "model/snapshot.h"
 
 // clang-format off
 /* kind, mutates (audited, refused on a standby and while the database is away) */
 #define OP_KINDS(X)                                  \
     X(OP_LOGIN,              "login",             0) \
+    X(OP_LOGOUT,             "logout",            0) \
     X(OP_CLUSTER_CREATE,     "cluster-create",    1) \
     X(OP_CLUSTER_UPDATE,     "cluster-update",    1) \
     X(OP_CLUSTER_DELETE,     "cluster-delete",    1) \
@@ -35,6 +37,7 @@
     X(OP_HOST_EVACUATE,      "host-evacuate",     1) \
     X(OP_HOST_POWER_ON,      "host-power-on",     1) \
     X(OP_HOST_POWER_OFF,     "host-power-off",    1) \
+    X(OP_HOST_REBOOT,        "host-reboot",       1) \
     X(OP_VM_CREATE,          "vm-create",         1) \
     X(OP_VM_UPDATE,          "vm-update",         1) \
     X(OP_VM_DELETE,          "vm-delete",         1) \
@@ -62,6 +65,13 @@
     X(OP_FAILOVER,           "failover",          0) \
     X(OP_CAPACITY,           "capacity",          0) \
     X(OP_DRAIN_PLAN,         "drain-plan",        0) \
+    X(OP_HA_STATUS,          "ha-status",         0) \
+    X(OP_HA_ARM,             "ha-arm",            1) \
+    X(OP_HA_DISARM,          "ha-disarm",         1) \
+    X(OP_HOST_DRILL,         "host-test-failover", 1) \
+    X(OP_HOST_TRUST,         "host-end-quarantine", 1) \
+    X(OP_INCIDENT_LIST,      "incident-list",     0) \
+    X(OP_INCIDENT_GET,       "incident-get",      0) \
     X(OP_EVENT_LIST,         "event-list",        0) \
     X(OP_AUDIT_LIST,         "audit-list",        0) \
     X(OP_USER_LIST,          "user-list",         0) \
@@ -130,7 +140,7 @@ struct op {
     struct vm_override *overrides; /* cluster update */
     size_t n_overrides;
     /* verbs */
-    bool force;                /* stop, reboot, host delete */
+    bool force;                /* stop, reboot, host delete; drill: also if VMs would be lost */
     bool auto_start;           /* VM create: autoBoot; update: false ends a start that waits */
     bool keep_disks;           /* VM delete: isReserveDisks */
     int64_t target_host_id;    /* migrate; 0: the scheduler chooses; explain, failover: 0: all */
@@ -142,6 +152,7 @@ struct op {
     int64_t wait_ms;              /* TASK_WAIT */
     char *login_name, *login_key; /* LOGIN: key is the password or hex SHA-256 of it */
     char *old_key, *new_key;      /* PASSWORD_CHANGE */
+    char *session_hash;           /* LOGIN: of the new token; LOGOUT, PASSWORD_CHANGE: of ours */
     struct op_query query;
     struct alarm_filter alarms; /* ALARM_ACTIVE, ALARM_HISTORY */
 };
@@ -230,6 +241,7 @@ struct op_result {
     char *note;          /* DRS_APPLY: what was applied and what not; NULL: all was */
     int64_t rule_id;     /* CLUSTER_UPDATE: of its first rule */
     struct op_user user; /* LOGIN */
+    bool session_stored; /* LOGIN: it outlives this controller */
     int64_t total;       /* of a list, before limit and offset */
     Task **tasks;        /* TASK_GET, TASK_WAIT (one), TASK_LIST */
     size_t n_tasks;
@@ -243,6 +255,9 @@ struct op_result {
     struct op_capacity *capacity;
     struct op_drain *drain; /* DRAIN_PLAN */
     struct op_dpm *dpm;     /* DPM_STATUS */
+    struct op_ha *ha;       /* HA_STATUS */
+    Incident **incidents;   /* INCIDENT_LIST; INCIDENT_GET (one) */
+    size_t n_incidents;
     struct op_event *events;
     size_t n_events;
     struct op_audit *audits;

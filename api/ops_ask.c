@@ -5,6 +5,19 @@
 
 #include <glib.h>
 
+void op_right_free(struct op_right *right)
+{
+    if (!right)
+        return;
+    for (unsigned i = 0; i < right->n_owners; i++) {
+        g_free(right->owners[i].incarnation);
+        g_free(right->owners[i].authority);
+    }
+    g_free(right->authority);
+    g_free(right->text);
+    g_free(right);
+}
+
 void op_explain_free(struct op_explain *explain)
 {
     for (size_t i = 0; i < explain->n_hosts; i++) {
@@ -15,6 +28,7 @@ void op_explain_free(struct op_explain *explain)
     g_free(explain->here);
     g_free(explain->stays);
     g_free(explain->start);
+    op_right_free(explain->right);
     g_free(explain);
 }
 
@@ -61,4 +75,24 @@ void op_drain_free(struct op_drain *drain)
     g_free(drain->text);
     g_free(drain->policy);
     g_free(drain);
+}
+
+void op_ha_free(struct op_ha *ha)
+{
+    for (size_t i = 0; i < ha->n_hosts; i++) {
+        g_free(ha->hosts[i].name);
+        for (size_t j = 0; j < ha->hosts[i].n_leases; j++)
+            g_free(ha->hosts[i].leases[j].authority);
+        g_free(ha->hosts[i].leases);
+        g_strfreev(ha->hosts[i].lost_stores);
+    }
+    for (size_t i = 0; i < ha->n_vms; i++) {
+        g_free(ha->vms[i].name);
+        g_free(ha->vms[i].why);
+    }
+    g_free(ha->hosts);
+    g_free(ha->vms);
+    g_free(ha->disarmed_by);
+    g_free(ha->text);
+    g_free(ha);
 }

@@ -24,6 +24,25 @@ struct op_explain_host {
     int64_t cpu_permille, mem_permille;
 };
 
+/* Who may run the VM, as etcd says. */
+struct op_right_owner {
+    int64_t host_id;
+    char *authority;
+    char *incarnation;
+    int64_t lease_age_ms; /* since its renewal was seen; -1: it has no lease in this life */
+    bool dead;            /* that life is over for good */
+};
+
+struct op_right {
+    char *authority; /* who protects it, or would: "etcd", "storage:NAME", "local", "none" */
+    char *text;
+    int64_t generation;
+    bool claimed;
+    unsigned n_owners;
+    struct op_right_owner owners[2];
+};
+void op_right_free(struct op_right *right);
+
 struct op_explain {
     char *here;
     const char *why; /* static word: why it is not moved */
@@ -32,6 +51,7 @@ struct op_explain {
     char *start;      /* NULL: it is on a host */
     struct op_explain_host *hosts;
     size_t n_hosts;
+    struct op_right *right; /* NULL: not known */
 };
 
 struct op_fate {
@@ -92,6 +112,49 @@ struct op_drain {
     char *policy;
 };
 
+/* HA_STATUS: how the one who decides sees the site. */
+struct op_ha_lease {
+    char *authority;  /* "etcd", "storage:NAME" */
+    uint64_t boot;    /* the host's life that it belongs to: a boot ... */
+    int64_t n;        /* ... and a count within it */
+    int64_t still_ms; /* unchanged for so long */
+    bool buried;      /* that life is over for good */
+    bool shown;       /* others see it: always in etcd; on storage, once its slot was read */
+};
+
+struct op_ha_host {
+    int64_t id;
+    char *name;
+    const char *state, *why;            /* static */
+    int64_t rule, since_ms;             /* wall clock */
+    int64_t beat_ms, peer_ms, agent_ms; /* since the last sign of each witness; -1: none yet */
+    int64_t n_failures;                 /* deaths that count towards quarantine */
+    bool takes_vms, has_bmc;
+    char **lost_stores; /* names of datastores that it cannot use now; NULL: none */
+    struct op_ha_lease *leases;
+    size_t n_leases;
+};
+
+/* A VM that HA looks after, and that does not simply run. */
+struct op_ha_vm {
+    int64_t id, host_id, rule;
+    char *name, *why;
+    const char *state; /* static */
+};
+
+struct op_ha {
+    bool enabled, armed, braked, etcd_ok, ready;
+    int64_t disarmed_ms;
+    char *disarmed_by;
+    char *text; /* "" or why it does not act */
+    int64_t n_guarded, n_running;
+    struct op_ha_host *hosts;
+    size_t n_hosts;
+    struct op_ha_vm *vms;
+    size_t n_vms;
+};
+
+void op_ha_free(struct op_ha *ha);
 void op_explain_free(struct op_explain *explain);
 void op_failover_free(struct op_failover *failover);
 void op_capacity_free(struct op_capacity *capacity);

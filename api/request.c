@@ -90,10 +90,12 @@ void request_free(struct request *req)
     op_free(req->op);
     op_result_clear(&req->result);
     jw_clear(&req->out);
+    g_free(req->login_token);
     g_free(req->new_token);
     g_free(req->note);
     g_free(req->active_url);
     g_free(req->allow);
+    feed_close(req->reader);
     g_free(req);
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "api/auth.h"
+#include "api/feed.h"
 #include "api/jw.h"
 #include "api/ops.h"
 #include "api/target.h"
@@ -24,6 +25,7 @@ struct api_core {
     const struct api_ops *ops;
     void *ctx;
     Auth *auth;
+    Feed *feed;                       /* NULL: nothing can be watched */
     int64_t (*now_ms)(void);          /* clock_now_ms; tests have their own */
     size_t body_max, header_max;      /* bytes */
     char *(*own_metrics)(void *user); /* the API's own metrics text; may be NULL */
@@ -39,7 +41,8 @@ struct api_core {
     X(HEADER_ACCEPT, "Accept")           \
     X(HEADER_PREFER, "Prefer")           \
     X(HEADER_BEARER, "Authorization")    \
-    X(HEADER_REQUEST_ID, "X-Request-Id")
+    X(HEADER_REQUEST_ID, "X-Request-Id") \
+    X(HEADER_LAST_EVENT, "Last-Event-ID")
 #define METHODS(X)                       \
     X(METHOD_GET,    "GET")              \
     X(METHOD_POST,   "POST")             \
@@ -52,7 +55,7 @@ enum request_header {
     REQUEST_HEADERS(X)
 #undef X
 };
-#define N_REQUEST_HEADERS 7
+#define N_REQUEST_HEADERS 8
 
 enum method {
 #define X(name, text) name,
@@ -84,14 +87,16 @@ struct request {
     char *line;                       /* "GET /service/sites", for messages; cut if it is long */
     char *headers[N_REQUEST_HEADERS]; /* NULL: not sent */
     GString *body;
-    char *address; /* the client's */
-    char *id;      /* request id */
+    char *address;     /* the client's */
+    char *id;          /* request id */
+    char *login_token; /* good once the log-in has passed */
     /* worked out */
     const struct route *route;
     Snapshot *snap;
     const char *site; /* snap's site id */
     struct auth_who who;
     int64_t ids[N_OBJECT_KINDS]; /* from the path */
+    int64_t incident_id;         /* the same; 0: the newest */
     json_t *root;
     struct json_reader json; /* the body's object; reads nothing if there is none */
     int64_t wait_ms;         /* Prefer: wait */
@@ -115,6 +120,7 @@ struct request {
     char *allow;               /* Allow of a wrong method */
     const char *missing_right; /* of a refusal */
     int64_t retry_ms;          /* Retry-After */
+    FeedReader *reader;        /* the answer goes on with what it reads; the transport takes it */
 };
 
 struct request *request_new(const struct api_core *core, const char *method, const char *target,

@@ -35,7 +35,7 @@ READ(GET,    "/metrics",                     NONE, ROUTE_PLAIN | ROUTE_ANYWHERE,
 READ(GET,    "/service/versions",            NONE, ROUTE_PLAIN | ROUTE_ANYWHERE, h_session_versions, "versions of this API"),
 DO  (POST,   "/service/session",             NONE, ROUTE_NO_BODY, h_session_open, h_session_opened, "log in"),
 DO  (PUT,    "/service/session",             NONE, ROUTE_NO_BODY, h_session_open, h_session_opened, "log in (older form)"),
-READ(DELETE, "/service/session",             SESSION, 0, h_session_close, "log out"),
+DO  (DELETE, "/service/session",             SESSION, 0, h_session_close, answer_empty, "log out"),
 
 DO  (GET,    "/service/users",               USER_READ, 0, h_user_list, h_user_list_answer, "users"),
 DO  (POST,   "/service/users/password/modify", SESSION, 0, h_user_password, h_user_password_answer, "new password"),
@@ -95,7 +95,10 @@ DO  (POST,   HOST "/action/enterMaintenanceMode", HOST_OPERATE, 0, h_host_enter_
 DO  (POST,   HOST "/action/exitMaintenanceMode", HOST_OPERATE, 0, h_host_exit_maintenance, answer_empty, "leave maintenance"),
 DO  (POST,   HOST "/action/poweron",         HOST_OPERATE, 0, h_host_power_on, NULL, "switch on by its BMC, wait until it is back"),
 DO  (POST,   HOST "/action/poweroff",        HOST_OPERATE, 0, h_host_power_off, NULL, "switch off by its BMC; it must be empty"),
+DO  (POST,   HOST "/action/reboot",          HOST_OPERATE, 0, h_host_reboot, NULL, "reboot by its BMC: mode safe moves its VMs away first, mode force takes them down with it"),
 DO  (POST,   HOST "/action/provewake",       HOST_OPERATE, 0, h_host_prove_wake, NULL, "empty it, switch it off and on again: proves that DPM can wake it"),
+DO  (POST,   HOST "/action/testFailover",    HOST_OPERATE, 0, h_ha_drill, h_ha_drill_answer, "fail-over test: dryRun=true says what would become of its VMs; else its power is cut and HA brings them back"),
+DO  (POST,   HOST "/action/endQuarantine",   HOST_OPERATE, 0, h_ha_trust, answer_empty, "its failures are forgotten: it may take VMs again"),
 DO  (POST,   HOST "/action/MigrateAllVms",   HOST_OPERATE, 0, h_host_evacuate, h_drain_answer, "move all VMs away; dryRun=true: only the plan"),
 
 READ(GET,    SITE "/vms",                    READ, 0, h_vm_list, "VMs"),
@@ -117,10 +120,18 @@ DO  (GET,    SITE "/tasks",                  READ, 0, h_task_list, h_task_list_a
 DO  (GET,    TASK,                           READ, 0, h_task_get, h_task_get_answer, "one task"),
 DO  (POST,   TASK "/cancel",                 TASK_CANCEL, 0, h_task_cancel, answer_empty, "cancel"),
 
+DO  (GET,    SITE "/ha/status",              READ, 0, h_ha_status, h_ha_answer, "HA: every host's state with rule and reason, leases, VMs that do not run, armed or not"),
+DO  (POST,   SITE "/ha/action/arm",          CLUSTER_POLICY, 0, h_ha_arm, answer_empty, "HA decides again"),
+DO  (POST,   SITE "/ha/action/disarm",       CLUSTER_POLICY, 0, h_ha_disarm, answer_empty, "HA starts no VM and cuts no power until it is armed again"),
+DO  (GET,    SITE "/ha/incidents",           READ, 0, h_ha_incidents, h_ha_incidents_answer, "failures of hosts and VMs, newest first"),
+DO  (GET,    SITE "/ha/incidents/latest",    READ, 0, h_ha_latest, h_ha_incident_answer, "the newest one with its evidence: what was seen when, each VM's restart"),
+DO  (GET,    SITE "/ha/incidents/{incident}", READ, 0, h_ha_incident, h_ha_incident_answer, "one incident with its evidence"),
+
 DO  (POST,   SITE "/alarms/activeAlarms",    READ, 0, h_alarm_active, h_alarm_answer, "what is wrong now"),
 DO  (POST,   SITE "/alarms/historyAlarms",   READ, 0, h_alarm_history, h_alarm_answer, "alarms that were cleared"),
 READ(GET,    SITE "/alarms/kinds",           READ, 0, h_alarm_kinds, "every alarm there can be"),
 DO  (POST,   SITE "/alarms/events",          READ, 0, h_event_query, h_event_answer, "events"),
+READ(GET,    SITE "/events/stream",          READ, 0, h_stream, "what changes, as it changes (types=task,alarm,vm,host,cluster,recommendation,event), as text/event-stream"),
 DO  (GET,    SITE "/events",                 READ, 0, h_event_list, h_event_answer, "events"),
 
 READ(GET,    SITE "/datastores",             READ, 0, h_datastore_list, "datastores"),
@@ -282,6 +293,16 @@ static bool resolve_site(const struct request *req, const char *text, GError **e
     return false;
 }
 
+/* No object of the inventory: the controller decides whether there is such a one. */
+static bool resolve_incident(struct request *req, const char *text, GError **error)
+{
+    if (object_id_parse(OBJECT_TASK, text, &req->incident_id))
+        return true;
+    err_set_reason(error, VRM_ERR_NOT_FOUND, REASON_OBJECT_MISSING, NULL,
+                   "incidents/%.64s does not exist: want a number, or latest", text);
+    return false;
+}
+
 bool route_resolve(struct request *req, GError **error)
 {
     const char *pattern = req->route->pattern;
@@ -295,6 +316,8 @@ bool route_resolve(struct request *req, GError **error)
             continue;
         if (len == strlen("{site}") && memcmp(segment, "{site}", len) == 0)
             ok = resolve_site(req, req->target.segments[i], error);
+        else if (len == strlen("{incident}") && memcmp(segment, "{incident}", len) == 0)
+            ok = resolve_incident(req, req->target.segments[i], error);
         else
             ok = resolve_one(req, segment, len, req->target.segments[i], error);
         if (!ok)

@@ -1,5 +1,6 @@
-# common/automake.mk - libbase: tools without domain words; libmodel: the domain's value types.
-noinst_LIBRARIES += common/libbase.a common/libmodel.a
+# common/automake.mk - libbase: tools without domain words; libetcd: etcd's client; libmodel: the
+# domain's value types.
+noinst_LIBRARIES += common/libbase.a common/libetcd.a common/libmodel.a
 PURE_ARCHIVES += common/libmodel.a
 
 common_libbase_a_SOURCES = \
@@ -13,8 +14,15 @@ common_libbase_a_SOURCES = \
 	common/base/metrics.c common/base/metrics.h \
 	common/base/ref.h \
 	common/base/rng.c common/base/rng.h \
+	common/base/text.h \
 	common/base/vec.h \
 	common/base/work.c common/base/work.h
+
+common_libetcd_a_SOURCES = \
+	common/etcd/etcd.c common/etcd/etcd.h \
+	common/etcd/etcd_reply.c common/etcd/etcd_reply.h \
+	common/etcd/etcd_txn.c common/etcd/etcd_txn.h \
+	common/etcd/etcd_watch.c common/etcd/etcd_watch.h
 
 common_libmodel_a_SOURCES = \
 	common/model/alarm.c common/model/alarm.h \
@@ -23,6 +31,7 @@ common_libmodel_a_SOURCES = \
 	common/model/devices.c common/model/devices.h \
 	common/model/id.c common/model/id.h \
 	common/model/imc.c common/model/imc.h \
+	common/model/incident.c common/model/incident.h \
 	common/model/reason.h \
 	common/model/snapshot.c common/model/snapshot.h \
 	common/model/snapshot_check.c common/model/snapshot_check.h \
@@ -35,4 +44,4 @@ common_libmodel_a_SOURCES = \
 # What a program with libbase links.  The order matters: archives first, then libraries.
 BASE_LIBS = common/libbase.a $(GLIB_LIBS) $(CURL_LIBS) $(JANSSON_LIBS)
 
-EXTRA_DIST += common/model/gen-cpumap.sh common/README common/base/README common/model/README
+EXTRA_DIST += common/model/gen-cpumap.sh common/README common/base/README common/etcd/README common/model/README

@@ -30,6 +30,14 @@ struct link {
     bool up;          /* hello was read and welcome */
     char *refusal;    /* why the hello of the present stream was not; NULL: it was */
     int64_t heard_ms; /* last usable line; or when the link was made */
+    int64_t protocol; /* as its hello said */
+    HttpCall *post;   /* agents_post()'s that is out */
+    agents_posted_fn posted;
+    void *posted_user;
+    HttpCall *question; /* agents_ask()'s that is out */
+    agents_answer_fn answered;
+    void *answered_user;
+    int64_t dead_ms; /* it was pronounced dead then, and did not come back; 0: not */
     struct log_limit warned;
 };
 
@@ -43,6 +51,7 @@ struct pending {
     HttpCall *post;
     bool delivered; /* the agent has it */
     int64_t born_ms;
+    guint unfit; /* it is about to be refused */
 };
 
 struct Agents {
@@ -78,6 +87,8 @@ static void free_pending(void *data)
 
     if (pending->post)
         http_call_cancel(pending->post);
+    if (pending->unfit)
+        g_source_remove(pending->unfit);
     agent_command_clear(&pending->command);
     g_free(pending);
 }
@@ -155,6 +166,28 @@ static void posted(const struct http_reply *reply, void *user)
     command_report_clear(&report);
 }
 
+static gboolean refuse_unfit(void *data)
+{
+    struct pending *pending = data;
+    const struct link *link = find_link(pending->agents, pending->host_id);
+    g_autoptr(GError) error = NULL;
+
+    pending->unfit = 0;
+    if (link && !agent_command_fits(&pending->command, link->protocol, &error))
+        end_command(pending, NULL, error);
+    return G_SOURCE_REMOVE;
+}
+
+/* An agent that is too old for it never gets it; told from the loop. */
+static bool fits(struct pending *pending, const struct link *link)
+{
+    if (agent_command_fits(&pending->command, link->protocol, NULL))
+        return true;
+    if (!pending->unfit)
+        pending->unfit = g_idle_add(refuse_unfit, pending);
+    return false;
+}
+
 static void deliver(struct pending *pending)
 {
     Agents *agents = pending->agents;
@@ -163,7 +196,7 @@ static void deliver(struct pending *pending)
     g_autoptr(json_t) json = NULL;
     g_autofree char *body = NULL, *url = NULL;
 
-    if (pending->post || !link || !link->up || epoch == 0)
+    if (pending->post || !link || !link->up || epoch == 0 || !fits(pending, link))
         return;
     pending->command.epoch = epoch;
     json = agent_command_encode(&pending->command);
@@ -204,9 +237,25 @@ void agents_forget(Agents *agents, const char *command_id)
 static bool is_hopeless(const struct pending *pending, int64_t now_ms)
 {
     const struct link *link = find_link(pending->agents, pending->host_id);
+    const bool is_dead = link && link->dead_ms != 0 && pending->born_ms <= link->dead_ms;
     int64_t heard_ms = link ? MAX(link->heard_ms, pending->born_ms) : pending->born_ms;
 
-    return (!link || !link->up) && now_ms - heard_ms > pending->agents->options.silence_limit_ms;
+    return (!link || !link->up) &&
+           (is_dead || now_ms - heard_ms > pending->agents->options.silence_limit_ms);
+}
+
+static void tell_hopeless(const struct pending *pending, GError **error)
+{
+    const struct link *link = find_link(pending->agents, pending->host_id);
+
+    if (link && link->dead_ms != 0)
+        err_set_reason(error, VRM_ERR_TIMEOUT, 0, NULL,
+                       "the host died; nobody knows how the command ended");
+    else
+        err_set_reason(error, VRM_ERR_TIMEOUT, 0, NULL,
+                       "the host has been silent for more than %" G_GINT64_FORMAT
+                       " s; nobody knows how the command ended",
+                       pending->agents->options.silence_limit_ms / 1000);
 }
 
 static gboolean sweep(void *data)
@@ -233,13 +282,87 @@ static gboolean sweep(void *data)
 
         if (!pending)
             continue;
-        err_set_reason(&error, VRM_ERR_TIMEOUT, 0, NULL,
-                       "the host has been silent for more than %" G_GINT64_FORMAT
-                       " s; nobody knows how the command ended",
-                       agents->options.silence_limit_ms / 1000);
+        tell_hopeless(pending, &error);
         end_command(pending, NULL, error);
     }
     return G_SOURCE_CONTINUE;
+}
+
+/* ---- other requests ----------------------------------------------------------------------------
+ */
+
+static void on_posted(const struct http_reply *reply, void *user)
+{
+    struct link *link = user;
+    const struct agents_options *options = &link->agents->options;
+    g_autoptr(GError) error = NULL;
+
+    link->post = NULL;
+    if (reply->error)
+        g_propagate_error(&error, g_error_copy(reply->error));
+    else if (reply->status != 200)
+        agent_error_decode(reply->status, reply->body, reply->body_len, &error);
+    if (!reply->error && error && err_is(error, VRM_ERR_DENIED)) { /* a higher epoch was there */
+        options->on_deposed(error->message, options->user);
+        return;
+    }
+    link->posted(link->host_id, error, link->posted_user);
+}
+
+bool agents_post(Agents *agents, int64_t host_id, const char *path, const char *body,
+                 agents_posted_fn done, void *user)
+{
+    struct link *link = find_link(agents, host_id);
+    g_autofree char *url = NULL;
+
+    if (!link || !link->up || link->post)
+        return false;
+    url = url_of(link, path);
+    link->posted = done;
+    link->posted_user = user;
+    link->post = http_client_send(agents->options.http, &(struct http_request){
+                                                            .method = "POST",
+                                                            .url = url,
+                                                            .body = body,
+                                                            .timeout_ms = POST_TIMEOUT_MS,
+                                                            .on_done = on_posted,
+                                                            .user = link,
+                                                        });
+    return true;
+}
+
+static void on_answer(const struct http_reply *reply, void *user)
+{
+    struct link *link = user;
+    g_autoptr(GError) error = NULL;
+
+    link->question = NULL;
+    if (reply->error)
+        g_propagate_error(&error, g_error_copy(reply->error));
+    else if (reply->status != 200)
+        agent_error_decode(reply->status, reply->body, reply->body_len, &error);
+    link->answered(link->host_id, error ? NULL : reply->body, error, link->answered_user);
+}
+
+bool agents_ask(Agents *agents, int64_t host_id, const char *path, unsigned timeout_ms,
+                agents_answer_fn done, void *user)
+{
+    struct link *link = find_link(agents, host_id);
+    g_autofree char *url = NULL;
+
+    if (!link || !link->up || link->question)
+        return false;
+    url = url_of(link, path);
+    link->answered = done;
+    link->answered_user = user;
+    link->question = http_client_send(agents->options.http, &(struct http_request){
+                                                                .method = "GET",
+                                                                .url = url,
+                                                                .timeout_ms = timeout_ms,
+                                                                .on_done = on_answer,
+                                                                .user = link,
+                                                            });
+    return true;
 }
 
 /* ---- lines of a stream ------------------------------------------------------------------------
@@ -274,6 +397,7 @@ static bool take_hello(struct link *link, const struct agent_hello *hello)
 {
     const struct agents_options *options = &link->agents->options;
     g_autoptr(GError) error = NULL;
+    bool is_news;
 
     if (!options->on_hello(link->host_id, hello, options->user, &error)) {
         link->up = false;
@@ -281,9 +405,13 @@ static bool take_hello(struct link *link, const struct agent_hello *hello)
         link->refusal = g_strdup(error->message);
         return false;
     }
+    is_news = !link->up;
     link->up = true;
+    link->protocol = hello->protocol;
+    link->dead_ms = 0;
     link->retry_ms = RETRY_MIN_MS;
-    log_info("agent connected", "HOST", link->name, "VERSION", hello->agent_version, NULL);
+    if (is_news)
+        log_info("agent connected", "HOST", link->name, "VERSION", hello->agent_version, NULL);
     options->on_link(link->host_id, true, "", options->user);
     return true;
 }
@@ -420,6 +548,10 @@ static void free_link(void *data)
         http_call_cancel(link->stream);
     if (link->retry_timer)
         g_source_remove(link->retry_timer);
+    if (link->post)
+        http_call_cancel(link->post);
+    if (link->question)
+        http_call_cancel(link->question);
     g_free(link->refusal);
     g_free(link->name);
     g_free(link->ip);
@@ -458,6 +590,14 @@ void agents_reset(Agents *agents)
 {
     g_hash_table_remove_all(agents->pending);
     g_hash_table_remove_all(agents->links);
+}
+
+void agents_pronounce_dead(Agents *agents, int64_t host_id)
+{
+    struct link *link = find_link(agents, host_id);
+
+    if (link)
+        link->dead_ms = clock_now_ms();
 }
 
 bool agents_connected(const Agents *agents, int64_t host_id)

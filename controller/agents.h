@@ -45,6 +45,9 @@ void agents_remove_host(Agents *agents, int64_t host_id);
 /* Drops every link and every command (before a reload). */
 void agents_reset(Agents *agents);
 bool agents_connected(const Agents *agents, int64_t host_id);
+/* The host's present life is proved to be over: nothing that was sent to it, and is not back, waits
+ * for its silence to be long; it ends as unknown within sweep_ms. */
+void agents_pronounce_dead(Agents *agents, int64_t host_id);
 
 /* report: progress while final is false, else how it ended (COMMAND_DONE, COMMAND_FAILED).
  * error: set only with final; why it failed, or TIMEOUT when nobody knows. */
@@ -53,6 +56,18 @@ typedef void (*agents_report_fn)(const struct command_report *report, const GErr
 /* Takes the contents of command (and zeroes it); its epoch is filled in at each sending. */
 void agents_command(Agents *agents, int64_t host_id, struct agent_command *command,
                     agents_report_fn on_report, void *user);
+/* Another request to the host's agent, one at a time: false, and nothing happens, while it is not
+ * connected or one is out.  done is called once, unless the host or the Agents go first; error
+ * NULL: the agent took it. */
+typedef void (*agents_posted_fn)(int64_t host_id, const GError *error, void *user);
+bool agents_post(Agents *agents, int64_t host_id, const char *path, const char *body,
+                 agents_posted_fn done, void *user);
+/* A question to the host's agent, beside the others: GET path, one at a time as agents_post() has
+ * it.  error NULL: body is its answer, borrowed.  Not for what changes anything. */
+typedef void (*agents_answer_fn)(int64_t host_id, const char *body, const GError *error,
+                                 void *user);
+bool agents_ask(Agents *agents, int64_t host_id, const char *path, unsigned timeout_ms,
+                agents_answer_fn done, void *user);
 /* Stops telling about a command; it may still run. */
 void agents_forget(Agents *agents, const char *command_id);
 

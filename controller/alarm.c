@@ -6,11 +6,13 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "controller/dpm.h"
 #include "model/reason.h"
 
 #define TICK_MS        5000
 #define TEXT_PERIOD_MS 60000 /* a text that changes all the time is not written all the time */
+#define AGAIN_MS       2000  /* after a failure to write */
 #define N_LEVELS       4
 
 /* What is stored, and what should be; sync() brings the first to the second. */
@@ -19,6 +21,8 @@ struct slot {
     char *text;    /* as it should be */
     bool raised;   /* should be */
     bool busy;     /* a change is being written */
+    bool failed;   /* the last one could not be, and the log says so */
+    int64_t again_ms;
     int64_t text_at_ms;
 };
 
@@ -77,13 +81,22 @@ FIND(host, Host)
 FIND(vm, Vm)
 FIND(datastore, Datastore)
 
+static bool find_site(const SnapshotBuilder *inv, int64_t id, struct about *ret_about)
+{
+    const Site *site = snapshot_builder_get_site(inv);
+
+    (void)id;
+    *ret_about = (struct about){ site ? site->name : "", 0 };
+    return true;
+}
+
 /* False: there is no such object (any more). */
 static bool find_object(struct app *app, enum object_kind kind, int64_t id, struct about *ret_about)
 {
     static bool (*const finders[N_OBJECT_KINDS])(const SnapshotBuilder *, int64_t,
                                                  struct about *) = {
         [OBJECT_RULE] = find_rule, [OBJECT_CLUSTER] = find_cluster,     [OBJECT_HOST] = find_host,
-        [OBJECT_VM] = find_vm,     [OBJECT_DATASTORE] = find_datastore,
+        [OBJECT_VM] = find_vm,     [OBJECT_DATASTORE] = find_datastore, [OBJECT_SITE] = find_site,
     };
 
     *ret_about = (struct about){ "", 0 };
@@ -151,11 +164,13 @@ static void written(const GError *error, void *data)
         alarms->age == job->age ? g_hash_table_lookup(alarms->slots, job->key) : NULL;
     bool gone = err_is(error, VRM_ERR_CONFLICT) && !job->is_new; /* somebody has cleared it */
 
-    if (error && !gone)
+    if (error && !gone && !(slot && slot->failed))
         log_warning("an alarm could not be written; it waits", "ALARM", job->alarm->name, "OBJECT",
                     job->alarm->object_name, "REASON", error->message, NULL);
     if (slot) {
         slot->busy = false;
+        slot->failed = error && !gone;
+        slot->again_ms = slot->failed ? clock_now_ms() + AGAIN_MS : 0;
         if (gone) {
             slot->stored->id = 0; /* the tick raises it anew if need be */
             show_counts(alarms);
@@ -248,7 +263,8 @@ static void sync_slot(Alarms *alarms, const char *key, struct slot *slot)
 {
     Alarm *alarm;
 
-    if (slot->busy || !commit_check(&alarms->app->committer, NULL))
+    if (slot->busy || clock_now_ms() < slot->again_ms ||
+        !commit_check(&alarms->app->committer, NULL))
         return;
     alarm = next_state(slot);
     if (alarm)
@@ -260,12 +276,6 @@ static void sync_slot(Alarms *alarms, const char *key, struct slot *slot)
 /* ---- raise and clear --------------------------------------------------------------------------
  */
 
-static void set_text(char **field, const char *text)
-{
-    g_free(*field);
-    *field = g_strdup(text);
-}
-
 static struct slot *make_slot(Alarms *alarms, const char *key, enum alarm_kind alarm,
                               enum object_kind kind, int64_t object_id)
 {
@@ -273,9 +283,9 @@ static struct slot *make_slot(Alarms *alarms, const char *key, enum alarm_kind a
     struct slot *slot = g_new0(struct slot, 1);
 
     slot->stored = alarm_new();
-    set_text(&slot->stored->number, info->number);
-    set_text(&slot->stored->name, info->name);
-    set_text(&slot->stored->event_type, info->event_type);
+    text_set(&slot->stored->number, info->number);
+    text_set(&slot->stored->name, info->name);
+    text_set(&slot->stored->event_type, info->event_type);
     slot->stored->level = info->level;
     slot->stored->kind = kind;
     slot->stored->object_id = object_id;
@@ -297,11 +307,11 @@ void alarm_raise(struct app *app, enum alarm_kind alarm, enum object_kind kind, 
     if (!slot)
         slot = make_slot(alarms, key, alarm, kind, object_id);
     if (!g_str_equal(slot->stored->object_name, about.name))
-        set_text(&slot->stored->object_name, about.name);
+        text_set(&slot->stored->object_name, about.name);
     slot->stored->cluster_id = about.cluster_id;
     slot->raised = true;
     if (!slot->text || !g_str_equal(slot->text, text))
-        set_text(&slot->text, text);
+        text_set(&slot->text, text);
     sync_slot(alarms, key, slot);
 }
 

@@ -3,22 +3,31 @@
 
 #include "controller/app.h"
 
+#include "api/auth.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "controller/alarm.h"
 #include "controller/dpm.h"
 #include "controller/drs.h"
+#include "controller/ha_count.h"
+#include "controller/ha_shell.h"
+#include "controller/host_setup.h"
 #include "controller/imc_gate.h"
 #include "controller/metrics_view.h"
 #include "controller/observe.h"
+#include "controller/plan_publish.h"
+#include "controller/right_keep.h"
+#include "controller/rights.h"
 #include "controller/role.h"
 #include "controller/rule_watch.h"
+#include "controller/sessions.h"
 #include "controller/task.h"
 #include "controller/task_dpm.h"
 #include "controller/task_host.h"
 #include "controller/task_power.h"
 #include "controller/task_vm.h"
 #include "controller/users.h"
+#include "controller/vm_hang.h"
 #include "controller/vm_order.h"
 #include "controller/vm_owed.h"
 #include "scheduler/sched_params.h"
@@ -33,6 +42,14 @@ static int64_t current_epoch(void *user)
     const struct app *app = user;
 
     return role_epoch(app->role);
+}
+
+/* As those who commit. */
+static int64_t acting_epoch(void *user)
+{
+    const struct app *app = user;
+
+    return app->committer.epoch(app->committer.user);
 }
 
 static void on_doubt(const GError *error, void *user)
@@ -52,6 +69,14 @@ static void on_database(bool up, void *user)
     (void)up; /* the role asks the queue */
     if (app->role)
         role_database_link(app->role);
+}
+
+/* Asynchronous replication, or a hand that helped, may have lost what is in memory here. */
+static void on_promoted(void *user)
+{
+    struct app *app = user;
+
+    role_reload(app->role, "a standby of PostgreSQL was promoted and serves now");
 }
 
 static void on_agent_deposed(const char *why, void *user)
@@ -89,22 +114,30 @@ static Inventory *make_inventory(const struct settings *settings)
     return inv;
 }
 
-void app_init(struct app *app, const struct settings *settings, HttpClient *agents_http,
-              HttpClient *etcd_http, const struct role_events *events)
+static void make_store(struct app *app)
 {
-    *app = (struct app){ .settings = settings };
-    app->metrics = metrics_new();
-    app->inv = make_inventory(settings);
+    const struct settings *settings = app->settings;
+
     app->dbq = dbq_new(&(struct dbq_options){
         .conninfo = settings->db_conninfo,
         .statement_timeout_ms = settings->db_statement_timeout_ms,
         .n_workers = (unsigned)settings->db_workers,
         .on_link = on_database,
+        .on_promoted = on_promoted,
         .user = app,
     });
     app->committer = (struct committer){
-        .inv = app->inv, .dbq = app->dbq, .epoch = current_epoch, .on_doubt = on_doubt, .user = app
+        .inv = app->inv,
+        .dbq = app->dbq,
+        .changes = app->changes,
+        .epoch = current_epoch,
+        .on_doubt = on_doubt,
+        .user = app,
     };
+}
+
+static void make_pools(struct app *app)
+{
     app->cpu = work_pool_new(
         &(struct work_pool_options){ .name = "cpu", .n_threads = 1, .max_queued = 1000 });
     app->starts = work_pool_new(
@@ -115,18 +148,50 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
         .name = "check", .n_threads = ASK_THREADS, .max_queued = MAX_ASKS });
     app->hashes = work_pool_new(&(struct work_pool_options){
         .name = "hash", .n_threads = HASH_THREADS, .max_queued = MAX_HASHES });
-    app->loads = load_book_new(&(struct load_options){ .window_ms = settings->drs_window_s * 1000,
-                                                       .percentile = settings->drs_percentile });
+}
+
+static void make_agents(struct app *app, HttpClient *http)
+{
     app->agents = agents_new(&(struct agents_options){
-        .http = agents_http,
+        .http = http,
         .epoch = current_epoch,
         .on_hello = observe_hello,
         .on_line = observe_line,
         .on_link = observe_link,
         .on_deposed = on_agent_deposed,
         .user = app,
-        .silence_limit_ms = settings->agents_silence_s * 1000,
+        .silence_limit_ms = app->settings->agents_silence_s * 1000,
     });
+}
+
+static void make_rights(struct app *app, HttpClient *http)
+{
+    const struct settings *settings = app->settings;
+
+    app->rights = rights_new(&(struct rights_options){
+        .http = http,
+        .endpoints = (const char *const *)settings->etcd_endpoints,
+        .prefix = settings->etcd_prefix,
+        .slots = settings->ha_storage,
+        .epoch = acting_epoch,
+        .user = app,
+        .metrics = app->metrics,
+    });
+}
+
+void app_init(struct app *app, const struct settings *settings, HttpClient *agents_http,
+              HttpClient *etcd_http, const struct role_events *events)
+{
+    *app = (struct app){ .settings = settings };
+    app->metrics = metrics_new();
+    app->inv = make_inventory(settings);
+    app->feed = feed_new(NULL);
+    app->changes = changes_new(app->feed, app->inv);
+    make_store(app);
+    make_pools(app);
+    app->loads = load_book_new(&(struct load_options){ .window_ms = settings->drs_window_s * 1000,
+                                                       .percentile = settings->drs_percentile });
+    make_agents(app, agents_http);
     app->observe = observe_new(app);
     app->orders = orders_new();
     app->owed = owed_new(app);
@@ -136,7 +201,20 @@ void app_init(struct app *app, const struct settings *settings, HttpClient *agen
     app->rules = rule_watch_new(app);
     app->imc = imc_gate_new();
     app->dpm = dpm_new(app);
+    app->counts = ha_counts_new();
+    app->hangs = vm_hangs_new(app);
     app->users = users_new(app);
+    app->ha = ha_shell_new(app);
+    make_rights(app, etcd_http);
+    app->right_keep = right_keep_new(app);
+    app->setups = host_setups_new(app, etcd_http);
+    app->auth = auth_new(&(struct auth_limits){
+        .idle_ms = settings->session_idle_s * 1000,
+        .max_sessions = AUTH_MAX_SESSIONS,
+        .max_per_user = AUTH_MAX_PER_USER,
+    });
+    app->sessions = sessions_new(app);
+    app->plan = plan_publish_new(app, etcd_http);
     app->role = role_new(app, etcd_http, events);
     app->view = metrics_view_new(app);
 }
@@ -156,17 +234,28 @@ void app_clear(struct app *app)
     dbq_free(app->dbq);
     app->dbq = NULL;
     g_clear_pointer(&app->view, metrics_view_free);
+    g_clear_pointer(&app->plan, plan_publish_free);
+    g_clear_pointer(&app->setups, host_setups_free);
+    g_clear_pointer(&app->ha, ha_shell_free);
+    g_clear_pointer(&app->right_keep, right_keep_free);
+    g_clear_pointer(&app->rights, rights_free);
     g_clear_pointer(&app->role, role_free);
+    g_clear_pointer(&app->sessions, sessions_free);
+    g_clear_pointer(&app->auth, auth_free);
     g_clear_pointer(&app->users, users_free);
     g_clear_pointer(&app->imc, imc_gate_free);
     g_clear_pointer(&app->rules, rule_watch_free);
     g_clear_pointer(&app->alarms, alarms_free);
+    g_clear_pointer(&app->hangs, vm_hangs_free);
+    g_clear_pointer(&app->counts, ha_counts_free);
     g_clear_pointer(&app->dpm, dpm_free);
     g_clear_pointer(&app->drs, drs_free);
     g_clear_pointer(&app->tasks, tasks_free);
     g_clear_pointer(&app->orders, orders_free);
     g_clear_pointer(&app->observe, observe_free);
     g_clear_pointer(&app->loads, load_book_free);
+    g_clear_pointer(&app->changes, changes_free);
+    g_clear_pointer(&app->feed, feed_free);
     g_clear_pointer(&app->inv, inventory_free);
     g_clear_pointer(&app->metrics, metrics_free);
 }

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/work.h"
 #include "controller/agents.h"
+#include "controller/changes.h"
 #include "controller/commit.h"
 #include "controller/dbq.h"
 #include "controller/inventory.h"
@@ -28,13 +29,24 @@ typedef struct Alarms Alarms;
 typedef struct RuleWatch RuleWatch;
 typedef struct ImcGate ImcGate;
 typedef struct Dpm Dpm;
+typedef struct VmHangs VmHangs;
 typedef struct Users Users;
+typedef struct HostSetups HostSetups;
+typedef struct RightKeep RightKeep;
+typedef struct Rights Rights;
+typedef struct Auth Auth;
+typedef struct Sessions Sessions;
+typedef struct PlanPublish PlanPublish;
+typedef struct HaCounts HaCounts;
+typedef struct HaShell HaShell;
 typedef struct Role Role;
 typedef struct MetricsView MetricsView;
 
 struct app {
     const struct settings *settings;
     Inventory *inv;
+    Feed *feed;       /* what clients watch ... */
+    Changes *changes; /* ... and who fills it */
     Dbq *dbq;
     struct committer committer;
     WorkPool *cpu;    /* plans */
@@ -53,7 +65,16 @@ struct app {
     RuleWatch *rules; /* how they stand */
     ImcGate *imc;
     Dpm *dpm;
+    HaCounts *counts;
+    VmHangs *hangs; /* guests that show no sign of life */
     Users *users;
+    PlanPublish *plan; /* for the time when no vrmd leads */
+    Rights *rights;    /* to run VMs: their records in etcd */
+    RightKeep *right_keep;
+    HostSetups *setups; /* what each host's vrm-hald is told */
+    HaShell *ha;        /* decides over hosts that die and VMs that are lost */
+    Auth *auth;         /* who is logged in; the API's threads have it too */
+    Sessions *sessions;
     Role *role; /* standby, active; epoch; reload */
     Metrics *metrics;
     MetricsView *view; /* keeps the gauges true */

@@ -43,6 +43,7 @@ call_fn call_handler(enum op_kind kind);
 
 /* on_session.c */
 void on_login(struct call *call);
+void on_logout(struct call *call);
 void on_user_list(struct call *call);
 void on_password_change(struct call *call);
 /* on_alarm.c */
@@ -65,6 +66,7 @@ void on_host_delete(struct call *call);
 void on_host_maintenance(struct call *call);
 void on_host_evacuate(struct call *call);
 void on_host_power(struct call *call); /* on, off */
+void on_host_reboot(struct call *call);
 /* on_vm.c */
 void on_vm_create(struct call *call);
 void on_vm_update(struct call *call);
@@ -78,6 +80,14 @@ void on_drs_history(struct call *call);
 void on_dpm_status(struct call *call);
 void on_dpm_refresh(struct call *call);
 void on_host_prove_wake(struct call *call);
+/* on_ha.c */
+void on_ha_status(struct call *call);
+void on_ha_arm(struct call *call);
+void on_ha_disarm(struct call *call);
+void on_host_drill(struct call *call);
+void on_host_trust(struct call *call);
+void on_incident_list(struct call *call);
+void on_incident_get(struct call *call);
 /* on_imc.c */
 void on_imc_check(struct call *call);
 void on_vm_explain(struct call *call);

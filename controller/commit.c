@@ -12,8 +12,10 @@
 #include "db/store_datastore.h"
 #include "db/store_drs.h"
 #include "db/store_event.h"
+#include "db/store_ha.h"
 #include "db/store_host.h"
 #include "db/store_rule.h"
+#include "db/store_site.h"
 #include "db/store_task.h"
 #include "db/store_vm.h"
 #include "model/reason.h"
@@ -25,6 +27,7 @@ struct entry_ops {
     void (*apply)(SnapshotBuilder *builder,
                   struct entry *entry); /* loop, after COMMIT; may be NULL */
     void (*clear)(struct entry *entry);
+    void (*tell)(Changes *changes, struct entry *entry); /* loop, after all are applied */
 };
 
 struct entry {
@@ -101,8 +104,9 @@ static struct entry *add(Commit *commit, const struct entry_ops *ops, void *obje
     {                                                                                              \
         prefix##_unref(entry->object);                                                             \
     }                                                                                              \
-    static const struct entry_ops prefix##_entry = { write_##prefix, apply_##prefix,               \
-                                                     clear_##prefix };                             \
+    static const struct entry_ops prefix##_entry = { .write = write_##prefix,                      \
+                                                     .apply = apply_##prefix,                      \
+                                                     .clear = clear_##prefix };                    \
     void commit_put_##prefix(Commit *commit, Type *object)                                         \
     {                                                                                              \
         (void)add(commit, &prefix##_entry, object);                                                \
@@ -125,11 +129,37 @@ static bool write_rule_of(Db *db, struct entry *entry, GError **error)
     return write_rule(db, entry, error);
 }
 
-static const struct entry_ops rule_of_entry = { write_rule_of, apply_rule, clear_rule };
+static const struct entry_ops rule_of_entry = { .write = write_rule_of,
+                                                .apply = apply_rule,
+                                                .clear = clear_rule };
 
 void commit_put_rule_of(Commit *commit, Rule *rule, const int64_t *cluster_id)
 {
     add(commit, &rule_of_entry, rule)->entity_id = cluster_id;
+}
+
+static bool write_site(Db *db, struct entry *entry, GError **error)
+{
+    return store_site_put(db, entry->object, error);
+}
+
+static void apply_site(SnapshotBuilder *builder, struct entry *entry)
+{
+    snapshot_builder_set_site(builder, site_ref(entry->object));
+}
+
+static void clear_site(struct entry *entry)
+{
+    site_unref(entry->object);
+}
+
+static const struct entry_ops site_entry = { .write = write_site,
+                                             .apply = apply_site,
+                                             .clear = clear_site };
+
+void commit_put_site(Commit *commit, Site *site)
+{
+    (void)add(commit, &site_entry, site);
 }
 
 static bool write_vm_run(Db *db, struct entry *entry, GError **error)
@@ -137,7 +167,9 @@ static bool write_vm_run(Db *db, struct entry *entry, GError **error)
     return store_vm_update_run(db, entry->object, error);
 }
 
-static const struct entry_ops vm_run_entry = { write_vm_run, apply_vm, clear_vm };
+static const struct entry_ops vm_run_entry = { .write = write_vm_run,
+                                               .apply = apply_vm,
+                                               .clear = clear_vm };
 
 void commit_run_vm(Commit *commit, Vm *vm)
 {
@@ -172,7 +204,9 @@ static void clear_task(struct entry *entry)
     task_unref(entry->object);
 }
 
-static const struct entry_ops task_entry = { write_task, apply_task, clear_task };
+static const struct entry_ops task_entry = { .write = write_task,
+                                             .apply = apply_task,
+                                             .clear = clear_task };
 
 void commit_put_task(Commit *commit, Task *task, const int64_t *entity_id)
 {
@@ -189,7 +223,7 @@ static bool write_user(Db *db, struct entry *entry, GError **error)
     return user->id == 0 ? store_user_insert(db, user, error) : store_user_update(db, user, error);
 }
 
-static const struct entry_ops user_entry = { write_user, NULL, NULL };
+static const struct entry_ops user_entry = { .write = write_user };
 
 void commit_put_user(Commit *commit, User *user)
 {
@@ -207,7 +241,12 @@ static bool write_alarm(Db *db, struct entry *entry, GError **error)
                           : store_alarm_update(db, alarm, error);
 }
 
-static const struct entry_ops alarm_entry = { write_alarm, NULL, NULL };
+static void tell_alarm(Changes *changes, struct entry *entry)
+{
+    changes_tell_alarm(changes, entry->object);
+}
+
+static const struct entry_ops alarm_entry = { .write = write_alarm, .tell = tell_alarm };
 
 void commit_put_alarm(Commit *commit, Alarm *alarm)
 {
@@ -235,7 +274,9 @@ static void clear_report(struct entry *entry)
     drs_report_unref(entry->object);
 }
 
-static const struct entry_ops report_entry = { write_report, apply_report, clear_report };
+static const struct entry_ops report_entry = { .write = write_report,
+                                               .apply = apply_report,
+                                               .clear = clear_report };
 
 void commit_put_report(Commit *commit, DrsReport *report)
 {
@@ -274,8 +315,9 @@ static void clear_recommendation(struct entry *entry)
     recommendation_unref(entry->object);
 }
 
-static const struct entry_ops recommendation_entry = { write_recommendation, apply_recommendation,
-                                                       clear_recommendation };
+static const struct entry_ops recommendation_entry = { .write = write_recommendation,
+                                                       .apply = apply_recommendation,
+                                                       .clear = clear_recommendation };
 
 void commit_put_recommendation(Commit *commit, Recommendation *rec)
 {
@@ -300,8 +342,8 @@ void commit_put_recommendation_of(Commit *commit, Recommendation *rec, const int
         FORGET_USES(builder, entry->id);                                                           \
         snapshot_builder_remove_##prefix(builder, entry->id);                                      \
     }                                                                                              \
-    static const struct entry_ops prefix##_delete_entry = { delete_##prefix, forget_##prefix,      \
-                                                            NULL };
+    static const struct entry_ops prefix##_delete_entry = { .write = delete_##prefix,              \
+                                                            .apply = forget_##prefix };
 
 #define NO_USES(builder, id) (void)0
 
@@ -322,7 +364,7 @@ static void forget_vm(SnapshotBuilder *builder, struct entry *entry)
     snapshot_builder_remove_vm(builder, entry->id);
 }
 
-static const struct entry_ops vm_delete_entry = { delete_vm, forget_vm, NULL };
+static const struct entry_ops vm_delete_entry = { .write = delete_vm, .apply = forget_vm };
 
 void commit_delete_vm(Commit *commit, const Vm *vm, bool with_volumes)
 {
@@ -348,6 +390,43 @@ void commit_delete(Commit *commit, enum object_kind kind, int64_t id, int64_t ge
     entry->generation = generation;
 }
 
+/* ---- what HA counts ---------------------------------------------------------------------------
+ */
+
+static bool write_ha_restart(Db *db, struct entry *entry, GError **error)
+{
+    return store_ha_add_restart(db, entry->object, error);
+}
+
+static bool write_ha_power_on(Db *db, struct entry *entry, GError **error)
+{
+    return store_ha_put_power_on(db, entry->object, error);
+}
+
+static void clear_plain(struct entry *entry)
+{
+    g_free(entry->object);
+}
+
+static const struct entry_ops ha_restart_entry = { .write = write_ha_restart,
+                                                   .clear = clear_plain };
+static const struct entry_ops ha_power_on_entry = { .write = write_ha_power_on,
+                                                    .clear = clear_plain };
+
+void commit_ha_restart(Commit *commit, int64_t vm_id, int64_t at_ms)
+{
+    const struct ha_restart_row row = { vm_id, at_ms };
+
+    add(commit, &ha_restart_entry, g_memdup2(&row, sizeof(row)));
+}
+
+void commit_ha_power_on(Commit *commit, int64_t host_id, int64_t tries, int64_t at_ms)
+{
+    const struct ha_power_on_row row = { host_id, tries, at_ms };
+
+    add(commit, &ha_power_on_entry, g_memdup2(&row, sizeof(row)));
+}
+
 /* ---- history ----------------------------------------------------------------------------------
  */
 
@@ -370,7 +449,14 @@ static void clear_event(struct entry *entry)
     g_free((char *)(uintptr_t)event->text);
 }
 
-static const struct entry_ops event_entry = { write_event, NULL, clear_event };
+static void tell_event(Changes *changes, struct entry *entry)
+{
+    changes_tell_event(changes, entry->object);
+}
+
+static const struct entry_ops event_entry = { .write = write_event,
+                                              .clear = clear_event,
+                                              .tell = tell_event };
 
 void commit_event(Commit *commit, const struct commit_event *event, const char *format, ...)
 {
@@ -408,7 +494,7 @@ static void clear_audit(struct entry *entry)
     audit_entry_free(entry->object);
 }
 
-static const struct entry_ops audit_entry = { write_audit, NULL, clear_audit };
+static const struct entry_ops audit_entry = { .write = write_audit, .clear = clear_audit };
 
 static void set_text(char **field, const char *text)
 {
@@ -464,6 +550,12 @@ static void apply_all(Commit *commit)
             entry->ops->apply(builder, entry);
     }
     inventory_publish(commit->committer->inv);
+    for (guint i = 0; i < commit->entries->len; i++) {
+        struct entry *entry = &g_array_index(commit->entries, struct entry, i);
+
+        if (entry->ops->tell)
+            entry->ops->tell(commit->committer->changes, entry);
+    }
 }
 
 static void finish_commit(const GError *error, void *data)

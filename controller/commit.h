@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controller/changes.h"
 #include "controller/dbq.h"
 #include "controller/inventory.h"
 #include "db/store_user.h"
@@ -25,6 +26,7 @@ typedef struct Commit Commit;
 struct committer {
     Inventory *inv;
     Dbq *dbq;
+    Changes *changes; /* is told of events and alarms that were written */
     /* The epoch under which we write; 0: not leading, every submit fails. */
     int64_t (*epoch)(void *user);
     /* Called for each failure that leaves doubt (TIMEOUT) or shows that we are deposed (DENIED). */
@@ -40,6 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Commit, commit_free)
 /* Insert (id 0) or update (generation checked).  Each takes the reference; the object must be
  * private (new or dup).  Runtime fields are taken from the inventory when the commit is applied. */
 void commit_put_cluster(Commit *commit, Cluster *cluster);
+void commit_put_site(Commit *commit, Site *site);
 void commit_put_host(Commit *commit, Host *host);
 void commit_put_vm(Commit *commit, Vm *vm);
 /* Only status, host, run generation and time of the last move. */
@@ -65,6 +68,10 @@ void commit_put_report(Commit *commit, DrsReport *report);
 void commit_put_recommendation(Commit *commit, Recommendation *rec);
 /* With the id of a task inserted earlier in this commit. */
 void commit_put_recommendation_of(Commit *commit, Recommendation *rec, const int64_t *task_id);
+
+/* What HA counts (db/store_ha.h); ha_count.h knows them. */
+void commit_ha_restart(Commit *commit, int64_t vm_id, int64_t at_ms);
+void commit_ha_power_on(Commit *commit, int64_t host_id, int64_t tries, int64_t at_ms);
 
 /* The generation it was read at. VMs: commit_delete_vm. */
 void commit_delete(Commit *commit, enum object_kind kind, int64_t id, int64_t generation);

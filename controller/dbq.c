@@ -3,6 +3,8 @@
 
 #include "controller/dbq.h"
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "base/log.h"
 #include "base/work.h"
@@ -17,6 +19,8 @@ struct Dbq {
     guint ping_timer;
     bool pinging;
     bool up;
+    struct server_line line; /* of all workers */
+    int64_t known_line;      /* as far as the program was told */
 };
 
 struct dbq_job {
@@ -29,9 +33,11 @@ struct dbq_job {
 
 static void *start_worker(void *user)
 {
-    const Dbq *dbq = user;
+    Dbq *dbq = user;
+    Db *db = db_new(dbq->conninfo, dbq->options.statement_timeout_ms);
 
-    return db_new(dbq->conninfo, dbq->options.statement_timeout_ms);
+    db_share_line(db, &dbq->line);
+    return db;
 }
 
 static void stop_worker(void *thread_state)
@@ -54,6 +60,15 @@ static void set_up(Dbq *dbq, const GError *error)
     dbq->options.on_link(up, dbq->options.user);
 }
 
+static void check_line(Dbq *dbq)
+{
+    const int64_t newest = atomic_load(&dbq->line.newest), known = dbq->known_line;
+
+    dbq->known_line = newest;
+    if (known != 0 && newest != known)
+        dbq->options.on_promoted(dbq->options.user);
+}
+
 static void run_job(void *thread_state, void *data)
 {
     struct dbq_job *job = data;
@@ -70,7 +85,9 @@ static void finish_job(void *data, bool ran)
         set_up(job->dbq, error);
     else
         err_set(&error, VRM_ERR_UNAVAILABLE, "the controller is stopping");
-    job->done(error, job->data);
+    job->done(error, job->data); /* first: what the new server has acknowledged stands */
+    if (ran)
+        check_line(job->dbq);
 }
 
 static gboolean refuse_job(void *data)

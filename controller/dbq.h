@@ -18,6 +18,8 @@ struct dbq_options {
     unsigned n_workers;
     /* The database went away or came back; loop thread. */
     void (*on_link)(bool up, void *user);
+    /* A standby was promoted and serves us now; loop thread. */
+    void (*on_promoted)(void *user);
     void *user;
 };
 

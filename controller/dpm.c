@@ -221,6 +221,7 @@ void dpm_put_recommendation(Dpm *dpm, Recommendation *rec)
         changed = drs_report_dup(watch->report);
         recommendation_unref(changed->recommendations[i]);
         changed->recommendations[i] = recommendation_ref(rec);
+        changes_tell_report(dpm->app->changes, watch->report, changed);
         drs_report_unref(watch->report);
         watch->report = changed;
     }

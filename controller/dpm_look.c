@@ -287,6 +287,7 @@ static void report_written(const GError *error, void *user)
     struct dpm_watch *watch = dpm_find_watch(look->dpm, look->cluster_id);
 
     if (!error && watch && dpm_still_counts(look->dpm, &look->turn, NULL)) {
+        changes_tell_report(look->dpm->app->changes, watch->report, look->report);
         drs_report_unref(watch->report);
         watch->report = g_steal_pointer(&look->report);
         carry_out(look, watch);

@@ -46,6 +46,15 @@ void forget_uses_of_vm(SnapshotBuilder *builder, int64_t vm_id)
         if (drop_id(rule->vms, &rule->n_vms, vm_id))
             snapshot_builder_put_rule(builder, g_steal_pointer(&rule));
     }
+    for (size_t i = 0; i < now->n_vms; i++) {
+        Vm *vm;
+
+        if (now->vms[i]->start_after_id != vm_id)
+            continue;
+        vm = vm_dup(now->vms[i]);
+        vm->start_after_id = 0;
+        snapshot_builder_put_vm(builder, vm);
+    }
 }
 
 void forget_uses_of_host(SnapshotBuilder *builder, int64_t host_id)

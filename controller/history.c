@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "db/store_alarm.h"
 #include "db/store_event.h"
+#include "db/store_ha.h"
+#include "db/store_incident.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -82,12 +84,14 @@ static bool trim(Db *db, void *data, GError **error)
 {
     struct trim_job *job = data;
 
-    int64_t alarms;
+    int64_t alarms, incidents, restarts;
 
     if (!store_history_trim(db, job->before_ms, &job->removed, error) ||
-        !store_alarm_trim(db, job->before_ms, &alarms, error))
+        !store_alarm_trim(db, job->before_ms, &alarms, error) ||
+        !store_incident_trim(db, job->before_ms, &incidents, error) ||
+        !store_ha_trim_restarts(db, job->before_ms, &restarts, error))
         return false;
-    job->removed += alarms;
+    job->removed += alarms + incidents + restarts;
     return true;
 }
 

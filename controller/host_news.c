@@ -14,14 +14,15 @@ struct row {
     const char *after;
 };
 
-#define LEFT_ALONE ". Its VMs are left alone; their state is unknown"
+#define UNSEEN                                                                                     \
+    ". The state of its VMs is unknown; none is started elsewhere without proof that it is dead"
 
 // clang-format off
 static const struct row rows[] = {
     { HOST_NORMAL,  HOST_UNKNOWN, EVENT_ERROR, "HostUnreachable", NULL, "does not answer",
-      LEFT_ALONE },
+      UNSEEN },
     { HOST_FAULT,   HOST_UNKNOWN, EVENT_ERROR, "HostUnreachable", NULL, "does not answer",
-      LEFT_ALONE },
+      UNSEEN },
     { HOST_UNKNOWN, HOST_NORMAL,  EVENT_INFO,  "HostReachable", "answers again after", NULL, "" },
     { HOST_NORMAL,  HOST_FAULT,   EVENT_ERROR, "HostFault", NULL, "has a fault", "" },
     { HOST_UNKNOWN, HOST_FAULT,   EVENT_ERROR, "HostFault", "answers again after",

@@ -11,6 +11,8 @@ struct Inventory {
     SnapshotBuilder *builder;
     struct measuring measuring;
     guint publish_source;
+    inventory_watch_fn watch;
+    void *watch_user;
     pthread_mutex_t lock; /* guards only the pointer below */
     Snapshot *published;
 };
@@ -65,7 +67,15 @@ void inventory_publish(Inventory *inv)
     old = inv->published;
     inv->published = fresh;
     pthread_mutex_unlock(&inv->lock);
+    if (inv->watch)
+        inv->watch(old, fresh, inv->watch_user);
     snapshot_unref(old);
+}
+
+void inventory_watch(Inventory *inv, inventory_watch_fn fn, void *user)
+{
+    inv->watch = fn;
+    inv->watch_user = user;
 }
 
 static gboolean publish_later(void *data)

@@ -23,6 +23,11 @@ void inventory_set_measuring(Inventory *inv, const struct measuring *measuring);
 SnapshotBuilder *inventory_edit(Inventory *inv);
 void inventory_publish(Inventory *inv);
 
+/* Called after each publication with the snapshot before and the one that is published now; one at
+ * a time, NULL ends it. */
+typedef void (*inventory_watch_fn)(const Snapshot *before, const Snapshot *now, void *user);
+void inventory_watch(Inventory *inv, inventory_watch_fn fn, void *user);
+
 /* As they stand in the builder, borrowed until they are changed; NULL: there is none. */
 const Vm *inventory_find_vm(Inventory *inv, int64_t id);
 const Host *inventory_find_host(Inventory *inv, int64_t id);

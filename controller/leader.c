@@ -10,8 +10,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "controller/etcd.h"
-#include "controller/etcd_watch.h"
+#include "etcd/etcd.h"
+#include "etcd/etcd_watch.h"
 #include "ha/leader_fsm.h"
 
 #define DEFAULT_TTL_MS 3000

@@ -7,8 +7,10 @@
 #include "db/store_cluster.h"
 #include "db/store_datastore.h"
 #include "db/store_drs.h"
+#include "db/store_ha.h"
 #include "db/store_host.h"
 #include "db/store_rule.h"
+#include "db/store_session.h"
 #include "db/store_site.h"
 #include "db/store_task.h"
 #include "db/store_user.h"
@@ -35,7 +37,11 @@ static bool read_in_transaction(Db *db, void *data, GError **error)
            store_datastore_list(db, &loaded->datastores, error) &&
            store_drs_list_latest(db, &loaded->reports, error) &&
            store_user_list(db, &loaded->users, error) &&
-           store_alarm_list_active(db, &loaded->alarms, error) && read_tasks(db, loaded, error);
+           store_session_list(db, loaded->session_idle_ms, &loaded->sessions, error) &&
+           store_alarm_list_active(db, &loaded->alarms, error) &&
+           store_ha_list_restarts(db, loaded->ha_since_ms, &loaded->ha_restarts, error) &&
+           store_ha_list_power_ons(db, &loaded->ha_power_ons, error) &&
+           read_tasks(db, loaded, error);
 }
 
 bool load_all_read(Db *db, struct loaded *loaded, GError **error)
@@ -62,10 +68,11 @@ void load_all_show(const struct loaded *loaded, SnapshotBuilder *builder)
 
 void loaded_clear(struct loaded *loaded)
 {
-    GPtrArray **const lists[] = { &loaded->clusters, &loaded->hosts,      &loaded->vms,
-                                  &loaded->groups,   &loaded->rules,      &loaded->datastores,
-                                  &loaded->finished, &loaded->unfinished, &loaded->reports,
-                                  &loaded->users,    &loaded->alarms };
+    GPtrArray **const lists[] = { &loaded->clusters,    &loaded->hosts,       &loaded->vms,
+                                  &loaded->groups,      &loaded->rules,       &loaded->datastores,
+                                  &loaded->finished,    &loaded->unfinished,  &loaded->reports,
+                                  &loaded->users,       &loaded->sessions,    &loaded->alarms,
+                                  &loaded->ha_restarts, &loaded->ha_power_ons };
 
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         g_clear_pointer(lists[i], g_ptr_array_unref);

@@ -9,12 +9,12 @@
 
 struct loaded {
     /* in */
-    int64_t recent_tasks;
+    int64_t recent_tasks, session_idle_ms, ha_since_ms;
     /* out; NULL before the very first start */
     Site *site;
     /* of Cluster, Host, ... */
     GPtrArray *clusters, *hosts, *vms, *groups, *rules, *datastores, *unfinished, *finished;
-    GPtrArray *reports, *users, *alarms;
+    GPtrArray *reports, *users, *sessions, *alarms, *ha_restarts, *ha_power_ons;
 };
 
 bool load_all_read(Db *db, struct loaded *loaded, GError **error);

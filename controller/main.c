@@ -25,6 +25,7 @@
 #include "controller/app.h"
 #include "controller/call.h"
 #include "controller/history.h"
+#include "controller/release.h"
 #include "controller/role.h"
 #include "controller/settings_check.h"
 
@@ -144,7 +145,8 @@ static bool start_api(struct daemon *d, GError **error)
     options.tls = settings->api_tls;
     options.cert_file = cert;
     options.key_file = key;
-    options.session_idle_ms = settings->session_idle_s * 1000;
+    options.feed = d->app.feed;
+    options.auth = d->app.auth;
     options.max_connections = (unsigned)settings->api_max_connections;
     options.max_connections_per_address = (unsigned)settings->api_max_per_address;
     d->api = api_start(&options, &ops, d, error);
@@ -358,6 +360,14 @@ static void arm_last_resort(const struct daemon *d)
     (void)alarm(STOP_LIMIT_MS / 1000);
 }
 
+static void log_doubts(const struct settings *settings)
+{
+    g_auto(GStrv) doubts = settings_doubts(settings);
+
+    for (char **doubt = doubts; *doubt; doubt++)
+        log_warning("the configuration is doubtful", "REASON", *doubt, NULL);
+}
+
 static void run(struct daemon *d)
 {
     g_autofree char *port = g_strdup_printf("%u", api_port(d->api));
@@ -366,6 +376,7 @@ static void run(struct daemon *d)
     add_sources(d);
     log_info("serving", "ADDRESS", d->settings.api_listen, "PORT", port, "VERSION", PACKAGE_VERSION,
              NULL);
+    log_doubts(&d->settings);
     (void)sd_notify(0, "READY=1");
     role_start(d->app.role);
     g_main_loop_run(d->loop);
@@ -405,7 +416,7 @@ static int execute(struct daemon *d)
 
 struct options {
     char *config;
-    gboolean check, print, version;
+    gboolean check, print, release, version;
 };
 
 static bool parse_options(int *argc, char ***argv, struct options *options, GError **error)
@@ -417,6 +428,8 @@ static bool parse_options(int *argc, char ***argv, struct options *options, GErr
           "check the configuration file and what it points to, and exit", NULL },
         { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
           "print every setting with its value and meaning and exit", NULL },
+        { "release", 0, 0, G_OPTION_ARG_NONE, &options->release,
+          "give back the leadership of this controller, which has died, and exit", NULL },
         { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "print the version and exit",
           NULL },
         { 0 },
@@ -434,6 +447,35 @@ static bool parse_options(int *argc, char ***argv, struct options *options, GErr
         return false;
     }
     return true;
+}
+
+static int release(const struct settings *settings)
+{
+    HttpClient *http = make_etcd_client(settings);
+    g_autoptr(GError) error = NULL;
+    bool released = false;
+    bool ok = release_leadership(
+        &(struct release_options){ .endpoints = (const char *const *)settings->etcd_endpoints,
+                                   .prefix = settings->etcd_prefix,
+                                   .name = settings->name,
+                                   .http = http },
+        &released, &error);
+
+    http_client_free(http);
+    if (!ok)
+        fprintf(stderr, "vrmd: the leadership of %s lapses by itself, if it leads: %s\n",
+                settings->name, error->message);
+    else
+        printf("%s %s\n", settings->name, released ? "leads no more" : "does not lead");
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void tell_doubts(const struct settings *settings)
+{
+    g_auto(GStrv) doubts = settings_doubts(settings);
+
+    for (char **doubt = doubts; *doubt; doubt++)
+        fprintf(stderr, "vrmd: warning: %s\n", *doubt);
 }
 
 /* True if the program should go on and serve. */
@@ -458,9 +500,12 @@ static bool handle_options(struct daemon *d, const struct options *options, int 
         text = settings_format(&d->settings);
         fputs(text, stdout);
     } else if (options->check) {
+        tell_doubts(&d->settings);
         printf("%s: ok\n", d->config_path);
+    } else if (options->release) {
+        *ret_status = release(&d->settings);
     }
-    return !options->print && !options->check;
+    return !options->print && !options->check && !options->release;
 }
 
 int main(int argc, char **argv)

@@ -33,6 +33,10 @@ void observe_vm(Observe *observe, int64_t vm_id);
 void observe_settle(Observe *observe, int64_t vm_id);
 /* Does this host, connected now, report the VM as running or paused? */
 bool observe_runs_on(Observe *observe, int64_t vm_id, int64_t host_id);
+/* Has some host told of a command about the VM that is not over? */
+bool observe_is_worked_on(const Observe *observe, int64_t vm_id);
+/* Does the host say, now, whether it has the VM alive?  False: nobody can tell. */
+bool observe_tells(const Observe *observe, const Vm *vm, int64_t host_id, bool *ret_runs);
 /* Is what we know of this host what it says now? */
 bool observe_hears(Observe *observe, int64_t host_id);
 /* Does this host, connected now, report any guest as alive, known here or not? */

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "controller/call.h"
+#include "controller/right_show.h"
 #include "model/reason.h"
 #include "scheduler/admission.h"
 #include "scheduler/evacuate.h"
@@ -204,6 +205,15 @@ static void run(void *thread_state, void *data)
     (void)q->ask(q, &q->result.error);
 }
 
+/* Of the moment of the answer; the records are the loop's. */
+static void add_right(struct question *q)
+{
+    const Vm *vm = q->result.explain ? snapshot_vm(q->snap, q->call->op->id) : NULL;
+
+    if (vm)
+        q->result.explain->right = right_show(q->call->app, vm);
+}
+
 static void answered(void *data, bool ran)
 {
     struct question *q = data;
@@ -211,6 +221,7 @@ static void answered(void *data, bool ran)
     if (!ran)
         err_set_reason(&q->result.error, VRM_ERR_UNAVAILABLE, REASON_RECOVERING, NULL,
                        "this controller is stopping");
+    add_right(q);
     snapshot_unref(q->snap);
     call_result(q->call, &q->result);
     g_free(q);

@@ -66,6 +66,17 @@ static void submit_job(struct call *call, Commit *commit, Task *task, bool begin
     commit_submit(commit, key, finish_job, job);
 }
 
+/* Work on a host that exists; nothing but the task is written. */
+static void submit_task(struct call *call, const Host *host, enum task_type type, bool force)
+{
+    Commit *commit = commit_new(&call->app->committer);
+    Task *task = task_prepare(type, OBJECT_HOST, host->id, host->name, call->op->user);
+
+    task->force = force;
+    commit_put_task(commit, task, NULL);
+    submit_job(call, commit, task, true);
+}
+
 /* ---- join and change --------------------------------------------------------------------------
  */
 
@@ -259,8 +270,6 @@ static bool check_drain(const struct call *call, const Host *host, GError **erro
 void on_host_evacuate(struct call *call)
 {
     const Host *host;
-    Task *task;
-    Commit *commit;
     g_autoptr(GError) error = NULL;
 
     inventory_publish(call->app->inv);
@@ -269,10 +278,7 @@ void on_host_evacuate(struct call *call)
         call_fail(call, error);
         return;
     }
-    commit = commit_new(&call->app->committer);
-    task = task_prepare(TASK_EVACUATE_HOST, OBJECT_HOST, host->id, host->name, call->op->user);
-    commit_put_task(commit, task, NULL);
-    submit_job(call, commit, task, true);
+    submit_task(call, host, TASK_EVACUATE_HOST, false);
 }
 
 /* ---- power ------------------------------------------------------------------------------------
@@ -296,7 +302,8 @@ static bool check_on(const Host *host, GError **error)
     return false;
 }
 
-static bool check_power(const struct call *call, const Host *host, bool on, GError **error)
+/* Nobody else is at its power. */
+static bool check_power(const struct call *call, const Host *host, GError **error)
 {
     const Task *task;
 
@@ -309,28 +316,54 @@ static bool check_power(const struct call *call, const Host *host, bool on, GErr
         return false;
     }
     return power_check_host(host, error) &&
+           check_no_task(call, host, TASK_REBOOT_HOST, "rebooted", error) &&
            check_no_task(call, host, TASK_POWER_ON_HOST, "switched on", error) &&
-           check_no_task(call, host, TASK_POWER_OFF_HOST, "switched off", error) &&
-           (on ? check_on(host, error) : check_off(call, host, error));
+           check_no_task(call, host, TASK_POWER_OFF_HOST, "switched off", error);
 }
 
 void on_host_power(struct call *call)
 {
     bool on = call->op->kind == OP_HOST_POWER_ON;
     const Host *host;
-    Task *task;
-    Commit *commit;
     g_autoptr(GError) error = NULL;
 
     inventory_publish(call->app->inv);
     host = call_host(call, call->op->id, &error);
-    if (!host || !check_power(call, host, on, &error)) {
+    if (!host || !check_power(call, host, &error) ||
+        !(on ? check_on(host, &error) : check_off(call, host, &error))) {
         call_fail(call, error);
         return;
     }
-    commit = commit_new(&call->app->committer);
-    task = task_prepare(on ? TASK_POWER_ON_HOST : TASK_POWER_OFF_HOST, OBJECT_HOST, host->id,
-                        host->name, call->op->user);
-    commit_put_task(commit, task, NULL);
-    submit_job(call, commit, task, true);
+    submit_task(call, host, on ? TASK_POWER_ON_HOST : TASK_POWER_OFF_HOST, false);
+}
+
+/* One that does not answer cannot be emptied: then only force is left. */
+static bool check_reboot(const struct call *call, const Host *host, GError **error)
+{
+    if (host->status == HOST_POWEROFF) {
+        err_set_reason(error, VRM_ERR_CONFLICT, REASON_HOST_IS_OFF, NULL,
+                       "host %s is off: it cannot be rebooted; switch it on", host->name);
+        return false;
+    }
+    if (host->connected || call->op->force)
+        return true;
+    err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_HOST_FAULTY, "mode",
+                   "host %s does not answer, so its VMs cannot be moved away first: look at it, or "
+                   "want mode = force, which takes down what runs there",
+                   host->name);
+    return false;
+}
+
+void on_host_reboot(struct call *call)
+{
+    const Host *host;
+    g_autoptr(GError) error = NULL;
+
+    inventory_publish(call->app->inv);
+    host = call_host(call, call->op->id, &error);
+    if (!host || !check_power(call, host, &error) || !check_reboot(call, host, &error)) {
+        call_fail(call, error);
+        return;
+    }
+    submit_task(call, host, TASK_REBOOT_HOST, call->op->force);
 }

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "controller/call.h"
 #include "controller/task.h"
+#include "controller/vm_after.h"
 #include "controller/vm_grow.h"
 #include "controller/vm_mac.h"
 #include "controller/vm_order.h"
@@ -81,7 +82,8 @@ static bool complete_vm(const struct call *call, Vm *vm, GError **error)
     vm->id = 0;
     if (!*vm->uuid)
         replace(&vm->uuid, g_uuid_string_random());
-    if (!check_location(call, vm, error))
+    if (!check_location(call, vm, error) ||
+        !vm_after_check(inventory_peek(call->app->inv), vm, error))
         return false;
     for (size_t i = 0; i < vm->n_disks; i++) {
         if (!place_disk(call, vm, &vm->disks[i], error))
@@ -315,6 +317,13 @@ static bool check_change(const Vm *vm, const Vm *current, GError **error)
     return false;
 }
 
+/* Only a new order is looked at: an old one may not be in the way of other changes. */
+static bool check_order(const struct call *call, const Vm *vm, const Vm *current, GError **error)
+{
+    return vm->start_after_id == current->start_after_id ||
+           vm_after_check(inventory_peek(call->app->inv), vm, error);
+}
+
 /* ---- a running VM that is to have more --------------------------------------------------------
  */
 
@@ -337,9 +346,10 @@ void on_vm_update(struct call *call)
     const Vm *current;
     g_autoptr(GError) error = NULL;
 
+    inventory_publish(call->app->inv);
     current = call_vm(call, vm->id, &error);
     if (!current || !call_is_current(vm->generation, current->generation, current->name, &error) ||
-        !check_change(vm, current, &error))
+        !check_change(vm, current, &error) || !check_order(call, vm, current, &error))
         call_fail(call, error);
     else if (is_more(vm, current))
         vm_grow(call, write_growth);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "api/auth.h"
 #include "api/ops.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -12,11 +13,19 @@
 #include "controller/alarm.h"
 #include "controller/dpm.h"
 #include "controller/drs.h"
+#include "controller/ha_count.h"
+#include "controller/ha_shell.h"
+#include "controller/host_setup.h"
 #include "controller/load_all.h"
 #include "controller/observe.h"
+#include "controller/plan_publish.h"
+#include "controller/right_keep.h"
+#include "controller/rights.h"
 #include "controller/rule_watch.h"
+#include "controller/sessions.h"
 #include "controller/task.h"
 #include "controller/users.h"
+#include "controller/vm_hang.h"
 #include "controller/vm_order.h"
 #include "controller/vm_owed.h"
 #include "db/store_site.h"
@@ -223,11 +232,14 @@ static bool write_first_site(Db *db, void *data, GError **error)
     return store_site_put(db, loading->first_site, error);
 }
 
+/* The epoch is taken first, again.  Nobody else's transaction outlives that, so nothing changes
+ * behind the picture; a server that was promoted meanwhile learns whom it serves; and as a write it
+ * returns only when a synchronous standby has all that can be read here. */
 static bool run_load(Db *db, void *data, GError **error)
 {
     struct loading *loading = data;
 
-    if (!load_all_read(db, &loading->loaded, error))
+    if (!db_take_epoch(db, loading->epoch, error) || !load_all_read(db, &loading->loaded, error))
         return false;
     if (loading->loaded.site)
         return true;
@@ -270,17 +282,25 @@ static void show_loaded(Role *role, const struct loaded *loaded)
     owed_reset(app->owed);
     orders_reset(app->orders);
     tasks_reset(app->tasks);
+    right_keep_reset(app->right_keep);
+    ha_shell_reset(app->ha);
+    rights_reset(app->rights);
+    host_setups_reset(app->setups);
+    plan_publish_reset(app->plan);
     agents_reset(app->agents);
     observe_reset(app->observe);
     drs_reset(app->drs);
     rule_watch_reset(app->rules);
     alarms_reset(app->alarms, loaded->alarms);
     dpm_reset(app->dpm);
+    ha_counts_restore(app->counts, loaded->ha_restarts, loaded->ha_power_ons);
+    vm_hangs_reset(app->hangs);
     inventory_reset(app->inv);
     builder = inventory_edit(app->inv);
     snapshot_builder_set_site(builder, site_ref(loaded->site));
     load_all_show(loaded, builder);
     users_set(app->users, loaded->users);
+    sessions_restore(app->sessions, loaded->sessions);
     inventory_publish(app->inv);
 }
 
@@ -292,6 +312,7 @@ static void become_active(Role *role)
     g_autofree char *counts = g_strdup_printf("%zu hosts, %zu VMs", snap->n_hosts, snap->n_vms);
 
     role->state = ROLE_ACTIVE;
+    changes_start(app->changes, role->epoch);
     log_info("active", "EPOCH", epoch, "INVENTORY", counts, NULL);
     for (size_t i = 0; i < snap->n_hosts; i++) {
         const Host *host = snap->hosts[i];
@@ -299,6 +320,12 @@ static void become_active(Role *role)
         observe_await(app->observe, host->id);
         agents_set_host(app->agents, host->id, host->name, host->ip, host->port);
     }
+    if (app->settings->ha_enabled)
+        rights_start(app->rights);
+    host_setups_start(app->setups);
+    right_keep_start(app->right_keep);
+    plan_publish_start(app->plan);
+    ha_shell_start(app->ha);
     vm_order_resume(app); /* before the tasks, which ask whether hosts are still awaited */
     tasks_resume(app->tasks);
     owed_resume(app->owed);
@@ -314,7 +341,9 @@ static void loaded_all(const GError *error, void *data)
     role->loading = false;
     if ((role->state == ROLE_LOADING || role->state == ROLE_RELOADING) &&
         loading->epoch == role->epoch) {
-        if (error) {
+        if (err_is(error, VRM_ERR_DENIED)) {
+            role_deposed(role, error->message);
+        } else if (error) {
             show(role, error->message);
             retry_later(role, RETRY_MS);
         } else {
@@ -340,7 +369,9 @@ static void load(Role *role)
     }
     loading = g_new0(struct loading, 1);
     *loading = (struct loading){ .role = role,
-                                 .loaded = { .recent_tasks = role->app->settings->recent_tasks },
+                                 .loaded = { .recent_tasks = role->app->settings->recent_tasks,
+                                             .session_idle_ms = auth_idle_ms(role->app->auth),
+                                             .ha_since_ms = ha_counts_since_ms() },
                                  .first_site = make_site(role->app->settings),
                                  .epoch = role->epoch };
     role->loading = true;
@@ -395,6 +426,7 @@ void role_deposed(Role *role, const char *why)
 {
     role->state = ROLE_STANDBY;
     role->epoch = 0;
+    changes_stop(role->app->changes, "this controller is no longer the active one");
     show(role, why);
     role->events.on_deposed(why);
 }
@@ -440,6 +472,7 @@ void role_start(Role *role)
 void role_resign(Role *role, void (*done)(void *user), void *user)
 {
     role->state = ROLE_STANDBY;
+    changes_stop(role->app->changes, "this controller is stopping");
     show(role, "stopping");
     leader_resign(role->leader, done, user);
 }

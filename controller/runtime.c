@@ -3,13 +3,7 @@
 
 #include "controller/runtime.h"
 
-static void replace(char **field, const char *value)
-{
-    char *old = *field;
-
-    *field = g_strdup(value);
-    g_free(old);
-}
+#include "base/text.h"
 
 void runtime_keep_vm(Vm *vm, const Vm *current)
 {
@@ -19,11 +13,12 @@ void runtime_keep_vm(Vm *vm, const Vm *current)
     vm->target_host_id = current->target_host_id;
     vm->host_reported = current->host_reported;
     vm->domain = current->domain;
+    vm->agent_answers = current->agent_answers;
     vm->vnc_port = current->vnc_port;
     vm->dirty_mbps = current->dirty_mbps;
     vm->load = current->load;
-    replace(&vm->cpu_seen, current->cpu_seen);
-    replace(&vm->start_wait, current->start_wait);
+    text_set(&vm->cpu_seen, current->cpu_seen);
+    text_set(&vm->start_wait, current->start_wait);
 }
 
 void runtime_keep_rule(Rule *rule, const Rule *current)
@@ -31,7 +26,7 @@ void runtime_keep_rule(Rule *rule, const Rule *current)
     if (!current || current == rule)
         return;
     rule->state = current->state;
-    replace(&rule->state_text, current->state_text);
+    text_set(&rule->state_text, current->state_text);
 }
 
 void runtime_keep_host(Host *host, const Host *current)
@@ -43,9 +38,16 @@ void runtime_keep_host(Host *host, const Host *current)
     host->seen_mono_ms = current->seen_mono_ms;
     host->load = current->load;
     host->draining = current->draining;
+    host->hald = current->hald;
+    host->agent_protocol = current->agent_protocol;
+    host->no_rights = current->no_rights;
     host->back_ms = current->back_ms;
-    replace(&host->agent_version, current->agent_version);
-    replace(&host->boot_id, current->boot_id);
-    replace(&host->migrate_address, current->migrate_address);
-    replace(&host->trouble, current->trouble);
+    host->ha_closed = current->ha_closed;
+    text_set(&host->ha_state, current->ha_state);
+    text_set(&host->lost_stores, current->lost_stores);
+    text_set(&host->agent_version, current->agent_version);
+    text_set(&host->boot_id, current->boot_id);
+    text_set(&host->migrate_address, current->migrate_address);
+    text_set(&host->ha_address, current->ha_address);
+    text_set(&host->trouble, current->trouble);
 }

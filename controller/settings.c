@@ -3,21 +3,49 @@
 
 #include "controller/settings.h"
 
+#include <string.h>
+
 #include "base/conf.h"
 #include "base/confcheck.h"
 #include "base/err.h"
 #include "db/db.h"
+#include "ha/right.h"
 
 /* The load is remembered once an interval, see controller/load.c. */
 #define DPM_MAX_INTERVALS 200
 
-#define AT(field)         offsetof(struct settings, field)
+/* Of a host's lease; see check_ha(). */
+#define LEASE_NORMAL_MS 12000
+#define LEASE_FAST_MS   8000
+#define SLOT_MS         INT64_C(20000)
+#define LATE_MS         INT64_C(4000) /* two answers of etcd of 1 s, a pause of vrm-hald of 2 s */
+
+#define AT(field)       offsetof(struct settings, field)
 
 static char *wrong_prefix(const char *text)
 {
     if (text[0] == '/' && !g_str_has_suffix(text, "/"))
         return NULL;
     return g_strdup("a path such as /vrm, without a slash at its end");
+}
+
+/* "192.0.2.1", "192.0.2.1:7445" or "[2001:db8::1]:7445". */
+static char *wrong_endpoint(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    const bool has_port = colon && (strchr(text, ':') == colon || colon[-1] == ']');
+    g_autofree char *host = has_port ? g_strndup(text, (gsize)(colon - text)) : g_strdup(text);
+    const size_t len = strlen(host);
+    guint64 port;
+
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        memmove(host, host + 1, len - 1);
+    }
+    if (g_hostname_is_ip_address(host) &&
+        (!has_port || g_ascii_string_to_unsigned(colon + 1, 10, 1, 65535, &port, NULL)))
+        return NULL;
+    return g_strdup("an address such as 192.0.2.10 or 192.0.2.10:7445");
 }
 
 // clang-format off
@@ -164,6 +192,36 @@ static const struct conf_setting table[] = {
     { .section = "dpm", .name = "watts", .type = CONF_INT, .offset = AT(dpm_watts), .default_text = "200",
       .min = 1, .max = 20000, .doc = "what a host that sleeps does not draw, for the kWh saved" },
 
+    { .section = "ha", .name = "enabled", .type = CONF_BOOL, .offset = AT(ha_enabled), .default_text = "true",
+      .doc = "VMs with shared disks run by a right in etcd, on hosts with vrm-hald only, and are restarted elsewhere when their host dies; false: nothing is restarted" },
+    { .section = "ha", .name = "profile", .type = CONF_CHOICE, .offset = AT(ha_profile), .default_text = "normal",
+      .choices = "normal|fast", .doc = "how long a lease is: normal 12 s, fast 8 s" },
+    { .section = "ha", .name = "lease_ms", .type = CONF_INT, .offset = AT(ha_lease_ms), .default_text = "0",
+      .min = 0, .max = HA_LONGEST_LEASE_MS, .doc = "a host whose lease in etcd stands still so long is dead; 0: the profile's" },
+    { .section = "ha", .name = "renew_ms", .type = CONF_INT, .offset = AT(ha_renew_ms), .default_text = "1500",
+      .min = 200, .max = 60000, .doc = "hosts renew their leases so often" },
+    { .section = "ha", .name = "kill_ms", .type = CONF_INT, .offset = AT(ha_kill_ms), .default_text = "2000",
+      .min = 500, .max = 60000, .doc = "so long before its lease's end a host begins to kill what the lease protects" },
+    { .section = "ha", .name = "beat_ms", .type = CONF_INT, .offset = AT(ha_beat_ms), .default_text = "1000",
+      .min = 200, .max = 10000, .doc = "hosts send beats on the HA network so often" },
+    { .section = "ha", .name = "beat_listen", .type = CONF_STRING, .offset = AT(ha_beat_listen),
+      .default_text = "0.0.0.0", .min = 2, .max = 64, .doc = "address to receive the hosts' beats at",
+      .wrong = confcheck_address },
+    { .section = "ha", .name = "beat_port", .type = CONF_INT, .offset = AT(ha_beat_port), .default_text = "7445",
+      .min = 1, .max = 65535, .doc = "UDP port of beat_listen" },
+    { .section = "ha", .name = "beat_to", .type = CONF_LIST, .offset = AT(ha_beat_to), .default_text = "",
+      .max = 8, .doc = "addresses of all controllers on the HA network, where hosts send their beats to",
+      .wrong = wrong_endpoint },
+    { .section = "ha", .name = "power_on_again", .type = CONF_BOOL, .offset = AT(ha_power_on_again), .default_text = "true",
+      .doc = "a host that is dead by proof is switched on again by its BMC, three times at most; never one in maintenance, quarantine, or switched off by order" },
+    { .section = "ha", .name = "etcd", .type = CONF_LIST, .offset = AT(ha_etcd), .default_text = "",
+      .max = 16, .doc = "URLs of the etcd members as hosts reach them; empty: endpoints of [etcd]",
+      .wrong = confcheck_url },
+    { .section = "ha", .name = "storage", .type = CONF_BOOL, .offset = AT(ha_storage), .default_text = "true",
+      .doc = "VMs on shared datastores are protected by their host's slot there, and an etcd that does not answer stops none of them; false: by its lease in etcd" },
+    { .section = "ha", .name = "slot_ms", .type = CONF_INT, .offset = AT(ha_slot_ms), .default_text = "0",
+      .min = 0, .max = HA_LONGEST_SLOT_MS, .doc = "a host whose slot on a datastore stands still so long runs no VM of it any more, with multipath rather 60000; 0: 20000, or what lease_ms asks for" },
+
     { .section = "history", .name = "days", .type = CONF_INT, .offset = AT(history_days), .default_text = "90",
       .min = 1, .max = 3650, .doc = "finished tasks, events and audit are kept so long" },
     { .section = "history", .name = "recent_tasks", .type = CONF_INT, .offset = AT(recent_tasks), .default_text = "1000",
@@ -224,6 +282,101 @@ static bool check_dpm(const struct settings *settings, GError **error)
     return true;
 }
 
+int64_t settings_lease_ms(const struct settings *settings)
+{
+    if (settings->ha_lease_ms > 0)
+        return settings->ha_lease_ms;
+    return g_str_equal(settings->ha_profile, "fast") ? LEASE_FAST_MS : LEASE_NORMAL_MS;
+}
+
+/* A lease must outlive a renewal that is late, its answer that is late, a pause of vrm-hald and the
+ * killing: else hosts that are well would lose it. */
+static bool check_ha(const struct settings *settings, GError **error)
+{
+    const int64_t spare_ms = MAX(LATE_MS, settings->ha_kill_ms + 1);
+    const int64_t least_ms = settings->ha_renew_ms + settings->ha_kill_ms + spare_ms;
+
+    if (settings_lease_ms(settings) >= least_ms)
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, "ha.lease_ms",
+                   "[ha] lease_ms = %" G_GINT64_FORMAT
+                   " (profile %s): want at least %" G_GINT64_FORMAT
+                   ", that is renew_ms (%" G_GINT64_FORMAT ") + kill_ms (%" G_GINT64_FORMAT
+                   ") + %" G_GINT64_FORMAT " for late answers of etcd and pauses of a host",
+                   settings_lease_ms(settings), settings->ha_profile, least_ms,
+                   settings->ha_renew_ms, settings->ha_kill_ms, spare_ms);
+    return false;
+}
+
+/* One watchdog serves all leases: it is as long as etcd's allow, and the slots' must outlive it. */
+static int64_t least_slot_ms(const struct settings *settings)
+{
+    const int64_t watchdog_ms =
+        settings_lease_ms(settings) - MAX(settings->ha_renew_ms, settings->ha_kill_ms);
+
+    return SETTINGS_SLOT_RENEW_MS + MAX(watchdog_ms, 2 * settings->ha_kill_ms) + 1;
+}
+
+int64_t settings_slot_ms(const struct settings *settings)
+{
+    if (settings->ha_slot_ms > 0) /* switched off it was not checked, and some may still go on */
+        return settings->ha_storage ? settings->ha_slot_ms
+                                    : MAX(settings->ha_slot_ms, least_slot_ms(settings));
+    return MAX(SLOT_MS, least_slot_ms(settings));
+}
+
+static bool check_slots(const struct settings *settings, GError **error)
+{
+    if (!settings->ha_storage || settings_slot_ms(settings) >= least_slot_ms(settings))
+        return true;
+    err_set_reason(error, VRM_ERR_INVALID, 0, "ha.slot_ms",
+                   "[ha] slot_ms = %" G_GINT64_FORMAT ": want 0 or at least %" G_GINT64_FORMAT
+                   ", that is %d for a renewal and more than the watchdog's length (lease_ms, "
+                   "%" G_GINT64_FORMAT ", less the longer of renew_ms and kill_ms)",
+                   settings->ha_slot_ms, least_slot_ms(settings), SETTINGS_SLOT_RENEW_MS,
+                   settings_lease_ms(settings));
+    return false;
+}
+
+char **settings_hosts_etcd(const struct settings *settings)
+{
+    return *settings->ha_etcd ? settings->ha_etcd : settings->etcd_endpoints;
+}
+
+static bool is_loopback(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    host = host ? host + 3 : url;
+    return g_str_has_prefix(host, "127.") || g_str_has_prefix(host, "[::1]") ||
+           g_str_has_prefix(host, "localhost:");
+}
+
+static bool are_loopback(char *const *urls)
+{
+    for (; *urls; urls++)
+        if (!is_loopback(*urls))
+            return false;
+    return true;
+}
+
+char **settings_doubts(const struct settings *settings)
+{
+    g_autoptr(GStrvBuilder) doubts = g_strv_builder_new();
+
+    if (settings->ha_enabled && are_loopback(settings_hosts_etcd(settings)))
+        g_strv_builder_add(doubts,
+                           "high availability is on, and hosts are told of an etcd on loopback: no "
+                           "other machine takes VMs with shared disks; set [ha] etcd to URLs that "
+                           "hosts reach, or [ha] enabled = false");
+    if (settings->ha_enabled && !*settings->ha_beat_to)
+        g_strv_builder_add(
+            doubts, "high availability is on, and [ha] beat_to is empty: hosts send no "
+                    "beats to controllers; set it to the addresses of all controllers on the "
+                    "HA network");
+    return g_strv_builder_end(doubts);
+}
+
 static bool settings_cross_check(const struct settings *settings, GError **error)
 {
     if (!both_or_neither("api", settings->api_cert_file, settings->api_key_file, error) ||
@@ -237,7 +390,7 @@ static bool settings_cross_check(const struct settings *settings, GError **error
                        settings->drs_max_age_s, settings->drs_window_s);
         return false;
     }
-    return check_dpm(settings, error);
+    return check_dpm(settings, error) && check_ha(settings, error) && check_slots(settings, error);
 }
 
 static void fill_in(struct settings *settings)
@@ -261,7 +414,7 @@ bool settings_load(const char *path, struct settings *ret_settings, GError **err
     if (!conf_load(path, table, G_N_ELEMENTS(table), &settings, error))
         return false;
     if (!settings_cross_check(&settings, error)) {
-        g_prefix_error(error, "%s: ", path);
+        confcheck_place(path, error);
         settings_clear(&settings);
         return false;
     }

@@ -37,12 +37,27 @@ struct settings {
     /* [dpm] */
     int64_t dpm_interval_s, dpm_sleep_window_s, dpm_wake_window_s, dpm_settle_s, dpm_proof_days;
     int64_t dpm_spare_hosts, dpm_retry_s, dpm_drain_limit_s, dpm_start_wait_s, dpm_watts;
+    /* [ha] */
+    char *ha_profile, *ha_beat_listen, **ha_beat_to, **ha_etcd;
+    int64_t ha_lease_ms, ha_renew_ms, ha_kill_ms, ha_beat_ms, ha_beat_port;
+    int64_t ha_slot_ms;
+    bool ha_enabled, ha_power_on_again, ha_storage;
     /* [history] */
     int64_t history_days, recent_tasks;
 };
 
 bool settings_load(const char *path, struct settings *ret_settings, GError **error);
 void settings_clear(struct settings *settings);
+/* What is allowed and yet hardly meant: one text each, a newly allocated vector; empty: nothing. */
+char **settings_doubts(const struct settings *settings);
+/* URLs of the etcd members as hosts reach them; the settings' own. */
+char **settings_hosts_etcd(const struct settings *settings);
+/* How long a host's lease in etcd is good: lease_ms of [ha], or its profile's. */
+int64_t settings_lease_ms(const struct settings *settings);
+/* ... and its slot on a shared datastore: slot_ms of [ha], or what suits the lease in etcd. */
+int64_t settings_slot_ms(const struct settings *settings);
+#define SETTINGS_SLOT_RENEW_MS 1000 /* slots are written so often */
+
 char *settings_format(const struct settings *settings);
 
 #endif /* VRM_CONTROLLER_SETTINGS_H */

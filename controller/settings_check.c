@@ -51,6 +51,6 @@ bool settings_check(const struct settings *settings, const char *path, GError **
         check_pair("agents", s->agents_cert_file, s->agents_key_file, error) &&
         confcheck_folder("[controller] state_dir", s->state_dir, error))
         return true;
-    g_prefix_error(error, "%s: ", path);
+    confcheck_place(path, error);
     return false;
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "controller/dpm.h"
+#include "controller/ha_shell.h"
 #include "controller/vm_order.h"
 #include "model/reason.h"
 
@@ -15,10 +16,11 @@
 
 struct dpm_run {
     guint timer;
-    int64_t until_ms; /* it must be empty */
-    bool ordering;    /* a child is being committed */
-    char *given_up;   /* why; NULL: it goes on */
-    int reason;       /* of that: REASON_HOST_STATE if the host may be tried again at once */
+    int64_t until_ms;        /* it must be empty */
+    int64_t reboot_until_ms; /* it must be back; 0: its power is not to be cut yet */
+    bool ordering;           /* a child is being committed */
+    char *given_up;          /* why; NULL: it goes on */
+    int reason;              /* of that: REASON_HOST_STATE if the host may be tried again at once */
 };
 
 static void free_dpm_run(void *data)
@@ -64,6 +66,10 @@ static const struct {
     { TASK_PROVE_HOST, TASK_EVACUATE_HOST, TASK_POWER_OFF_HOST },
     { TASK_PROVE_HOST, TASK_POWER_OFF_HOST, TASK_POWER_ON_HOST },
     { TASK_PROVE_HOST, TASK_POWER_ON_HOST, NO_STEP },
+    { TASK_REBOOT_HOST, FIRST, TASK_EVACUATE_HOST },
+    { TASK_REBOOT_HOST, TASK_EVACUATE_HOST, TASK_POWER_OFF_HOST },
+    { TASK_REBOOT_HOST, TASK_POWER_OFF_HOST, TASK_POWER_ON_HOST },
+    { TASK_REBOOT_HOST, TASK_POWER_ON_HOST, NO_STEP },
 };
 
 static int step_after(enum task_type task, int done)
@@ -75,12 +81,14 @@ static int step_after(enum task_type task, int done)
     return NO_STEP;
 }
 
-/* One that has power and did not come back needs a cold start, unless it comes after all. */
-static int first_step(enum task_type task, const Host *host)
+/* One that has power and did not come back needs a cold start, unless it comes after all.  A reboot
+ * by force takes its VMs down with it. */
+static int first_step(const Task *task, const Host *host)
 {
-    if (task == TASK_WAKE_HOST && host->off_by_dpm && host->off_since_ms == 0)
+    if ((task->type == TASK_WAKE_HOST && host->off_by_dpm && host->off_since_ms == 0) ||
+        (task->type == TASK_REBOOT_HOST && task->force))
         return TASK_POWER_OFF_HOST;
-    return step_after(task, FIRST);
+    return step_after(task->type, FIRST);
 }
 
 static const Task *newest_child(const struct app *app, int64_t task_id)
@@ -135,7 +143,8 @@ static void order_child(struct run *run, enum task_type type)
         task_prepare(type, OBJECT_HOST, parent->entity_id, parent->entity_name, parent->user);
     Commit *commit = commit_new(&app->committer);
 
-    task->origin = ORIGIN_DPM;
+    task->origin = dpm_is_task(parent->type) ? ORIGIN_DPM : ORIGIN_MAINTENANCE;
+    task->force = parent->force;
     task->parent_id = parent->id;
     g_free(task->why);
     task->why = g_strdup(parent->why);
@@ -143,6 +152,27 @@ static void order_child(struct run *run, enum task_type type)
     ((struct dpm_run *)run->data)->ordering = true;
     commit_put_task(commit, task, NULL);
     commit_submit(commit, NULL, child_written, order);
+}
+
+/* ---- a reboot, and HA
+ * ----------------------------------------------------------------------------
+ */
+
+/* From the cutting of its power until it is back HA takes its silence for what it is.  In time:
+ * what the fence device may take twice, and what the host may take to boot. */
+static void expect_reboot(struct run *run)
+{
+    const struct settings *settings = run->app->settings;
+    struct dpm_run *work = run->data;
+    const Task *task = run_task(run);
+
+    if (task->type != TASK_REBOOT_HOST)
+        return;
+    if (work->reboot_until_ms == 0)
+        work->reboot_until_ms =
+            clock_now_ms() +
+            (2 * settings->power_limit_s + settings->power_boot_limit_s) * MS_PER_S;
+    ha_shell_expect_reboot(run->app->ha, task->entity_id, work->reboot_until_ms);
 }
 
 /* However it came to it; a link may outlive the power that was just cut. */
@@ -181,13 +211,15 @@ static void advance(struct run *run)
     child = newest_child(run->app, run->task_id);
     if ((child && !task_is_final(child)) || !may_go_on(run, child, host))
         return;
-    next = child ? step_after(parent->type, (int)child->type) : first_step(parent->type, host);
+    next = child ? step_after(parent->type, (int)child->type) : first_step(parent, host);
     if (next == NO_STEP)
         run_finish(run, NULL);
     else if (work->given_up && next != TASK_POWER_ON_HOST)
         fail(run, work->reason, work->given_up);
     else
         order_child(run, (enum task_type)next);
+    if (next == TASK_POWER_OFF_HOST && !run->finishing)
+        expect_reboot(run);
 }
 
 /* ---- giving up --------------------------------------------------------------------------------
@@ -234,7 +266,7 @@ static gboolean watch(void *data)
 
     if (run->finishing)
         return G_SOURCE_CONTINUE;
-    if (host && host->maintaining && task->type != TASK_WAKE_HOST)
+    if (host && host->maintaining && dpm_is_task(task->type) && task->type != TASK_WAKE_HOST)
         task_dpm_give_up(run, REASON_HOST_STATE, "the host entered maintenance mode");
     else if (work->until_ms && clock_now_ms() >= work->until_ms)
         task_dpm_give_up(run, REASON_FAILED, "emptying it took too long: drain_timeout_s is over");
@@ -254,6 +286,13 @@ static void cancel_dpm(struct run *run)
 /* ---- begin and end ----------------------------------------------------------------------------
  */
 
+static bool is_power_step(const struct run *run)
+{
+    const Task *child = newest_child(run->app, run->task_id);
+
+    return child && (child->type == TASK_POWER_OFF_HOST || child->type == TASK_POWER_ON_HOST);
+}
+
 static void begin_dpm(struct run *run)
 {
     struct dpm_run *work = g_new0(struct dpm_run, 1);
@@ -265,6 +304,8 @@ static void begin_dpm(struct run *run)
         show_draining(run->app, task->entity_id, true);
     }
     work->timer = g_timeout_add(WATCH_MS, watch, run);
+    if (is_power_step(run)) /* after a take-over */
+        expect_reboot(run);
     advance(run);
 }
 
@@ -309,6 +350,7 @@ static const struct {
     { TASK_WAKE_HOST, "DpmHostAwake", "was woken", "DpmWakeFailed", "could not be woken" },
     { TASK_PROVE_HOST, "DpmWakeProven", "was switched off and on again: its wake-up is proven",
       "DpmProofFailed", "did not prove its wake-up" },
+    { TASK_REBOOT_HOST, "HostRebooted", "was rebooted", "HostRebootFailed", "was not rebooted" },
 };
 
 static void record_dpm(struct run *run, const Task *task, const GError *error, Commit *commit)
@@ -339,7 +381,9 @@ static void after_dpm(struct run *run, const Task *task, bool ok)
 {
     (void)ok;
     show_draining(run->app, task->entity_id, false);
-    dpm_task_ended(run->app->dpm, task);
+    ha_shell_expect_reboot(run->app->ha, task->entity_id, 0);
+    if (dpm_is_task(task->type))
+        dpm_task_ended(run->app->dpm, task);
 }
 
 /* A host that is being woken is not left half-way. */
@@ -352,6 +396,8 @@ static void after_dpm(struct run *run, const Task *task, bool ok)
 static const struct task_kind sleep_kind = DPM_KIND(TASK_SLEEP_HOST, cancel_dpm);
 static const struct task_kind wake_kind = DPM_KIND(TASK_WAKE_HOST, NULL);
 static const struct task_kind prove_kind = DPM_KIND(TASK_PROVE_HOST, cancel_dpm);
+static const struct task_kind reboot_kind = DPM_KIND(TASK_REBOOT_HOST, cancel_dpm);
 
-const struct task_kind *const task_dpm_kinds[] = { &sleep_kind, &wake_kind, &prove_kind };
+const struct task_kind *const task_dpm_kinds[] = { &sleep_kind, &wake_kind, &prove_kind,
+                                                   &reboot_kind };
 const size_t task_dpm_n_kinds = G_N_ELEMENTS(task_dpm_kinds);

@@ -49,6 +49,15 @@ static void show(struct app *app, const Host *current, bool connected, enum host
     snapshot_builder_put_host(inventory_edit(app->inv), host);
 }
 
+/* What a host shows while its power is off, or on and it is not back. */
+static enum host_status away_status(const struct run *run, enum host_status alone)
+{
+    const Task *parent =
+        snapshot_builder_get_task(inventory_edit(run->app->inv), run_task(run)->parent_id);
+
+    return parent && parent->type == TASK_REBOOT_HOST ? HOST_REBOOTING : alone;
+}
+
 bool task_power_check_empty(const struct app *app, const Host *host, int reason, GError **error)
 {
     const Snapshot *snap = inventory_peek(app->inv);
@@ -141,7 +150,7 @@ static gboolean switch_off(void *data)
 
     ((struct power_run *)run->data)->timer = 0;
     inventory_publish(run->app->inv);
-    if (host && !check_dark(run->app, host, &error))
+    if (host && !run_task(run)->force && !check_dark(run->app, host, &error))
         run_finish(run, error);
     else
         command(run, POWER_OFF, is_off);
@@ -244,7 +253,7 @@ static void after_off(struct run *run, const Task *task, bool ok)
     if (!host || host->status != HOST_SHUTTING_DOWN)
         return;
     if (ok)
-        show(run->app, host, false, HOST_POWEROFF);
+        show(run->app, host, false, away_status(run, HOST_POWEROFF));
     else
         show(run->app, host, host->connected, host->connected ? HOST_NORMAL : HOST_UNKNOWN);
 }
@@ -305,7 +314,7 @@ static void begin_on(struct run *run)
 
     run->data = g_new0(struct power_run, 1);
     if (host && !host->connected)
-        show(run->app, host, false, HOST_BOOTING);
+        show(run->app, host, false, away_status(run, HOST_BOOTING));
     command(run, POWER_ON, is_on);
 }
 
@@ -338,7 +347,7 @@ static void after_on(struct run *run, const Task *task, bool ok)
 {
     const Host *host = inventory_find_host(run->app->inv, task->entity_id);
 
-    if (ok || !host || host->status != HOST_BOOTING)
+    if (ok || !host || (host->status != HOST_BOOTING && host->status != HOST_REBOOTING))
         return;
     show(run->app, host, false, host->off_since_ms > 0 ? HOST_POWEROFF : HOST_UNKNOWN);
 }

@@ -1,7 +1,6 @@
 /* task_vm.c - see task_vm.h. */
 #include "config.h"
 
-#include "controller/dpm.h"
 #include "controller/task_vm.h"
 
 #include <inttypes.h>
@@ -9,7 +8,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "controller/dpm.h"
+#include "controller/ha_shell.h"
 #include "controller/observe.h"
+#include "controller/right_keep.h"
+#include "controller/right_steps.h"
 #include "controller/vm_files.h"
 #include "controller/vm_order.h"
 #include "controller/vm_owed.h"
@@ -21,6 +24,7 @@
 #define SECOND_MS      INT64_C(1000)
 #define ABORT_AGAIN_MS 500
 #define TARGET_LOOK_MS 50
+#define STOP_LOOK_MS   500
 
 static const char *host_name(const struct app *app, int64_t id)
 {
@@ -29,42 +33,50 @@ static const char *host_name(const struct app *app, int64_t id)
     return host ? host->name : "?";
 }
 
-/* ---- a migration's data -----------------------------------------------------------------------
+/* ---- a task's data ----------------------------------------------------------------------------
  */
 
-/* Of one that had to wait for its target, or that was told to end. */
-struct migration {
+/* Of a migration that had to wait for its target, or that was told to end; of a task that has a
+ * right to run its VM to see to. */
+struct work {
     struct app *app;
-    guint wait; /* timer: does the target answer by now? */
+    RightSteps *steps; /* under way; NULL: none */
+    bool has_right;    /* what the command needs stands in etcd ... */
+    char *right;       /* ... and this is a start's token */
+    GError *outcome;   /* of the migration; NULL: it succeeded */
+    guint wait;        /* timer: does the target answer by now? */
     bool called_off;
     unsigned number; /* of the word to end it: its ids are used once */
     char *id;        /* under way; NULL: none */
     guint timer;
 };
 
-static struct migration *migration_of(struct run *run)
+static struct work *work_of(struct run *run)
 {
-    struct migration *migration = run->data;
+    struct work *work = run->data;
 
-    if (!migration) {
-        run->data = migration = g_new0(struct migration, 1);
-        migration->app = run->app;
+    if (!work) {
+        run->data = work = g_new0(struct work, 1);
+        work->app = run->app;
     }
-    return migration;
+    return work;
 }
 
-static void free_migration(void *data)
+static void free_work(void *data)
 {
-    struct migration *migration = data;
+    struct work *work = data;
 
-    if (migration->wait)
-        g_source_remove(migration->wait);
-    if (migration->timer)
-        g_source_remove(migration->timer);
-    if (migration->id && migration->app->agents)
-        agents_forget(migration->app->agents, migration->id);
-    g_free(migration->id);
-    g_free(migration);
+    right_steps_free(work->steps);
+    if (work->wait)
+        g_source_remove(work->wait);
+    if (work->timer)
+        g_source_remove(work->timer);
+    if (work->id && work->app->agents)
+        agents_forget(work->app->agents, work->id);
+    g_clear_error(&work->outcome);
+    g_free(work->right);
+    g_free(work->id);
+    g_free(work);
 }
 
 /* ---- the command ------------------------------------------------------------------------------
@@ -102,9 +114,11 @@ static bool fill_migration(const struct app *app, const Task *task, struct migra
     return true;
 }
 
-static bool fill_command(const struct app *app, const Task *task, const Vm *vm,
+static bool fill_command(const struct run *run, const Task *task, const Vm *vm,
                          struct agent_command *command, GError **error)
 {
+    const struct app *app = run->app;
+    const struct work *work = run->data;
     const struct vm_verb *verb = vm_verb_find(task->type);
 
     *command = (struct agent_command){
@@ -117,6 +131,10 @@ static bool fill_command(const struct app *app, const Task *task, const Vm *vm,
     };
     if (verb->verb == VERB_DEFINE || verb->verb == VERB_UNDEFINE || verb->verb == VERB_START)
         command->vm = vm_dup(vm);
+    if (verb->verb == VERB_START && work && work->right)
+        command->right = g_strdup(work->right);
+    if (verb->verb == VERB_STOP || verb->verb == VERB_MIGRATE)
+        command->vm_id = vm->id; /* whose right goes back */
     if (verb->verb == VERB_UNDEFINE)
         vm_files_drop_kept(inventory_peek(app->inv), !task->format_disks, command->vm);
     return verb->verb != VERB_MIGRATE || fill_migration(app, task, &command->migrate, error);
@@ -158,6 +176,89 @@ static void note_dirty_rate(struct app *app, int64_t vm_id, int64_t dirty_mbps)
 
 static void begin(struct run *run);
 
+/* ---- the right --------------------------------------------------------------------------------
+ */
+
+static struct right_job job_of(const struct run *run)
+{
+    const Task *task = run_task(run);
+
+    return (struct right_job){
+        .app = run->app,
+        .task_id = task->id,
+        .vm_id = task->entity_id,
+        .host_id = task->target_host_id,
+        .source_id = task->source_host_id,
+    };
+}
+
+static void settled(const char *token, const GError *error, void *user)
+{
+    struct run *run = user;
+    struct work *work = work_of(run);
+    g_autoptr(GError) outcome = g_steal_pointer(&work->outcome);
+
+    (void)token;
+    g_clear_pointer(&work->steps, right_steps_free);
+    if (error)
+        log_warning("after a migration the right to run the VM is left with both hosts for now",
+                    "VM", run_task(run)->entity_name, "REASON", error->message, NULL);
+    run_finish(run, outcome);
+}
+
+/* Of a migration's two owners one is left before the task is over. */
+static void end_run(struct run *run, const GError *error)
+{
+    struct work *work = run->data;
+    struct right_job job;
+
+    if (run_task(run)->type != TASK_MIGRATE_VM || !work || !work->has_right) {
+        run_finish(run, error);
+        return;
+    }
+    job = job_of(run);
+    job.moved = !error;
+    work->outcome = error ? g_error_copy(error) : NULL;
+    work->steps = right_steps_settle(&job, settled, run);
+}
+
+static void on_right(const char *token, const GError *error, void *user)
+{
+    struct run *run = user;
+    struct work *work = work_of(run);
+    g_autofree char *right = g_strdup(token);
+    g_autoptr(GError) local = error ? g_error_copy(error) : NULL;
+
+    g_clear_pointer(&work->steps, right_steps_free);
+    work->has_right = true;
+    work->right = g_steal_pointer(&right);
+    if (local)
+        end_run(run, local); /* a share that was begun is undone */
+    else
+        begin(run);
+}
+
+/* False: nothing has to be seen to, or it was. */
+static bool see_to_right(struct run *run, const Vm *vm)
+{
+    const Task *task = run_task(run);
+    const bool starts = task->type == TASK_START_VM;
+    struct work *work = run->data;
+    struct right_job job;
+
+    if ((!starts && task->type != TASK_MIGRATE_VM) || (work && work->has_right) ||
+        !right_steps_needed(run->app, vm))
+        return false;
+    job = job_of(run);
+    work = work_of(run);
+    work->steps =
+        starts ? right_steps_start(&job, on_right, run) : right_steps_share(&job, on_right, run);
+    return true;
+}
+
+/* ---- the command's end ------------------------------------------------------------------------
+ */
+
 /* The source is silent and so is the target: the VM may be on either, and if it were let go, it
  * could be called stopped because the source, back again, no longer has it. */
 static bool nobody_can_tell(const struct run *run, const Task *task,
@@ -167,6 +268,15 @@ static bool nobody_can_tell(const struct run *run, const Task *task,
 
     return task->type == TASK_MIGRATE_VM && silent &&
            !observe_hears(run->app->observe, task->target_host_id);
+}
+
+/* A stop is a wish that is kept: the host was silent for too long, or has died meanwhile. */
+static bool is_stop_unheard(const struct run *run, const Task *task, const GError *error)
+{
+    const Vm *vm = inventory_find_vm(run->app->inv, task->entity_id);
+
+    return task->type == TASK_STOP_VM && err_is(error, VRM_ERR_TIMEOUT) && vm &&
+           !observe_hears(run->app->observe, vm->host_id);
 }
 
 static void on_report(const struct command_report *report, const GError *error, bool final,
@@ -179,7 +289,7 @@ static void on_report(const struct command_report *report, const GError *error, 
         run_progress(run, report->progress);
         return;
     }
-    if (nobody_can_tell(run, task, report, error)) {
+    if (nobody_can_tell(run, task, report, error) || is_stop_unheard(run, task, error)) {
         begin(run); /* the same command: asks on until one of the two hosts is back */
         return;
     }
@@ -189,7 +299,7 @@ static void on_report(const struct command_report *report, const GError *error, 
     if (task->type == TASK_MIGRATE_VM && err_is(error, VRM_ERR_TIMEOUT) &&
         observe_runs_on(run->app->observe, task->entity_id, task->target_host_id))
         error = NULL;
-    run_finish(run, error);
+    end_run(run, error);
 }
 
 /* The host that is told: a migration is driven by its source. */
@@ -202,7 +312,7 @@ static gboolean begin_again(void *data)
 {
     struct run *run = data;
 
-    migration_of(run)->wait = 0;
+    work_of(run)->wait = 0;
     begin(run);
     return G_SOURCE_REMOVE;
 }
@@ -215,6 +325,45 @@ static bool awaits_target(const struct run *run)
     return task->type == TASK_MIGRATE_VM &&
            !observe_hears(run->app->observe, task->target_host_id) &&
            vm_order_awaits_hosts(run->app);
+}
+
+/* ---- a stop that waits ------------------------------------------------------------------------
+ */
+
+static void end_cancelled(struct run *run)
+{
+    g_autoptr(GError) error = NULL;
+
+    err_set_reason(&error, VRM_ERR_CONFLICT, REASON_FAILED, NULL,
+                   "cancelled while its host did not answer");
+    run_finish(run, error);
+}
+
+/* The VM is down, and stays so; or its host has to answer first, unless it is dead. */
+static bool see_to_stop(struct run *run, const Task *task, const Vm *vm)
+{
+    struct work *work;
+
+    if (task->type != TASK_STOP_VM)
+        return false;
+    if (ha_shell_is_nowhere(run->app->ha, vm)) {
+        run_finish(run, NULL);
+        return true;
+    }
+    if (observe_hears(run->app->observe, vm->host_id))
+        return false;
+    work = work_of(run);
+    if (work->called_off)
+        end_cancelled(run);
+    else
+        work->wait = g_timeout_add(STOP_LOOK_MS, begin_again, run);
+    return true;
+}
+
+/* Only one that waits: a host that was told cannot be called back. */
+static void cancel_stop(struct run *run)
+{
+    work_of(run)->called_off = true;
 }
 
 static void begin(struct run *run)
@@ -230,12 +379,14 @@ static void begin(struct run *run)
         return;
     }
     if (awaits_target(run)) {
-        migration_of(run)->wait = g_timeout_add(TARGET_LOOK_MS, begin_again, run);
+        work_of(run)->wait = g_timeout_add(TARGET_LOOK_MS, begin_again, run);
         return;
     }
-    if (!fill_command(run->app, task, vm, &command, &error)) {
+    if (see_to_stop(run, task, vm) || see_to_right(run, vm))
+        return;
+    if (!fill_command(run, task, vm, &command, &error)) {
         agent_command_clear(&command);
-        run_finish(run, error);
+        end_run(run, error);
         return;
     }
     agents_command(run->app->agents, commanded_host(task, vm), &command, on_report, run);
@@ -250,7 +401,7 @@ static gboolean abort_again(void *data)
 {
     struct run *run = data;
 
-    migration_of(run)->timer = 0;
+    work_of(run)->timer = 0;
     send_abort(run);
     return G_SOURCE_REMOVE;
 }
@@ -261,7 +412,7 @@ static void abort_ended(const struct command_report *report, const GError *error
                         void *user)
 {
     struct run *run = user;
-    struct migration *off = migration_of(run);
+    struct work *off = work_of(run);
 
     (void)report;
     if (!final)
@@ -275,7 +426,7 @@ static void send_abort(struct run *run)
 {
     const Task *task = run_task(run);
     const Vm *vm = inventory_find_vm(run->app->inv, task->entity_id);
-    struct migration *off = migration_of(run);
+    struct work *off = work_of(run);
     g_autofree char *part = g_strdup_printf("abort%u", ++off->number);
     struct agent_command command = {
         .id = command_id(run->app, task->id, part),
@@ -292,11 +443,11 @@ static void send_abort(struct run *run)
 
 static void cancel_migration(struct run *run)
 {
-    struct migration *migration = migration_of(run);
+    struct work *work = work_of(run);
 
-    if (migration->called_off)
+    if (work->called_off)
         return;
-    migration->called_off = true;
+    work->called_off = true;
     send_abort(run);
 }
 
@@ -328,11 +479,15 @@ static void record_success(const struct app *app, const struct vm_verb *verb, co
                params.cooldown_ms);
 }
 
-static void record_failure(const struct vm_verb *verb, Vm *vm)
+/* What HA could not start is still to be started. */
+static void record_failure(const struct vm_verb *verb, const Task *task, Vm *vm)
 {
+    const bool is_recovery = task->type == TASK_START_VM && task->origin == ORIGIN_HA;
     enum vm_status seen;
 
     vm->status = status_from_domain(vm, &seen) ? seen : verb->failed;
+    if (is_recovery && vm->status == VM_STOPPED)
+        vm->status = VM_FAULT_RESUMING;
 }
 
 static void record_event(const struct app *app, const struct vm_verb *verb, const Task *task,
@@ -374,7 +529,7 @@ static void record(struct run *run, const Task *task, const GError *error, Commi
     }
     vm = vm_dup(current);
     if (error)
-        record_failure(verb, vm);
+        record_failure(verb, task, vm);
     else
         record_success(run->app, verb, task, vm);
     commit_run_vm(commit, vm);
@@ -391,6 +546,8 @@ static void after(struct run *run, const Task *task, bool ok)
     }
     observe_settle(app->observe, task->entity_id);
     observe_vm(app->observe, task->entity_id);
+    if (ok && task->type == TASK_DELETE_VM)
+        right_keep_forget_vm(app->right_keep, task->entity_id);
     if (ok && task->type == TASK_CREATE_VM && task->auto_start)
         owed_start(app->owed, task);
 }
@@ -402,12 +559,12 @@ static void after(struct run *run, const Task *task, bool ok)
     &(const struct task_kind)                                                                      \
     {                                                                                              \
         .type = (task_type), .entity = OBJECT_VM, .begin = begin, .cancel = (cancel_fn),           \
-        .record = record, .after = after, .free_data = free_migration                              \
+        .record = record, .after = after, .free_data = free_work                                   \
     }
 
 const struct task_kind *const task_vm_kinds[] = {
     VM_KIND(TASK_CREATE_VM, NULL), VM_KIND(TASK_DELETE_VM, NULL),
-    VM_KIND(TASK_START_VM, NULL),  VM_KIND(TASK_STOP_VM, NULL),
+    VM_KIND(TASK_START_VM, NULL),  VM_KIND(TASK_STOP_VM, cancel_stop),
     VM_KIND(TASK_REBOOT_VM, NULL), VM_KIND(TASK_PAUSE_VM, NULL),
     VM_KIND(TASK_RESUME_VM, NULL), VM_KIND(TASK_MIGRATE_VM, cancel_migration),
 };

@@ -13,6 +13,7 @@ static void free_view(void *data)
 
     g_hash_table_unref(view->domains);
     g_hash_table_unref(view->busy);
+    g_hash_table_unref(view->ends);
     g_free(view);
 }
 
@@ -64,8 +65,10 @@ struct view *views_of(Views *views, int64_t host_id, int64_t now_ms)
     view = g_new0(struct view, 1);
     view->host_id = host_id;
     view->down_ms = now_ms;
+    view->n_revivals = -1;
     view->domains = new_domains();
     view->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    view->ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     (void)g_hash_table_insert(views->by_host, &view->host_id, view);
     return view;
 }
@@ -167,10 +170,30 @@ bool views_awaited(const Views *views)
     return false;
 }
 
+const char *views_end(const Views *views, int64_t host_id, const char *uuid)
+{
+    const struct view *view = views_peek(views, host_id);
+    const char *how = view ? g_hash_table_lookup(view->ends, uuid) : NULL;
+
+    return how ? how : "";
+}
+
+static void note_end(struct view *view, const struct domain_report *report)
+{
+    const bool ended = report->state == DOMAIN_ABSENT || report->state == DOMAIN_SHUTDOWN ||
+                       report->state == DOMAIN_CRASHED;
+
+    if (!ended)
+        (void)g_hash_table_remove(view->ends, report->uuid);
+    else if (report->detail && *report->detail && g_hash_table_size(view->ends) < AGENT_MAX_DOMAINS)
+        (void)g_hash_table_replace(view->ends, g_strdup(report->uuid), g_strdup(report->detail));
+}
+
 void views_take_domain(struct view *view, const struct domain_report *report)
 {
     struct seen *seen;
 
+    note_end(view, report);
     if (report->state == DOMAIN_ABSENT) {
         (void)g_hash_table_remove(view->domains, report->uuid);
         return;
@@ -178,6 +201,7 @@ void views_take_domain(struct view *view, const struct domain_report *report)
     seen = g_new(struct seen, 1);
     *seen = (struct seen){ .vm_id = report->vm_id,
                            .state = report->state,
+                           .gen = report->gen,
                            .vnc_port = report->vnc_port,
                            .cpu = g_strdup(report->cpu ? report->cpu : "") };
     (void)g_hash_table_replace(view->domains, g_strdup(report->uuid), seen);

@@ -1,6 +1,6 @@
 /* views.h - what each host says: its domains, its unfinished commands, and whether it is heard.
  *
- * Only what was said and when; observe.c draws the conclusions.  Loop thread only. */
+ * Only what was said and when; observe*.c draw the conclusions.  Loop thread only. */
 #ifndef VRM_CONTROLLER_VIEWS_H
 #define VRM_CONTROLLER_VIEWS_H
 
@@ -16,6 +16,7 @@
 struct seen {
     int64_t vm_id;
     enum domain_state state;
+    int64_t gen; /* the start or move that brought it there; a VM's run_gen */
     int64_t vnc_port;
     char *cpu; /* that the guest sees, see model/cpu.h; "": not known */
 };
@@ -28,8 +29,10 @@ struct view {
     int64_t down_ms;    /* since when there is no link; 0: there is one */
     bool hypervisor_ok; /* its libvirtd answers: the list is of now */
     struct host_news news;
+    int64_t n_revivals;  /* of its libvirtd, as its agent counts them; -1: not heard yet */
     GHashTable *domains; /* uuid -> struct seen */
     GHashTable *busy;    /* set of VM uuids that an unfinished command is about */
+    GHashTable *ends;    /* uuid -> how that domain ended, as the agent said it; since it ended */
 };
 
 typedef struct Views Views;
@@ -56,6 +59,8 @@ bool views_can_tell_absence(const struct view *view);
 
 /* NULL: the host does not name such a domain. */
 const struct seen *views_seen(const Views *views, int64_t host_id, const char *uuid);
+/* How a domain that is gone or down ended there; "": nobody said. */
+const char *views_end(const Views *views, int64_t host_id, const char *uuid);
 /* Running or paused; seen may be NULL. */
 bool views_is_alive(const struct seen *seen);
 /* Does it name any guest that is alive?  Also one that nobody knows here. */

@@ -10,7 +10,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "controller/dpm.h"
+#include "controller/ha_shell.h"
 #include "controller/observe.h"
+#include "controller/right_steps.h"
 #include "controller/task.h"
 #include "controller/vm_starts.h"
 #include "controller/vm_target.h"
@@ -197,6 +199,28 @@ static bool check_host(const struct app *app, const Vm *vm, const struct vm_verb
     return false;
 }
 
+/* A stop is remembered until its host answers, or is dead: the task waits. */
+static char *stop_waits_why(const struct app *app, const Vm *vm)
+{
+    const Host *host = inventory_find_host(app->inv, vm->host_id);
+
+    if (ha_shell_is_nowhere(app->ha, vm))
+        return g_strdup("it runs nowhere, and HA does not start it again");
+    if (host && host->connected)
+        return NULL;
+    return g_strdup_printf("its host %s does not answer: it is stopped as soon as that does, and "
+                           "counts as stopped once that is dead by proof; HA does not start it "
+                           "again, and this task can be cancelled",
+                           host ? host->name : "?");
+}
+
+static bool prepare_stop(struct placing *placing, const Vm *vm, const struct vm_verb *verb,
+                         GError **error)
+{
+    placing->chosen_why = stop_waits_why(placing->app, vm);
+    return placing->chosen_why || check_host(placing->app, vm, verb, error);
+}
+
 /* Which CPU it gets: the cluster's baseline, or its host's own. */
 static bool set_cpu(const struct app *app, Vm *vm, GError **error)
 {
@@ -237,17 +261,20 @@ static bool prepare(struct placing *placing, const struct vm_verb *verb, Vm *vm,
     if (verb->type == TASK_START_VM) {
         vm->host_id = placing->start_host_id;
         vm->run_gen++;
-        if (!is_still_open(app, vm, error) || !set_cpu(app, vm, error))
+        if (!is_still_open(app, vm, error) || !set_cpu(app, vm, error) ||
+            !right_steps_check_start(app, vm, vm->host_id, error))
             return false;
     } else if (verb->type == TASK_MIGRATE_VM) {
         if (!vm_target_for_migration(app, vm, order->target_host_id, &placing->target_host_id,
-                                     order->why ? NULL : &placing->chosen_why, error))
+                                     order->why ? NULL : &placing->chosen_why, error) ||
+            !right_steps_check_move(app, vm, placing->target_host_id, error))
             return false;
         vm->binding_host = vm->binding_host || order->bind;
     } else if (verb->type == TASK_DELETE_VM && !vm_target_for_files(app, vm, &vm->host_id, error)) {
         return false;
     }
-    return check_host(app, vm, verb, error);
+    return verb->type == TASK_STOP_VM ? prepare_stop(placing, vm, verb, error)
+                                      : check_host(app, vm, verb, error);
 }
 
 /* A start that was owed may have been called off meanwhile. */
@@ -258,6 +285,12 @@ static bool check_owed(const struct placing *placing, const Vm *vm, GError **err
     err_set_reason(error, VRM_ERR_CONFLICT, REASON_VM_STATE, NULL,
                    "VM %s does not wait for its first start any more", vm->name);
     return false;
+}
+
+/* HA knows better than the VM's status that it is down: its right is free. */
+static bool is_recovery(const struct placing *placing)
+{
+    return placing->order.type == TASK_START_VM && placing->order.origin == ORIGIN_HA;
 }
 
 /* A VM that exists: checks, copies, fills in. */
@@ -277,8 +310,8 @@ static bool open_existing(struct placing *placing, GError **error)
     if (tasks_vm_is_held(app->tasks, placing->vm_id))
         return tasks_hold_vm(app->tasks, placing->vm_id, error);
     placing->vm = vm = vm_dup(current);
-    if (!vm_verb_check(verb, vm, error) || !check_owed(placing, vm, error) ||
-        !prepare(placing, verb, vm, error))
+    if ((!is_recovery(placing) && !vm_verb_check(verb, vm, error)) ||
+        !check_owed(placing, vm, error) || !prepare(placing, verb, vm, error))
         return false;
     placing->task = make_task(verb, vm, placing);
     if (placing->target_host_id) {
@@ -302,12 +335,17 @@ static bool open_new(struct placing *placing, GError **error)
     return true;
 }
 
-static bool all_hosts_connected(const struct app *app)
+/* Connected, and judged by HA. */
+static bool all_hosts_known(const struct app *app)
 {
     const Snapshot *snap = inventory_peek(app->inv);
 
+    if (app->settings->ha_enabled && !ha_shell_is_ready(app->ha))
+        return false;
     for (size_t i = 0; i < snap->n_hosts; i++) {
-        if (!snap->hosts[i]->connected)
+        const Host *host = snap->hosts[i];
+
+        if (!host->connected || ha_shell_awaits(app->ha, host->cluster_id))
             return false;
     }
     return true;
@@ -316,9 +354,10 @@ static bool all_hosts_connected(const struct app *app)
 /* Might more hosts have helped? */
 static bool is_for_want_of_hosts(const GError *error)
 {
-    static const int reasons[] = { REASON_HOST_FAULTY,         REASON_NO_RESOURCES,
-                                   REASON_TARGET_NO_RESOURCES, REASON_NO_HOST_CPU,
-                                   REASON_NO_HOST_MEMORY,      REASON_NO_HOST_RULE };
+    static const int reasons[] = { REASON_HOST_FAULTY,  REASON_NO_RESOURCES,
+                                   REASON_TARGET_UNFIT, REASON_TARGET_NO_RESOURCES,
+                                   REASON_NO_HOST_CPU,  REASON_NO_HOST_MEMORY,
+                                   REASON_NO_HOST_RULE };
 
     for (size_t i = 0; i < G_N_ELEMENTS(reasons); i++) {
         if (err_reason(error) == reasons[i])
@@ -330,7 +369,7 @@ static bool is_for_want_of_hosts(const GError *error)
 /* Refused for want of hosts, while the first try to reach some of them may have come too early? */
 static bool hosts_may_come(const struct app *app, const GError *error)
 {
-    return clock_now_ms() < app->orders->hosts_until_ms && !all_hosts_connected(app) &&
+    return clock_now_ms() < app->orders->hosts_until_ms && !all_hosts_known(app) &&
            is_for_want_of_hosts(error);
 }
 
@@ -412,7 +451,7 @@ static bool check_start(const struct placing *placing, GError **error)
     }
     if (tasks_vm_is_held(app->tasks, placing->vm_id))
         return tasks_hold_vm(app->tasks, placing->vm_id, error);
-    return vm_verb_check(vm_verb_find(TASK_START_VM), vm, error);
+    return is_recovery(placing) || vm_verb_check(vm_verb_find(TASK_START_VM), vm, error);
 }
 
 static bool is_among(const GPtrArray *starts, int64_t vm_id)
@@ -549,7 +588,8 @@ void vm_order_resume(struct app *app)
 
 bool vm_order_awaits_hosts(const struct app *app)
 {
-    return clock_now_ms() < app->orders->hosts_until_ms && observe_awaits(app->observe);
+    return clock_now_ms() < app->orders->hosts_until_ms &&
+           (observe_awaits(app->observe) || right_steps_await(app));
 }
 
 bool vm_order_may_pass(const struct app *app, const GError *error)

@@ -39,7 +39,8 @@ void vm_order_turn_over(struct app *app);
 /* After a take-over: orders wait some seconds for hosts of which nothing is known yet. */
 void vm_order_resume(struct app *app);
 
-/* A take-over was seconds ago, and of some host nothing is known yet. */
+/* A take-over was seconds ago, and of some host, or of the rights to run VMs, nothing is known yet.
+ */
 bool vm_order_awaits_hosts(const struct app *app);
 /* A refusal because the database is away or the lease in doubt: nothing was begun, it will pass. */
 bool vm_order_may_pass(const struct app *app, const GError *error);

@@ -16,7 +16,7 @@ static const struct vm_verb verbs[] = {
       REASON_VM_STATE,           120 * SECOND_MS, "VmDeleted",  "deleted" },
     { TASK_START_VM,   VERB_START,    STATUS(VM_STOPPED),                       VM_STARTING,  VM_RUNNING, VM_RUNNING,
       REASON_VM_ALREADY_RUNNING, 120 * SECOND_MS, "VmStarted",  "started" },
-    { TASK_STOP_VM,    VERB_STOP,     STATUS(VM_RUNNING) | STATUS(VM_PAUSED),   VM_STOPPING,  VM_STOPPED, VM_RUNNING,
+    { TASK_STOP_VM,    VERB_STOP,     STATUS(VM_RUNNING) | STATUS(VM_PAUSED) | STATUS(VM_FAULT_RESUMING), VM_STOPPING,  VM_STOPPED, VM_RUNNING,
       REASON_VM_ALREADY_STOPPED, 120 * SECOND_MS, "VmStopped",  "stopped" },
     { TASK_REBOOT_VM,  VERB_REBOOT,   STATUS(VM_RUNNING),                       VM_RUNNING,   VM_RUNNING, VM_RUNNING,
       REASON_VM_STATE,           120 * SECOND_MS, "VmRebooted", "rebooted" },

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "db/db_impl.h"
 #include "db/migrate.h"
+#include "db/servers.h"
 #include "db/store_tables.h"
 #include "model/reason.h"
 
@@ -23,6 +24,9 @@
 
 struct Db {
     char *conninfo;
+    struct server_line *line; /* shared, or own_line */
+    struct server_line own_line;
+    Servers *servers; /* made at the first connection: what is wrong with conninfo is said then */
     int64_t timeout_ms;
     Pg *pg;
     bool in_tx;
@@ -69,13 +73,14 @@ const struct stmt_table db_stmt_table = { db_stmts, N_DB_STMTS };
 
 char *db_conninfo_wrong(const char *conninfo)
 {
-    return pg_conninfo_wrong(conninfo);
+    return servers_wrong(conninfo);
 }
 
 Db *db_new(const char *conninfo, int64_t statement_timeout_ms)
 {
     Db *db = g_new0(Db, 1);
 
+    db->line = &db->own_line;
     db->conninfo = g_strdup(conninfo);
     db->timeout_ms = statement_timeout_ms;
     db->client = g_uuid_string_random();
@@ -87,6 +92,7 @@ void db_free(Db *db)
     if (!db)
         return;
     pg_close(db->pg);
+    servers_free(db->servers);
     g_free(db->client);
     g_free(db->conninfo);
     g_free(db);
@@ -97,18 +103,34 @@ bool db_connected(const Db *db)
     return pg_usable(db->pg);
 }
 
+void db_share_line(Db *db, struct server_line *line)
+{
+    g_assert(!db->servers);
+    db->line = line;
+}
+
 static void disconnect(Db *db)
 {
+    if (db->pg && pg_timed_out(db->pg))
+        servers_avoid(db->servers);
     pg_close(db->pg);
     db->pg = NULL;
 }
 
+static bool find_servers(Db *db, GError **error)
+{
+    if (!db->servers)
+        db->servers = servers_new(db->conninfo, db->line, error);
+    return db->servers != NULL;
+}
+
 bool db_connect(Db *db, GError **error)
 {
-    if (pg_usable(db->pg))
+    if (pg_usable(db->pg) && servers_current(db->servers, db->pg))
         return true;
     disconnect(db);
-    db->pg = pg_open(db->conninfo, db->timeout_ms, db->timeout_ms, error);
+    if (find_servers(db, error))
+        db->pg = servers_open(db->servers, db->timeout_ms, db->timeout_ms, error);
     return db->pg != NULL;
 }
 
@@ -156,9 +178,31 @@ bool db_ping(Db *db, GError **error)
 
 bool db_migrate(Db *db, GError **error)
 {
-    g_autoptr(Pg) pg = pg_open(db->conninfo, db->timeout_ms, MIGRATION_STATEMENT_MS, error);
+    g_autoptr(Pg) pg = NULL;
 
+    if (!find_servers(db, error))
+        return false;
+    pg = servers_open(db->servers, db->timeout_ms, MIGRATION_STATEMENT_MS, error);
     return pg && migrate_run(pg, migrations, n_migrations, error);
+}
+
+/* COMMIT as it must be: true only when the server and, if it has one, its synchronous standby have
+ * stored it.  Told to wait no longer for the standby, PostgreSQL warns and answers "COMMIT". */
+static PGresult *run_commit(Db *db, GError **error)
+{
+    g_autoptr(PGresult) result = NULL;
+
+    pg_forget_warning(db->pg);
+    result = pg_exec(db->pg, "COMMIT", error);
+    if (result && pg_warned(db->pg)) {
+        disconnect(db);
+        err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_DATABASE, NULL,
+                       "PostgreSQL was told not to wait for its synchronous standby");
+        return NULL;
+    }
+    if (!result && db->pg && pg_timed_out(db->pg))
+        g_prefix_error(error, "COMMIT hangs, or waits for a synchronous standby that is away: ");
+    return g_steal_pointer(&result);
 }
 
 /* ---- the epoch ----------------------------------------------------------------------------- */
@@ -204,12 +248,14 @@ static bool lock_epoch(Db *db, GError **error)
 static bool try_take_epoch(Db *db, int64_t epoch, GError **error)
 {
     GError *local = NULL;
+    g_autoptr(PGresult) result = NULL;
 
     if (!begin(db, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", error))
         return false;
     db->in_tx = true;
-    if (lock_epoch(db, &local) && store_epoch(db, epoch, &local) &&
-        run_text(db, "COMMIT", &local)) {
+    if (lock_epoch(db, &local) && store_epoch(db, epoch, &local))
+        result = run_commit(db, &local);
+    if (result) {
         db->in_tx = false;
         return true;
     }
@@ -221,9 +267,24 @@ static bool try_take_epoch(Db *db, int64_t epoch, GError **error)
     return false;
 }
 
+/* A connection that a standby's vrmd has had for long may be to an old primary that still answers:
+ * whoever begins to lead looks at all servers first. */
+static bool look_around(Db *db, GError **error)
+{
+    if (!find_servers(db, error))
+        return false;
+    if (servers_count(db->servers) > 1) {
+        disconnect(db);
+        servers_ask_all(db->servers);
+    }
+    return true;
+}
+
 bool db_take_epoch(Db *db, int64_t epoch, GError **error)
 {
     g_assert(!db->in_tx);
+    if (!look_around(db, error))
+        return false;
     for (int attempt = 1;; attempt++) {
         GError *local = NULL;
 
@@ -267,7 +328,9 @@ static bool get_mark(Db *db, int64_t *ret_seq, GError **error)
 
     stmt_add_text(&params, db->client);
     stmt_add_int(&params, clock_wall_ms());
-    return stmt_get_int(db, &db_stmts[DB_GET_MARK], &params, ret_seq, error);
+    pg_forget_warning(db->pg);
+    return stmt_get_int(db, &db_stmts[DB_GET_MARK], &params, ret_seq, error) &&
+           !pg_warned(db->pg); /* as in run_commit: the standby may not have it */
 }
 
 static void end_backend(Db *db, int pid, const char *backend_start)
@@ -279,12 +342,12 @@ static void end_backend(Db *db, int pid, const char *backend_start)
     stmt_do(db, &db_stmts[DB_END_BACKEND], &params, NULL, NULL);
 }
 
-/* Asks until the database answers or time is up; true when the answer is in *ret_committed. */
-static bool settle(Db *db, bool *ret_committed)
+/* Asks until the database answers or time is up; true when the answer is in *ret_committed.  The
+ * question is a write, so a synchronous standby has what it tells; after a fail-over the server
+ * that was promoted answers it. */
+static bool settle(Db *db, int pid, const char *backend_start, bool *ret_committed)
 {
     int64_t deadline_ms = clock_now_ms() + db->timeout_ms;
-    int pid = pg_backend_pid(db->pg);
-    g_autofree char *backend_start = g_strdup(pg_backend_start(db->pg));
 
     for (;;) {
         int64_t seq;
@@ -305,7 +368,9 @@ static bool settle(Db *db, bool *ret_committed)
 static bool commit(Db *db, GError **error)
 {
     GError *local = NULL;
-    g_autoptr(PGresult) result = pg_exec(db->pg, "COMMIT", &local);
+    int pid = pg_backend_pid(db->pg);
+    g_autofree char *backend_start = g_strdup(pg_backend_start(db->pg));
+    g_autoptr(PGresult) result = run_commit(db, &local);
     bool committed = false;
 
     if (result) {
@@ -319,7 +384,7 @@ static bool commit(Db *db, GError **error)
         g_propagate_error(error, local);
         return false;
     }
-    if (!settle(db, &committed)) {
+    if (!settle(db, pid, backend_start, &committed)) {
         err_set_reason(error, VRM_ERR_TIMEOUT, REASON_DATABASE, NULL,
                        "it is unknown whether the change was stored: %s", local->message);
         g_error_free(local);

@@ -10,6 +10,9 @@
  *                        time to ask it: unknown; reload and look
  *   VRM_ERR_CONFLICT     a generation no longer matched, or a unique name is taken
  *   VRM_ERR_BUSY         a deadlock with another worker: nothing was written, try again
+ *
+ * conninfo may name several servers, a primary and its standbys: see servers.h for which one is
+ * used.  What db_write() has acknowledged is also on a synchronous standby, if the primary has one.
  */
 #ifndef VRM_DB_DB_H
 #define VRM_DB_DB_H
@@ -20,11 +23,18 @@
 
 typedef struct Db Db;
 
+/* The newest timeline of PostgreSQL that any connection of this program was on; 0: none yet. */
+struct server_line {
+    _Atomic int64_t newest;
+};
+
 /* What is wanted instead of this connection string (g_free); NULL: it can be read.  Any thread. */
 char *db_conninfo_wrong(const char *conninfo);
 
 /* Does not connect yet.  statement_timeout_ms bounds each statement, and connecting too. */
 Db *db_new(const char *conninfo, int64_t statement_timeout_ms);
+/* All of a program's Db share what they know of promotions: before the first connection. */
+void db_share_line(Db *db, struct server_line *line);
 void db_free(Db *db);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_free)
 
@@ -39,8 +49,9 @@ bool db_ping(Db *db, GError **error);
  * files were edited. */
 bool db_migrate(Db *db, GError **error);
 
-/* A new leader: exclusive lock (whoever holds it shared for more than 1 s is ended), then the
- * stored epoch becomes epoch.  VRM_ERR_DENIED if a higher one is there. */
+/* A new leader: of several servers all are looked at; exclusive lock (whoever holds it shared for
+ * more than 1 s is ended), then the stored epoch becomes epoch.  VRM_ERR_DENIED if a higher one is
+ * there. */
 bool db_take_epoch(Db *db, int64_t epoch, GError **error);
 
 /* The newest epoch the database knows; for messages, and for an etcd that was rebuilt empty: its

@@ -20,10 +20,18 @@ struct Pg {
     GHashTable *prepared; /* set of statement names */
     int backend_pid;
     char *backend_start;
+    int64_t timeline;
+    bool timed_out; /* broken because a deadline passed */
+    bool warned;    /* since pg_forget_warning */
 };
 
-static void drop_notice(void *arg G_GNUC_UNUSED, const PGresult *result G_GNUC_UNUSED)
+static void note_notice(void *arg, const PGresult *result)
 {
+    Pg *pg = arg;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    if (severity && g_str_equal(severity, "WARNING"))
+        pg->warned = true;
 }
 
 static void pg_break(Pg *pg)
@@ -103,17 +111,33 @@ char *pg_conninfo_wrong(const char *conninfo)
 
 static PGconn *start_connection(const char *conninfo, GError **error)
 {
-    /* An address that answers nothing must not hold a dead connection for TCP's 15 minutes. */
-    const char *const keys[] = { "dbname",          "fallback_application_name", "client_encoding",
-                                 "keepalives_idle", "tcp_user_timeout",          NULL };
-    const char *const values[] = { conninfo, "vrm", "UTF8", "5", "15000", NULL };
+    /* What stands before conninfo ("dbname") is a default, what stands behind it is not.  A machine
+     * that died without a word must be noticed in seconds, not after TCP's 15 minutes. */
+    static const struct {
+        const char *key, *value;
+    } defaults[] = {
+        { "fallback_application_name", "vrm" }, { "keepalives_idle", "3" },
+        { "keepalives_interval", "1" },         { "keepalives_count", "3" },
+        { "tcp_user_timeout", "6000" },         { "target_session_attrs", "read-write" },
+    };
+    const char *keys[G_N_ELEMENTS(defaults) + 3] = { NULL };
+    const char *values[G_N_ELEMENTS(defaults) + 3] = { NULL };
     g_autofree char *want = pg_conninfo_wrong(conninfo);
+    size_t n = 0;
     PGconn *conn;
 
     if (want) {
         err_set_reason(error, VRM_ERR_INVALID, 0, "conninfo", "database conninfo: want %s", want);
         return NULL;
     }
+    for (; n < G_N_ELEMENTS(defaults); n++) {
+        keys[n] = defaults[n].key;
+        values[n] = defaults[n].value;
+    }
+    keys[n] = "dbname";
+    values[n++] = conninfo;
+    keys[n] = "client_encoding";
+    values[n] = "UTF8";
     conn = PQconnectStartParams(keys, values, 1);
     if (!conn)
         g_error("libpq: out of memory");
@@ -125,8 +149,9 @@ static PGconn *start_connection(const char *conninfo, GError **error)
     return conn;
 }
 
-/* What every session needs.  An administrator's synchronous_commit=off would lose acknowledged
- * writes; his stricter settings (remote_apply) stay. */
+/* What every session needs.  Any weaker synchronous_commit would lose acknowledged writes, here or
+ * at a fail-over to the standby; what is stricter (remote_apply) stays.  Whether there is a standby
+ * to wait for is the server's to say (synchronous_standby_names). */
 static bool configure_session(Pg *pg, GError **error)
 {
     static const struct stmt settings = {
@@ -135,10 +160,13 @@ static bool configure_session(Pg *pg, GError **error)
         " set_config('idle_in_transaction_session_timeout', $2, false),"
         " set_config('default_transaction_isolation', 'read committed', false),"
         " set_config('tcp_keepalives_idle', '5', false),"
-        " CASE WHEN current_setting('synchronous_commit') = 'off'"
+        " CASE WHEN current_setting('synchronous_commit') <> 'remote_apply'"
         "  THEN set_config('synchronous_commit', 'on', false) END,"
         " (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid())"
-        "  AS backend_start",
+        "  AS backend_start,"
+        " CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' ||"
+        "  substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint END"
+        "  AS timeline",
         2
     };
     g_autofree char *statement = g_strdup_printf("%" G_GINT64_FORMAT, pg->statement_ms);
@@ -150,6 +178,7 @@ static bool configure_session(Pg *pg, GError **error)
         return false;
     pg->backend_pid = PQbackendPID(pg->conn);
     pg->backend_start = g_strdup(PQgetvalue(result, 0, PQfnumber(result, "backend_start")));
+    pg->timeline = g_ascii_strtoll(PQgetvalue(result, 0, PQfnumber(result, "timeline")), NULL, 10);
     return true;
 }
 
@@ -167,7 +196,7 @@ static bool make_ready(Pg *pg, int64_t connect_ms, GError **error)
 {
     if (!connect_steps(pg->conn, connect_ms, error))
         return false;
-    PQsetNoticeReceiver(pg->conn, drop_notice, NULL);
+    PQsetNoticeReceiver(pg->conn, note_notice, pg);
     if (PQsetnonblocking(pg->conn, 1) != 0) {
         pgerr_set(error, pg->conn, NULL);
         return false;
@@ -212,6 +241,26 @@ int pg_backend_pid(const Pg *pg)
 const char *pg_backend_start(const Pg *pg)
 {
     return pg->backend_start;
+}
+
+int64_t pg_timeline(const Pg *pg)
+{
+    return pg->timeline;
+}
+
+bool pg_timed_out(const Pg *pg)
+{
+    return pg->timed_out;
+}
+
+void pg_forget_warning(Pg *pg)
+{
+    pg->warned = false;
+}
+
+bool pg_warned(const Pg *pg)
+{
+    return pg->warned;
 }
 
 /* ---- statements ---------------------------------------------------------------------------- */
@@ -259,6 +308,7 @@ static PGresult *collect(Pg *pg, bool sent, GError **error)
     bool late = false;
 
     if (!sent || !flush_output(pg->conn, deadline_ms)) {
+        pg->timed_out = clock_now_ms() >= deadline_ms;
         pgerr_set(error, pg->conn, NULL);
         pg_break(pg);
         return NULL;
@@ -276,6 +326,7 @@ static PGresult *collect(Pg *pg, bool sent, GError **error)
         kept = result;
     }
     if (late) {
+        pg->timed_out = true;
         err_set_reason(error, VRM_ERR_UNAVAILABLE, REASON_DATABASE, NULL,
                        "PostgreSQL did not answer within %" G_GINT64_FORMAT " ms", limit_ms);
         pg_break(pg);

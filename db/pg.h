@@ -28,8 +28,9 @@ struct stmt {
 /* What is wanted instead, with libpq's word on it (g_free); NULL: it can be read. */
 char *pg_conninfo_wrong(const char *conninfo);
 
-/* Connects within connect_ms; later each statement is bounded by statement_ms on the server and
- * slightly more here.  Fails with VRM_ERR_UNAVAILABLE, or VRM_ERR_INVALID for a bad conninfo. */
+/* Connects to the one server that conninfo names (servers.h: several) within connect_ms; later each
+ * statement is bounded by statement_ms on the server and slightly more here.  Fails with
+ * VRM_ERR_UNAVAILABLE, or VRM_ERR_INVALID for a bad conninfo. */
 Pg *pg_open(const char *conninfo, int64_t connect_ms, int64_t statement_ms, GError **error);
 void pg_close(Pg *pg); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pg, pg_close)
@@ -39,6 +40,15 @@ bool pg_usable(const Pg *pg);
 /* Which server process serves us, so that another connection can end it. */
 int pg_backend_pid(const Pg *pg);
 const char *pg_backend_start(const Pg *pg); /* borrowed */
+/* A promoted standby begins a timeline with a higher number. */
+int64_t pg_timeline(const Pg *pg);
+/* It broke because an answer was late: the server may hang. */
+bool pg_timed_out(const Pg *pg);
+
+/* Has the server warned since the last pg_forget_warning?  It does so when COMMIT was told to wait
+ * no longer for the synchronous standby. */
+void pg_forget_warning(Pg *pg);
+bool pg_warned(const Pg *pg);
 
 /* Fixed text, perhaps several statements; the result of the last, or the first error. */
 PGresult *pg_exec(Pg *pg, const char *sql, GError **error);

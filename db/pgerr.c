@@ -60,6 +60,8 @@ static const struct constraint_meaning constraint_meanings[] = {
       "the host does not exist" },
     { "vm_bound_to_a_host",   REASON_VM_BAD_LOCATION, "isBindingHost",
       "a VM can only be bound to a host it is on" },
+    { "vm_start_after_exists", REASON_VM_MISSING, "startAfterVmUrn",
+      "the VM to start after does not exist" },
     { "vm_nic_mac_taken",     REASON_OBJECT_CONFLICT, "mac", "another NIC has this address" },
     { "group_cluster_exists", REASON_CLUSTER_MISSING, "cluster", "the cluster does not exist" },
     { "group_name_taken",     REASON_BAD_NAME, "name", "a group of this name and type exists" },

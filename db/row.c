@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "model/reason.h"
 #include "model/types.h"
 
@@ -128,12 +129,6 @@ static bool parse_code(const char *text, unsigned *ret_value)
     return true;
 }
 
-static void replace_text(char **field, const char *text)
-{
-    g_free(*field);
-    *field = g_strdup(text);
-}
-
 static bool replace_ids(void *object, const struct col *col, const char *text)
 {
     int64_t **field = (int64_t **)(void *)((char *)object + col->offset);
@@ -166,7 +161,7 @@ static bool read_field(void *object, const struct col *col, const char *text)
         *(bool *)field = *text == 't';
         return *text == 't' || *text == 'f';
     case COL_TEXT:
-        replace_text(field, text);
+        text_set(field, text);
         return true;
     case COL_WORD:
         return state_find(col->words, col->n_words, text, field);

@@ -24,10 +24,12 @@ enum {
     "drs_threshold_mem, drs_vm_overrides, dpm_power_level, dpm_limen, dpm_cycle_type, " \
     "dpm_cycle_days, dpm_electric_strategy, ha_enabled, ha_control_on, ha_control_policy, " \
     "ha_cpu_reservation, ha_mem_reservation, ha_fault_hosts, ha_custom_slot, " \
-    "ha_slot_cpu_mhz, ha_slot_mem_mb, vcpus_per_thread, dpm_thresholds"
+    "ha_slot_cpu_mhz, ha_slot_mem_mb, vcpus_per_thread, dpm_thresholds, " \
+    "ha_isolation, ha_max_restarts"
 #define CLUSTER_VALUES \
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, " \
-    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, " \
+    "$37, $38, $39"
 
 static const struct stmt cluster_stmts[N_CLUSTER_STMTS] = {
     [CLUSTER_LIST] = { "cluster_list",
@@ -37,10 +39,10 @@ static const struct stmt cluster_stmts[N_CLUSTER_STMTS] = {
         " FROM cluster ORDER BY id", 0 },
     [CLUSTER_INSERT] = { "cluster_insert",
         "INSERT INTO cluster (" CLUSTER_COLUMNS ") VALUES (" CLUSTER_VALUES ")"
-        " RETURNING id, generation", 37 },
+        " RETURNING id, generation", 39 },
     [CLUSTER_UPDATE] = { "cluster_update",
         "UPDATE cluster SET (" CLUSTER_COLUMNS ", generation) ="
-        " ROW (" CLUSTER_VALUES ", generation + 1) WHERE id = $38 AND generation = $39", 39 },
+        " ROW (" CLUSTER_VALUES ", generation + 1) WHERE id = $40 AND generation = $41", 41 },
     [CLUSTER_DELETE] = { "cluster_delete",
         "DELETE FROM cluster WHERE id = $1 AND generation = $2", 2 },
     [CLUSTER_DROP_FAILOVER] = { "cluster_drop_failover",
@@ -89,6 +91,8 @@ static const struct col cluster_cols[] = {
     COL(Cluster, "ha_slot_mem_mb", ha.slot_mem_mb),
     COL(Cluster, "vcpus_per_thread", vcpus_per_thread),
     COL(Cluster, "dpm_thresholds", dpm_thresholds),
+    COL_ENUM(Cluster, "ha_isolation", ha.isolation, ha_isolation),
+    COL(Cluster, "ha_max_restarts", ha.max_restarts),
     COL_LIST(Cluster, "failover_hosts", ha.failover_hosts, ha.n_failover_hosts),
 };
 // clang-format on

@@ -15,17 +15,20 @@ enum {
 
 // clang-format off
 static const struct stmt site_stmts[N_SITE_STMTS] = {
-    [SITE_GET] = { "site_get", "SELECT id, name, ip FROM site", 0 },
+    [SITE_GET] = { "site_get", "SELECT id, name, ip, ha_disarmed_ms, ha_disarmed_by FROM site", 0 },
     [SITE_PUT] = { "site_put",
-        "INSERT INTO site AS old (id, name, ip) VALUES ($1, $2, $3)"
-        " ON CONFLICT (only_row) DO UPDATE SET name = excluded.name, ip = excluded.ip"
-        " WHERE old.id = excluded.id", 3 },
+        "INSERT INTO site AS old (id, name, ip, ha_disarmed_ms, ha_disarmed_by)"
+        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (only_row) DO UPDATE SET name = excluded.name,"
+        " ip = excluded.ip, ha_disarmed_ms = excluded.ha_disarmed_ms,"
+        " ha_disarmed_by = excluded.ha_disarmed_by WHERE old.id = excluded.id", 5 },
 };
 
 static const struct col site_cols[] = {
     COL(Site, "id", id),
     COL(Site, "name", name),
     COL(Site, "ip", ip),
+    COL(Site, "ha_disarmed_ms", ha_disarmed_ms),
+    COL(Site, "ha_disarmed_by", ha_disarmed_by),
 };
 // clang-format on
 

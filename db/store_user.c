@@ -15,6 +15,7 @@ enum {
     USER_DELETE,
     USER_DROP_ROLES,
     USER_ADD_ROLES,
+    USER_DROP_SESSIONS,
     N_USER_STMTS,
 };
 
@@ -45,6 +46,7 @@ static const struct stmt user_stmts[N_USER_STMTS] = {
     [USER_ADD_ROLES] = { "user_add_roles",
         "INSERT INTO account_role (account_id, role)"
         " SELECT $1, unnest(string_to_array($2, ','))", 2 },
+    [USER_DROP_SESSIONS] = { "user_drop_sessions", "DELETE FROM session WHERE account_id = $1", 1 },
 };
 
 static const struct col user_cols[] = {
@@ -138,6 +140,7 @@ bool store_user_update(Db *db, User *user, GError **error)
     stmt_add_int(&params, user->id);
     return row_update(db, &user_stmts[USER_UPDATE], &user_class, "user", user, error) &&
            stmt_do(db, &user_stmts[USER_DROP_ROLES], &params, NULL, error) &&
+           stmt_do(db, &user_stmts[USER_DROP_SESSIONS], &params, NULL, error) &&
            add_roles(db, user, error);
 }
 

@@ -23,7 +23,7 @@ bool store_user_list(Db *db, GPtrArray **ret_users, GError **error);
 /* NULL in *ret_user when there is none. */
 bool store_user_find(Db *db, const char *name, User **ret_user, GError **error);
 bool store_user_insert(Db *db, User *user, GError **error);
-/* Name, description, roles, password, must_change. */
+/* Name, description, roles, password, must_change.  Ends the account's stored sessions. */
 bool store_user_update(Db *db, User *user, GError **error);
 /* Log-in bookkeeping; needs no generation and changes none. */
 bool store_user_note_login(Db *db, int64_t id, int64_t failed_logins, int64_t locked_until_ms,

@@ -38,11 +38,12 @@ enum {
     "mem_reservation_mb, mem_weight, mem_limit_mb, mem_hot_plug, os_type, os_version, " \
     "guest_os_name, os_hostname, boot_option, enable_ha, fault_process, clock_mode, " \
     "recover_by_host, drs_behavior, create_ms, status, run_gen, moved_ms, " \
-    "cpu_model, cpu_seen, devices, placed_why, placed_ms, placed_task_id"
+    "cpu_model, cpu_seen, devices, placed_why, placed_ms, placed_task_id, " \
+    "restart_priority, start_after_id, max_restarts, hang_sensitivity"
 #define VM_VALUES \
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, " \
     "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, " \
-    "$38, $39, $40, $41"
+    "$38, $39, $40, $41, $42, $43, $44, $45"
 
 static const struct stmt vm_stmts[N_VM_STMTS] = {
     [VM_LIST] = { "vm_list", "SELECT id, generation, " VM_COLUMNS " FROM vm ORDER BY id", 0 },
@@ -54,10 +55,10 @@ static const struct stmt vm_stmts[N_VM_STMTS] = {
         "SELECT vm_id, sequence, name, mac, port_group, ip, virtio FROM vm_nic"
         " ORDER BY vm_id, sequence", 0 },
     [VM_INSERT] = { "vm_insert",
-        "INSERT INTO vm (" VM_COLUMNS ") VALUES (" VM_VALUES ") RETURNING id, generation", 41 },
+        "INSERT INTO vm (" VM_COLUMNS ") VALUES (" VM_VALUES ") RETURNING id, generation", 45 },
     [VM_UPDATE] = { "vm_update",
         "UPDATE vm SET (" VM_COLUMNS ", generation) = ROW (" VM_VALUES ", generation + 1)"
-        " WHERE id = $42 AND generation = $43", 43 },
+        " WHERE id = $46 AND generation = $47", 47 },
     [VM_UPDATE_RUN] = { "vm_update_run",
         "UPDATE vm SET host_id = $1, status = $2, run_gen = $3, moved_ms = $4,"
         " cpu_model = $5, cpu_seen = $6, placed_why = $7, placed_ms = $8, placed_task_id = $9,"
@@ -133,6 +134,10 @@ static const struct col vm_cols[] = {
     COL(Vm, "placed_why", placed_why),
     COL(Vm, "placed_ms", placed_ms),
     COL(Vm, "placed_task_id", placed_task_id),
+    COL_ENUM(Vm, "restart_priority", restart_priority, restart_priority),
+    COL_REF(Vm, "start_after_id", start_after_id),
+    COL(Vm, "max_restarts", max_restarts),
+    COL_ENUM(Vm, "hang_sensitivity", hang_sensitivity, hang_sensitivity),
 };
 
 static const struct col run_cols[] = {

@@ -22,18 +22,39 @@ static struct ha_owner owner_of(const struct ha_host *host, const struct grip *g
     return (struct ha_owner){ host->id, grip->authority, grip->inc };
 }
 
+/* How long the host keeps what it runs by what it wrote last, as it says itself: it may not have
+ * heard of our options.  A registration that is newer than the slot may be followed by a write of
+ * the same length that is under way. */
+static int64_t told_ms(const struct grip *grip)
+{
+    const int64_t record_ms = ha_length_ms(grip->authority, grip->record_ms);
+    const int64_t slot_ms = ha_length_ms(grip->authority, grip->slot_ms);
+
+    if (grip->authority == HA_ETCD)
+        return record_ms;
+    return grip->record_seq > grip->seq ? MAX(slot_ms, record_ms) : slot_ms; /* registered */
+}
+
+/* A slot may stand still where we look while its host writes to another file of that name; so the
+ * word of a host that still runs what lives by it counts for more. */
 static enum ha_proof proof_of(const Ha *ha, const struct ha_host *host, const struct grip *grip,
                               int64_t now_ms)
 {
+    const struct ha_owner owner = owner_of(host, grip);
     const bool in_etcd = grip->authority == HA_ETCD;
-    const int64_t lease_ms = in_etcd ? ha->options.lease_ms : ha->options.slot_ms;
+    const int64_t our_ms = in_etcd ? ha->options.lease_ms : ha->options.slot_ms;
+    const int64_t lease_ms = MAX(our_ms, told_ms(grip)); /* its own */
     const int64_t known_ms = in_etcd ? now_ms : grip->confirmed_ms;
 
     if (host->off_ms > grip->since_ms)
         return HA_PROOF_POWER;
-    if (known_ms - grip->since_ms >= proof_ms(lease_ms))
-        return HA_PROOF_STILL;
-    return HA_PROOF_NONE;
+    if (!in_etcd && grip->seq == 0)
+        return HA_PROOF_NONE; /* nobody saw it stand still */
+    if (known_ms - grip->since_ms < proof_ms(lease_ms))
+        return HA_PROOF_NONE;
+    if (!in_etcd && ha_is_vouched(ha, &owner, now_ms)) /* vouched */
+        return HA_PROOF_NONE;
+    return HA_PROOF_STILL;
 }
 
 static void tick_grip(Ha *ha, int index, struct grip *grip, int64_t now_ms,
@@ -71,15 +92,39 @@ static bool sees_leases(const Ha *ha, int64_t now_ms)
     return now_ms - ha->etcd_ms < ha->options.move_ms;
 }
 
+static bool is_named(const Ha *ha, const struct ha_owner *owner)
+{
+    for (size_t i = 0; i < ha->vms.len; i++) {
+        const struct ha_vm_right *right = &ha->vms.items[i].seen.right;
+
+        for (unsigned j = 0; j < right->n_owners; j++)
+            if (ha_owner_equal(&right->owners[j], owner))
+                return true;
+    }
+    return false;
+}
+
+/* A storage lease that was registered and whose slot we never saw: we give it no VM (ha_may_take),
+ * but the decider before us may have seen it and done so. */
+static bool is_idle(const Ha *ha, const struct ha_owner *owner, const struct grip *grip)
+{
+    return grip->authority >= HA_STORAGE && grip->seq == 0 && !is_named(ha, owner);
+}
+
 static bool all_buried(const Ha *ha, const struct ha_host *host)
 {
+    bool found = false;
+
     for (size_t i = 0; i < host->grips.len; i++) {
         const struct ha_owner owner = owner_of(host, &host->grips.items[i]);
 
+        if (is_idle(ha, &owner, &host->grips.items[i]))
+            continue;
         if (!ha_is_buried(ha, &owner))
             return false;
+        found = true;
     }
-    return host->grips.len > 0;
+    return found;
 }
 
 /* ---- signs ----------------------------------------------------------------------------------- */
@@ -94,6 +139,16 @@ bool ha_host_speaks(const Ha *ha, const struct ha_host *host, int64_t now_ms)
     return is_fresh(host->agent_ms, ha->options.agent_ms, now_ms);
 }
 
+/* Not one host's beats are heard: the HA network, or our own card in it, is down.  That says
+ * nothing of any host; those whose agents speak and whose leases move can take VMs. */
+static bool hears_nobody(const Ha *ha, int64_t now_ms)
+{
+    for (size_t i = 0; i < ha->hosts.len; i++)
+        if (is_fresh(ha->hosts.items[i].beat_ms, 3 * ha->options.beat_ms, now_ms))
+            return false;
+    return ha->hosts.len > 1;
+}
+
 static enum host_sign sign_of(const Ha *ha, const struct ha_host *host, int64_t now_ms)
 {
     const int64_t silent_ms = 3 * ha->options.beat_ms;
@@ -102,7 +157,7 @@ static enum host_sign sign_of(const Ha *ha, const struct ha_host *host, int64_t 
     const bool agent = ha_host_speaks(ha, host, now_ms);
     const bool lease = moves(ha, host, now_ms);
 
-    if (beats && agent && (lease || !sees_leases(ha, now_ms)))
+    if ((beats || ha->deaf) && agent && (lease || !sees_leases(ha, now_ms)))
         return SIGN_WELL;
     if (beats || agent || peers)
         return SIGN_PARTLY;
@@ -115,7 +170,7 @@ static enum host_sign sign_of(const Ha *ha, const struct ha_host *host, int64_t 
     return SIGN_SILENT;
 }
 
-static unsigned failures_lately(const Ha *ha, const struct ha_host *host, int64_t now_ms)
+unsigned ha_host_failures(const Ha *ha, const struct ha_host *host, int64_t now_ms)
 {
     unsigned n = 0;
 
@@ -131,7 +186,7 @@ static struct host_facts facts_of(const Ha *ha, const struct ha_host *host, int6
         .reboot_expected = now_ms < host->reboot_until_ms,
         .may_shoot = ha->armed && host->has_fence_device && !ha->braked &&
                      now_ms - host->shot_ms >= ha->options.shoot_pause_ms,
-        .is_untrusted = failures_lately(ha, host, now_ms) > ha->options.max_failures,
+        .is_untrusted = ha_host_failures(ha, host, now_ms) > ha->options.max_failures,
     };
 }
 
@@ -179,6 +234,7 @@ static void note_failure(const Ha *ha, struct ha_host *host, int64_t now_ms)
 static void enter(const Ha *ha, struct ha_host *host, const struct host_rule *rule, int64_t now_ms)
 {
     host->state = rule->to;
+    host->rule = rule;
     host->since_ms = now_ms;
     if (rule->to == HOST_FENCED && rule->act == HOST_ACT_MOURN)
         note_failure(ha, host, now_ms);
@@ -206,6 +262,7 @@ static void tick_host(Ha *ha, int index, int64_t now_ms, struct ha_actions *acti
 void ha_hosts_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions)
 {
     tick_brake(ha, actions);
+    ha->deaf = hears_nobody(ha, now_ms);
     for (size_t i = 0; i < ha->hosts.len; i++) {
         struct ha_host *host = &ha->hosts.items[i];
 

@@ -12,6 +12,10 @@ struct grip {
     int64_t since_ms;     /* our first sight of this version */
     int64_t confirmed_ms; /* begin of the latest reading that found it unchanged */
     int64_t moved_ms;     /* the same as evidence of life: our own stalls are taken off */
+    int64_t seq;          /* storage: of its slot as last seen; 0: of this incarnation none was */
+    int64_t slot_ms;      /* storage: how long the host keeps it by that slot; 0: it did not say */
+    int64_t record_seq;   /* the record's in etcd */
+    int64_t record_ms;    /* ... and how long the host keeps it by that; 0: it did not say */
     uint64_t burial;      /* request that is out; 0: none */
     int64_t retry_ms;     /* no burial before this */
 };
@@ -25,6 +29,7 @@ struct ha_host {
     int64_t reboot_until_ms; /* 0: no reboot is expected, or it is over */
     int64_t reboot_told_ms;
     enum host_fsm_state state;
+    const struct host_rule *rule; /* that led there; NULL: none yet */
     int64_t since_ms;
     int64_t beat_ms, peer_ms, agent_ms; /* last sign of each witness */
     int64_t shot_ms;                    /* last try of the fence device */
@@ -43,7 +48,7 @@ struct vm_report {
 
 struct ha_vm {
     struct ha_vm_spec spec;
-    bool wanted, moving;
+    bool wanted, moving, held;
     struct ha_vm_seen seen;
     enum vm_fsm_state state;
     const struct vm_rule *rule;
@@ -57,6 +62,7 @@ struct ha_vm {
     unsigned n_failures;      /* in a row */
     unsigned n_here;          /* of them by its present owner */
     unsigned n_crashes;       /* each soon after its start, in a row */
+    bool leaves;              /* it crashed, and its policy says: elsewhere */
     bool was_free;            /* at the last look */
     int64_t due_ms;           /* end of the back-off */
     int64_t retry_ms;         /* no new request before this */
@@ -64,13 +70,13 @@ struct ha_vm {
     int64_t trusted_until_ms; /* just started: reports from before are on their way */
 };
 VEC_DECLARE(ha_vms, struct ha_vm);
-VEC_DECLARE(ha_graves, struct ha_owner);
 
 struct Ha {
     struct ha_options options;
     struct ha_mandate mandate;
     bool armed;
     bool braked;
+    bool deaf;
     int64_t etcd_ms;   /* last word from etcd */
     unsigned n_starts; /* under way, counted at the begin of a tick */
     int top_priority;  /* of those that wait for their turn and for nobody else */
@@ -78,19 +84,26 @@ struct Ha {
     uint64_t n_requests;
     struct ha_hosts hosts;
     struct ha_vms vms;
-    struct ha_graves graves;
+    GHashTable *graves;   /* set of struct ha_owner: tombstones of years, asked for each VM */
+    GHashTable *host_ids; /* int64_t id -> index, as pointer */
 };
 
 struct ha_action ha_action_of(enum ha_act act, int host, int vm, int rule, const char *why);
 
 /* ha.c */
+int ha_host_index(const Ha *ha, int64_t id); /* -1: there is none */
 void ha_vm_fail(struct ha_vm *vm, const char *why, int64_t now_ms);
+/* Hosts that just came may soon show that they keep VMs of this authority by their slots. */
+bool ha_awaits_slots(const Ha *ha, int32_t authority);
 
 /* ha_host.c */
 void ha_hosts_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions);
 bool ha_host_speaks(const Ha *ha, const struct ha_host *host, int64_t now_ms);
+unsigned ha_host_failures(const Ha *ha, const struct ha_host *host, int64_t now_ms);
 
 /* ha_vm.c */
+/* Does the host say, now, that a VM runs by this lease of its? */
+bool ha_is_vouched(const Ha *ha, const struct ha_owner *owner, int64_t now_ms);
 void ha_vms_tick(Ha *ha, int64_t now_ms, struct ha_actions *actions);
 
 #endif /* VRM_HA_HA_PRIVATE_H */

@@ -10,17 +10,9 @@
 
 /* ---- signs ----------------------------------------------------------------------------------- */
 
-static int index_of(const Ha *ha, int64_t host)
-{
-    for (size_t i = 0; i < ha->hosts.len; i++)
-        if (ha->hosts.items[i].id == host)
-            return (int)i;
-    return -1;
-}
-
 static bool owner_speaks(const Ha *ha, const struct ha_vm *vm, unsigned owner, int64_t now_ms)
 {
-    const int host = index_of(ha, vm->seen.right.owners[owner].host);
+    const int host = ha_host_index(ha, vm->seen.right.owners[owner].host);
 
     return host >= 0 && ha_host_speaks(ha, &ha->hosts.items[host], now_ms);
 }
@@ -31,8 +23,20 @@ static bool runs_by(const Ha *ha, const struct ha_vm *vm, unsigned owner, int64_
     const struct vm_report *report = &vm->reports[owner];
 
     return owner_speaks(ha, vm, owner, now_ms) &&
-           report->host == index_of(ha, vm->seen.right.owners[owner].host) && report->runs &&
+           report->host == ha_host_index(ha, vm->seen.right.owners[owner].host) && report->runs &&
            !ha_is_buried(ha, &vm->seen.right.owners[owner]);
+}
+
+bool ha_is_vouched(const Ha *ha, const struct ha_owner *owner, int64_t now_ms)
+{
+    for (size_t i = 0; i < ha->vms.len; i++) {
+        const struct ha_vm *vm = &ha->vms.items[i];
+
+        for (unsigned j = 0; j < vm->seen.right.n_owners; j++)
+            if (ha_owner_equal(&vm->seen.right.owners[j], owner) && runs_by(ha, vm, j, now_ms))
+                return true;
+    }
+    return false;
 }
 
 static enum vm_sign sign_of_two(const Ha *ha, const struct ha_vm *vm)
@@ -50,7 +54,7 @@ static enum vm_sign sign_of_two(const Ha *ha, const struct ha_vm *vm)
 /* An owner that did not claim its right loses it by a new assignment alone. */
 static bool is_abandoned(const Ha *ha, const struct ha_vm *vm)
 {
-    const int host = index_of(ha, vm->seen.right.owners[0].host);
+    const int host = ha_host_index(ha, vm->seen.right.owners[0].host);
 
     return !vm->seen.right.claimed &&
            (host < 0 || host_fsm_is_closed(ha->hosts.items[host].state) ||
@@ -60,7 +64,7 @@ static bool is_abandoned(const Ha *ha, const struct ha_vm *vm)
 /* Has the owner's host said anything of the VM since we look? */
 static bool is_heard(const Ha *ha, const struct ha_vm *vm)
 {
-    return vm->reports[0].host == index_of(ha, vm->seen.right.owners[0].host);
+    return vm->reports[0].host == ha_host_index(ha, vm->seen.right.owners[0].host);
 }
 
 static enum vm_sign sign_of_one(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
@@ -90,7 +94,11 @@ static enum vm_sign sign_of(const Ha *ha, const struct ha_vm *vm, int64_t now_ms
         return VM_SIGN_FAILED;
     if (n_owners == 2)
         return sign_of_two(ha, vm);
-    return n_owners == 1 ? sign_of_one(ha, vm, now_ms) : VM_SIGN_FREE;
+    if (vm->held)
+        return VM_SIGN_BUSY;
+    if (n_owners == 0) /* given up by the host that ran it: it ended there */
+        return vm->state == VM_FSM_RUNNING ? VM_SIGN_DOWN : VM_SIGN_FREE;
+    return sign_of_one(ha, vm, now_ms);
 }
 
 /* ---- who goes next --------------------------------------------------------------------------- */
@@ -132,17 +140,20 @@ static bool has_turn(const Ha *ha, const struct ha_vm *vm)
 
 static struct vm_facts facts_of(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
 {
-    const int host = vm->seen.right.n_owners > 0 ? index_of(ha, vm->seen.right.owners[0].host) : -1;
+    const int host =
+        vm->seen.right.n_owners > 0 ? ha_host_index(ha, vm->seen.right.owners[0].host) : -1;
 
     return (struct vm_facts){
         .armed = ha->armed,
         .may_place = vm->spec.follows_host || vm->seen.right.n_owners == 0 ||
                      (host >= 0 && !host_fsm_is_closed(ha->hosts.items[host].state)),
         .follows_crash = vm->spec.follows_crash,
+        .at_limit = vm->spec.at_limit,
         .is_due = now_ms >= vm->due_ms,
+        .awaits_slots = vm->state == VM_FSM_RECOVERING && ha_awaits_slots(ha, vm->spec.authority),
         .has_turn = has_turn(ha, vm),
         .should_leave =
-            vm->spec.authority != HA_LOCAL && (vm->n_here >= TRIES_HERE || host < 0 ||
+            vm->spec.authority != HA_LOCAL && (vm->n_here >= TRIES_HERE || vm->leaves || host < 0 ||
                                                host_fsm_is_closed(ha->hosts.items[host].state)),
     };
 }
@@ -176,7 +187,7 @@ static void do_release(Ha *ha, struct ha_vm *vm, struct ha_action action, int64_
     const unsigned owner = vm->seen.right.n_owners == 2 ? find_stray(ha, vm, now_ms) : 0;
 
     action.act = HA_DO_RELEASE;
-    action.host = index_of(ha, vm->seen.right.owners[owner].host);
+    action.host = ha_host_index(ha, vm->seen.right.owners[owner].host);
     if (action.host >= 0)
         ask(ha, vm, action, actions);
 }
@@ -200,13 +211,14 @@ static void act(Ha *ha, struct ha_vm *vm, const struct vm_rule *rule, int64_t no
     case VM_ACT_NOTHING:
         break;
     case VM_ACT_PLACE:
+        action.leaves = vm->leaves;
         if (!vm->spec.follows_host && vm->seen.right.n_owners > 0)
-            action.host = index_of(ha, vm->seen.right.owners[0].host);
+            action.host = ha_host_index(ha, vm->seen.right.owners[0].host);
         ask(ha, vm, action, actions);
         break;
     case VM_ACT_START:
         action.act = HA_DO_START;
-        action.host = index_of(ha, vm->seen.right.owners[0].host);
+        action.host = ha_host_index(ha, vm->seen.right.owners[0].host);
         if (ha->hosts.items[action.host].n_starting < ha->options.max_host_starts)
             ask(ha, vm, action, actions);
         break;
@@ -227,6 +239,7 @@ static void note_crash(struct ha_vm *vm, int64_t now_ms)
     vm->n_crashes = now_ms - vm->running_ms < STABLE_MS ? vm->n_crashes + 1 : 1;
     ha_vm_fail(vm, "it ended by itself", now_ms);
     vm->n_failures = vm->n_here = 0;
+    vm->leaves = vm->spec.leaves_crash;
     vm->due_ms = now_ms + vm_fsm_backoff_ms(vm->n_crashes);
 }
 
@@ -237,7 +250,8 @@ static enum vm_sign learn(struct ha_vm *vm, enum vm_sign sign, int64_t now_ms)
         vm->running_ms = now_ms;
     if (sign == VM_SIGN_RUNS)
         vm->n_failures = vm->n_here = 0;
-    if (sign == VM_SIGN_DOWN && vm->state == VM_FSM_RUNNING && vm->spec.follows_crash)
+    if (sign == VM_SIGN_DOWN && vm->state == VM_FSM_RUNNING && vm->spec.follows_crash &&
+        !vm->spec.at_limit)
         note_crash(vm, now_ms);
     if (sign == VM_SIGN_FREE && !vm->was_free && vm->seen.right.n_owners > 0)
         vm->due_ms = now_ms; /* failures on the host that lost it say nothing of the next one */

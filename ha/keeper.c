@@ -7,7 +7,8 @@
 
 void keeper_init(struct keeper *keeper, int64_t host, int64_t watchdog_ms)
 {
-    *keeper = (struct keeper){ .host = host, .watchdog_ms = watchdog_ms };
+    *keeper = (struct keeper){ .host = host, .watchdog_ms = watchdog_ms, .wanted_ms = watchdog_ms };
+    isolation_init(&keeper->isolation);
 }
 
 void keeper_clear(struct keeper *keeper)
@@ -19,7 +20,7 @@ void keeper_add_lease(struct keeper *keeper, const struct lease_times *times,
                       const struct ha_owner *self)
 {
     g_assert(keeper->n_leases < KEEPER_MAX_LEASES);
-    g_assert(keeper->watchdog_ms <= times->length_ms - times->renew_ms);
+    g_assert(keeper->wanted_ms <= times->length_ms - times->renew_ms);
     lease_fsm_init(&keeper->leases[keeper->n_leases++], times, self);
 }
 
@@ -55,6 +56,37 @@ const struct lease_fsm *keeper_lease(const struct keeper *keeper, int32_t author
         if (keeper->leases[i].self.authority == authority)
             return &keeper->leases[i];
     return NULL;
+}
+
+/* Does a VM stand under it, however far its start is? */
+static bool protects(const struct keeper *keeper, int32_t authority)
+{
+    for (size_t i = 0; i < keeper->vms.len; i++)
+        if (keeper->vms.items[i].authority == authority)
+            return true;
+    return false;
+}
+
+void keeper_set_times(struct keeper *keeper, int32_t authority, const struct lease_times *times,
+                      int64_t watchdog_ms)
+{
+    struct lease_fsm *lease = lease_of(keeper, authority);
+
+    g_assert(lease && watchdog_ms <= times->length_ms - times->renew_ms);
+    keeper->wanted_ms = watchdog_ms;
+    keeper->watchdog_ms = MIN(keeper->watchdog_ms, watchdog_ms);
+    lease_fsm_set_times(lease, times);
+}
+
+bool keeper_remove_lease(struct keeper *keeper, int32_t authority)
+{
+    struct lease_fsm *lease = lease_of(keeper, authority);
+
+    if (protects(keeper, authority)) /* remove */
+        return false;
+    if (lease)
+        *lease = keeper->leases[--keeper->n_leases];
+    return true;
 }
 
 static struct keeper_vm *vm_of(struct keeper *keeper, int64_t vm)
@@ -156,6 +188,12 @@ static void drop_rights(struct keeper *keeper, int32_t authority, const char *wh
     }
 }
 
+/* A watchdog that longer times armed may let VMs run past the end of shorter ones. */
+static void tell_length(const struct keeper *keeper, struct lease_fsm *lease)
+{
+    lease->told_ms = MAX(lease->told_ms, keeper->armed_until_ms - lease->sent_ms); /* watchdog */
+}
+
 static void do_lease(struct keeper *keeper, struct lease_fsm *lease, const struct lease_rule *rule,
                      struct keeper_actions *actions)
 {
@@ -164,6 +202,7 @@ static void do_lease(struct keeper *keeper, struct lease_fsm *lease, const struc
     if (rule->act == LSA_RENEW) {
         action.act = KEEPER_RENEW;
         action.request = lease->request;
+        tell_length(keeper, lease);
         lease_fsm_request(lease, &action.txn);
         keeper_actions_push(actions, action);
     } else if (rule->act == LSA_KILL) {
@@ -179,6 +218,10 @@ void keeper_renewed(struct keeper *keeper, int32_t authority, const struct lease
 {
     struct lease_fsm *lease = lease_of(keeper, authority);
 
+    if (answer->event == LSE_SPENT && protects(keeper, authority))
+        return;
+    if (authority == HA_ETCD && answer->event != LSE_UNKNOWN)
+        keeper_hear(keeper, answer->now_ms);
     if (lease)
         do_lease(keeper, lease, lease_fsm_step(lease, answer), actions);
 }
@@ -194,8 +237,7 @@ static void tick_lease(struct keeper *keeper, struct lease_fsm *lease, int64_t n
     do_lease(keeper, lease, lease_fsm_step(lease, &tick), actions);
 }
 
-/* The watchdog may fire no later than the first lease ends that protects a process. */
-static int64_t pet_deadline(const struct keeper *keeper)
+int64_t keeper_deadline(const struct keeper *keeper)
 {
     int64_t deadline = INT64_MAX;
 
@@ -206,6 +248,112 @@ static int64_t pet_deadline(const struct keeper *keeper)
             deadline = lease_fsm_deadline(lease);
     }
     return deadline;
+}
+
+/* While a lease is still kept for its former, shorter time, a longer watchdog could not be petted.
+ */
+static void lengthen_watchdog(struct keeper *keeper)
+{
+    for (unsigned i = 0; i < keeper->n_leases; i++) {
+        const struct lease_fsm *lease = &keeper->leases[i];
+
+        if (lease->state != LEASE_OUT && lease->kept_ms < lease->times.length_ms)
+            return;
+    }
+    keeper->watchdog_ms = keeper->wanted_ms;
+}
+
+/* Does it, late already, keep the watchdog from being armed anew before it fires? */
+static bool holds_up(const struct keeper *keeper, const struct lease_fsm *lease, int64_t now_ms)
+{
+    const int64_t last_ms = lease_fsm_deadline(lease) - keeper->watchdog_ms;
+    const int64_t late_ms = lease->counted_ms + lease->times.renew_ms + lease->times.kill_ms;
+
+    return now_ms > late_ms && keeper->armed_until_ms > last_ms;
+}
+
+/* What the kills take.  A lease that leaves much time to arm the watchdog goes a little earlier, so
+ * that one that leaves little can let it be armed in time afterwards. */
+static int64_t margin_ms(const struct keeper *keeper, const struct lease_times *times)
+{
+    const int64_t spare_ms = times->length_ms - keeper->watchdog_ms - 2 * times->kill_ms;
+
+    return times->kill_ms + CLAMP(spare_ms, 0, times->kill_ms / 2);
+}
+
+/* When the watchdog is about to fire, those leases end whose VMs hold it up: they are killed one by
+ * one, instead of all with the host. */
+static void end_in_time(struct keeper *keeper, int64_t now_ms)
+{
+    for (unsigned i = 0; keeper->armed_until_ms > now_ms && i < keeper->n_leases; i++) {
+        struct lease_fsm *lease = &keeper->leases[i];
+        const int64_t until_ms = keeper->armed_until_ms - margin_ms(keeper, &lease->times);
+
+        if (now_ms >= until_ms && until_ms < lease->until_ms &&
+            has_processes(keeper, lease->self.authority) && holds_up(keeper, lease, now_ms))
+            lease->until_ms = until_ms; /* in time */
+    }
+}
+
+/* ---- cut off from all others ----------------------------------------------------------------- */
+
+void keeper_set_isolation(struct keeper *keeper, const struct isolation_policy *policy)
+{
+    isolation_set(&keeper->isolation, policy);
+}
+
+void keeper_hear(struct keeper *keeper, int64_t at_ms)
+{
+    isolation_hear(&keeper->isolation, at_ms);
+}
+
+bool keeper_shuts_down(const struct keeper *keeper, int64_t id)
+{
+    const struct keeper_vm *vm = keeper_find(keeper, id);
+
+    return keeper->step == ISOLATION_ASK && vm && vm->authority >= HA_STORAGE && vm->has_process;
+}
+
+bool keeper_gives_up(const struct keeper *keeper, int64_t id, int64_t now_ms)
+{
+    const struct keeper_vm *vm = keeper_find(keeper, id);
+
+    return vm && vm->authority >= HA_STORAGE && isolation_is_near(&keeper->isolation, now_ms);
+}
+
+/* VMs that could run on for as long as the datastore can be written. */
+static bool has_stored_vms(const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->vms.len; i++)
+        if (keeper->vms.items[i].authority >= HA_STORAGE)
+            return true;
+    return false;
+}
+
+/* Its VMs have ended, or must now. */
+static bool is_given_up(const struct keeper *keeper, const struct lease_fsm *lease)
+{
+    const int32_t authority = lease->self.authority;
+
+    return authority >= HA_STORAGE && protects(keeper, authority) &&
+           (keeper->step == ISOLATION_END || !has_processes(keeper, authority));
+}
+
+static void tick_isolation(struct keeper *keeper, int64_t now_ms, struct keeper_actions *actions)
+{
+    const struct lease_input given_up = { .event = LSE_GIVEN_UP, .now_ms = now_ms };
+
+    keeper->step = isolation_tick(&keeper->isolation, has_stored_vms(keeper), now_ms);
+    for (unsigned i = 0; keeper->step != ISOLATION_NOTHING && i < keeper->n_leases; i++)
+        if (is_given_up(keeper, &keeper->leases[i]))
+            do_lease(keeper, &keeper->leases[i], lease_fsm_step(&keeper->leases[i], &given_up),
+                     actions);
+}
+
+/* Nothing new begins under leases that are being given up. */
+static bool is_leaving(const struct keeper *keeper, int32_t authority)
+{
+    return authority >= HA_STORAGE && keeper->step != ISOLATION_NOTHING;
 }
 
 /* ---- VMs ------------------------------------------------------------------------------------- */
@@ -221,11 +369,14 @@ static void retry_release(struct keeper *keeper, struct keeper_vm *vm, int64_t n
 
 void keeper_tick(struct keeper *keeper, int64_t now_ms, struct keeper_actions *actions)
 {
+    end_in_time(keeper, now_ms);
+    tick_isolation(keeper, now_ms, actions);
     for (unsigned i = 0; i < keeper->n_leases; i++)
         tick_lease(keeper, &keeper->leases[i], now_ms, actions);
     for (size_t i = 0; i < keeper->vms.len; i++)
         retry_release(keeper, &keeper->vms.items[i], now_ms, actions);
-    if (now_ms <= pet_deadline(keeper) - keeper->watchdog_ms) {
+    lengthen_watchdog(keeper);
+    if (now_ms <= keeper_deadline(keeper) - keeper->watchdog_ms) {
         keeper->armed_until_ms = now_ms + keeper->watchdog_ms;
         say(actions, KEEPER_PET, 0, NULL);
     }
@@ -240,6 +391,10 @@ void keeper_ask(struct keeper *keeper, const struct ha_vm_seen *seen, int64_t no
     if (!self || !holds(keeper, self->authority, now_ms)) {
         say(actions, KEEPER_REFUSE, seen->vm,
             self ? "this host's lease does not hold" : "the right is not this host's");
+        return;
+    }
+    if (is_leaving(keeper, self->authority)) {
+        say(actions, KEEPER_REFUSE, seen->vm, "this host was cut off and gives its VMs up");
         return;
     }
     if (vm && (vm->state != KEEPER_VM_ALLOWED || vm->has_process)) {
@@ -289,6 +444,8 @@ void keeper_answered(struct keeper *keeper, int64_t id, const struct keeper_answ
 {
     struct keeper_vm *vm = vm_of(keeper, id);
 
+    if (answer->known)
+        keeper_hear(keeper, now_ms);
     if (!vm || !vm->in_flight || vm->request != answer->request)
         return;
     vm->in_flight = false;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "ha/isolation.h"
 #include "ha/lease_fsm.h"
 
 enum {
@@ -27,7 +28,7 @@ enum {
 
 // clang-format off
 #define KEEPER_ACTS(X)                                                                             \
-    X(RENEW,   "renew")   /* send `txn` (storage: write the slot) as `request` of `authority` */   \
+    X(RENEW,   "renew")   /* as `request` of `authority`: send `txn`; of storage: see below */     \
     X(CLAIM,   "claim")   /* send `txn` as `request` for `vm` */                                   \
     X(RELEASE, "release") /* the same */                                                           \
     X(ALLOW,   "allow")   /* tell the agent: `vm` may be started */                                \
@@ -70,15 +71,27 @@ VEC_DECLARE(keeper_vms, struct keeper_vm);
 struct keeper {
     int64_t host;
     int64_t watchdog_ms;    /* how long the watchdog stays quiet after it was petted */
+    int64_t wanted_ms;      /* ... and will, once every lease is kept long enough for that */
     int64_t armed_until_ms; /* when it fires if it is never petted again */
     unsigned n_leases;
     struct lease_fsm leases[KEEPER_MAX_LEASES];
     struct keeper_vms vms;
     uint64_t n_requests;
+    struct isolation isolation;
+    enum isolation_step step; /* what the last tick found it to be */
 };
 
 void keeper_init(struct keeper *keeper, int64_t host, int64_t watchdog_ms);
 void keeper_clear(struct keeper *keeper);
+
+/* What is done when the host is cut off from all others (isolation.h); nothing by default. */
+void keeper_set_isolation(struct keeper *keeper, const struct isolation_policy *policy);
+/* A peer or a controller was heard then; answers of etcd are heard by themselves. */
+void keeper_hear(struct keeper *keeper, int64_t at_ms);
+/* Is this VM's guest to be told to shut down, because of that? */
+bool keeper_shuts_down(const struct keeper *keeper, int64_t vm);
+/* Is this VM ended because of that, now or within seconds (isolation_is_near)? */
+bool keeper_gives_up(const struct keeper *keeper, int64_t vm, int64_t now_ms);
 
 /* Adds an authority; `self` as for lease_fsm_init, `times` of lease_fsm.h.  The watchdog's length
  * must be less than the lease's by more than a renewal takes, else it could not be petted in time.
@@ -93,10 +106,35 @@ void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
                          const struct ha_owner *self, int64_t until_ms);
 void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority);
 
+/* Takes an authority away; false, and nothing is done, while a VM stands under it.  Added again in
+ * the same boot, it goes on as a later incarnation than it was. */
+bool keeper_remove_lease(struct keeper *keeper, int32_t authority);
+
+/* Other times for one authority's lease.  Shorter ones count at once, also for what was renewed
+ * before; the shell then arms the watchdog anew if it is armed past a lease's end (armed_until_ms,
+ * lease_fsm_deadline): until it is, renewals say the longer one.  Longer ones count from the first
+ * renewal that says them, and the watchdog's from when every lease has one.  So whoever decides by
+ * what the records say is never ahead of this host, whatever it heard of his times. */
+void keeper_set_times(struct keeper *keeper, int32_t authority, const struct lease_times *times,
+                      int64_t watchdog_ms);
+
+/* The watchdog may fire no later than this: the end of the first lease that protects a process;
+ * INT64_MAX: none does. */
+int64_t keeper_deadline(const struct keeper *keeper);
+
 /* Due every 100..500 ms: renewals, kills, releases, the watchdog. */
 void keeper_tick(struct keeper *keeper, int64_t now_ms, struct keeper_actions *actions);
 
-/* The answer to a RENEW of `authority`. */
+/* The answer to a RENEW of `authority`.
+ *
+ * Storage (slot.h): while the lease is OUT, send `txn`, and when that won write the slot; RENEWED,
+ * with the record's version, when the write is complete.  While it is HELD, write the slot alone;
+ * RENEWED with the version the lease has.  The slot says what `txn` would put: its incarnation and
+ * seq.  A write that failed is UNKNOWN, and the next one goes to the same file; one that takes long
+ * is told when it ends.  SPENT, in OUT and HELD, when the open file is not the datastore's any
+ * more: the path leads to another one or to none, or it answers ESTALE or EBADF.  It is heard while
+ * no VM stands under the lease, which is the next incarnation's then, and OUT; each leaves a
+ * tombstone in etcd, so it is told twice a minute at most. */
 void keeper_renewed(struct keeper *keeper, int32_t authority, const struct lease_input *answer,
                     struct keeper_actions *actions);
 

@@ -4,6 +4,8 @@
 
 #include "ha/lease_fsm.h"
 
+#include <glib.h>
+
 #define S(name)  (1U << LEASE_##name)
 #define E(name)  (1U << LSE_##name)
 #define ANY      (~0U)
@@ -31,15 +33,21 @@ const struct lease_rule lease_rules[] = {
     { 12, S(OUT), E(OURS) | E(OTHER),     NULL,    LEASE_STAY,   LSA_RENEW,   "now we know what the record says: again over that" },
     { 13, S(OUT),             E(FENCED),  NULL,    LEASE_STAY,   LSA_REBORN,  "this incarnation was buried: go on as the next one" },
 
+    { 14, S(OUT) | S(HELD),   E(SPENT),   NULL,    LEASE_OUT,    LSA_REBORN,  "an incarnation writes to one file: go on as the next one" },
+
     { 20, S(HELD),            E(TICK),    is_due,  LEASE_STAY,   LSA_RENEW,   "time to renew" },
     { 21, S(HELD),            E(RENEWED), NULL,    LEASE_STAY,   LSA_HOLD,    "confirmed, counted from its sending" },
     { 22, S(HELD),            E(OURS),    NULL,    LEASE_STAY,   LSA_RENEW,   "an answer was lost, its write was not: again over that" },
     { 23, S(HELD),            E(FENCED),  NULL,    LEASE_LAPSED, LSA_KILL,    "buried: another host may already run these VMs" },
     { 24, S(HELD),            E(OTHER),   NULL,    LEASE_LAPSED, LSA_KILL,    "somebody else is this host now" },
 
+    { 25, S(HELD),            E(GIVEN_UP), NULL,   LEASE_LAPSED, LSA_KILL,    "cut off from all others: its cluster wants its VMs ended here" },
+
     { 30, S(LAPSED),          E(EMPTY),   NULL,    LEASE_OUT,    LSA_REBORN,  "nothing of it runs any more: go on as the next incarnation" },
     { 31, S(LAPSED),          E(TICK),    NULL,    LEASE_STAY,   LSA_KILL,    "until none is left" },
 
+    { 89, S(LAPSED),          E(SPENT),   NULL,    LEASE_STAY,   LSA_NOTHING, "it is over anyway" },
+    { 88, S(OUT) | S(LAPSED), E(GIVEN_UP), NULL,   LEASE_STAY,   LSA_NOTHING, "it protects nothing any more" },
     { 90, ANY,                E(UNKNOWN), NULL,    LEASE_STAY,   LSA_NOTHING, "nothing new; the next tick asks again" },
     { 91, S(LAPSED), E(RENEWED) | REFUSALS, NULL,  LEASE_STAY,   LSA_NOTHING, "this incarnation is over, whatever the record says" },
     { 92, S(OUT) | S(HELD), E(TICK) | E(EMPTY), NULL, LEASE_STAY, LSA_NOTHING, "nothing is due" },
@@ -59,7 +67,15 @@ void lease_fsm_resume(struct lease_fsm *fsm, const struct lease_times *times,
     lease_fsm_init(fsm, times, self);
     fsm->state = LEASE_HELD;
     fsm->until_ms = until_ms;
+    fsm->kept_ms = times->length_ms;
     fsm->counted_ms = until_ms + times->kill_ms - times->length_ms;
+}
+
+void lease_fsm_set_times(struct lease_fsm *fsm, const struct lease_times *times)
+{
+    fsm->times = *times;
+    fsm->kept_ms = MIN(fsm->kept_ms, times->length_ms); /* shorter */
+    fsm->until_ms = MIN(fsm->until_ms, fsm->counted_ms + fsm->kept_ms - times->kill_ms);
 }
 
 const struct lease_rule *lease_fsm_find(const struct lease_fsm *fsm, enum lease_event event,
@@ -103,15 +119,17 @@ static void learn(struct lease_fsm *fsm, const struct lease_input *input, enum l
 static void hold(struct lease_fsm *fsm)
 {
     fsm->counted_ms = fsm->sent_ms;
-    fsm->until_ms = fsm->counted_ms + fsm->times.length_ms - fsm->times.kill_ms;
+    fsm->kept_ms = MIN(fsm->told_ms, fsm->times.length_ms); /* kept */
+    fsm->until_ms = fsm->counted_ms + fsm->kept_ms - fsm->times.kill_ms;
 }
 
 static void send_request(struct lease_fsm *fsm, int64_t now_ms)
 {
     fsm->request++;
-    fsm->seq++;
+    fsm->seq = now_ms > fsm->seq ? now_ms : fsm->seq + 1; /* seq */
     fsm->in_flight = true;
     fsm->sent_ms = now_ms;
+    fsm->told_ms = fsm->times.length_ms; /* told */
     fsm->next_ms = now_ms + fsm->times.renew_ms;
 }
 
@@ -151,12 +169,14 @@ int64_t lease_fsm_deadline(const struct lease_fsm *fsm)
 {
     if (fsm->state == LEASE_OUT)
         return INT64_MAX;
-    return fsm->counted_ms + fsm->times.length_ms;
+    return fsm->counted_ms + fsm->kept_ms;
 }
 
 void lease_fsm_request(const struct lease_fsm *fsm, struct ha_txn *ret_txn)
 {
-    right_renew(&fsm->self, fsm->version, fsm->former, fsm->seq, ret_txn);
+    const struct ha_lease_record record = { fsm->self.inc, fsm->seq, fsm->told_ms };
+
+    right_renew(&fsm->self, fsm->version, fsm->former, &record, ret_txn);
 }
 
 #define NAME(name, text) text,

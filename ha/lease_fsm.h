@@ -9,6 +9,11 @@
  * that nothing it protected runs any more: it was killed in the last `kill` ms, or the watchdog
  * reset the machine.
  *
+ * The length is the host's own, and each record says it: whoever waits for it has perhaps other
+ * times than a host that was cut off when they were changed.  A host never keeps what it runs for
+ * longer than the record says by which it keeps it: shorter times count at once, also for what was
+ * renewed before; longer ones count from the first renewal that says so and is answered.
+ *
  * At most one request is out; answers carry its number, others are stale.
  * Pure: same state, input and time, same verdict.  Any thread. */
 #ifndef VRM_HA_LEASE_FSM_H
@@ -40,6 +45,8 @@ struct lease_times {
     X(FENCED,  "fenced")  /* refused: this incarnation was buried */                               \
     X(UNKNOWN, "unknown") /* no answer in time, or none that can be understood */                  \
     X(EMPTY,   "empty")   /* no process of a VM of this authority is left */                       \
+    X(GIVEN_UP, "given up") /* the host is cut off and ends its VMs (isolation.h) */               \
+    X(SPENT,   "spent")   /* storage: its file must be opened anew (slot.h); it protects nothing */\
     X(STALE,   "stale") /* made by the machine: an answer to an older request */
 
 #define LEASE_ACTIONS(X)                                                                           \
@@ -72,8 +79,10 @@ struct lease_fsm {
     struct ha_owner self; /* host, authority, present incarnation */
     struct ha_inc former; /* the incarnation that the record names; boot 0: none, or not read */
     int64_t version;      /* of the record as last seen; 0: not seen */
-    int64_t seq;
+    int64_t seq; /* of the last request: the time of its sending, always growing within a boot */
     int64_t until_ms;   /* HELD: VMs may run until then */
+    int64_t told_ms;    /* length that the last request's record says */
+    int64_t kept_ms;    /* HELD, LAPSED: ... and that is kept: the lease ends at counted + kept */
     int64_t sent_ms;    /* of the request that is out, or of the last one */
     int64_t counted_ms; /* sending of the newest request whose answer counted; -1: none */
     int64_t next_ms;    /* no new request before this */
@@ -109,6 +118,9 @@ void lease_fsm_init(struct lease_fsm *fsm, const struct lease_times *times,
  * until `until_ms` unless a renewal says otherwise. */
 void lease_fsm_resume(struct lease_fsm *fsm, const struct lease_times *times,
                       const struct ha_owner *self, int64_t until_ms);
+
+/* Other times; see above for what was renewed before. */
+void lease_fsm_set_times(struct lease_fsm *fsm, const struct lease_times *times);
 
 /* One event; the verdict's row says what to do and why.  Never NULL. */
 const struct lease_rule *lease_fsm_step(struct lease_fsm *fsm, const struct lease_input *input);

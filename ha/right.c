@@ -8,6 +8,13 @@
 
 #include <glib.h>
 
+int64_t ha_length_ms(int32_t authority, int64_t said_ms)
+{
+    const int64_t longest_ms = authority == HA_ETCD ? HA_LONGEST_LEASE_MS : HA_LONGEST_SLOT_MS;
+
+    return said_ms > 0 ? said_ms : longest_ms;
+}
+
 bool ha_inc_equal(struct ha_inc a, struct ha_inc b)
 {
     return a.boot == b.boot && a.n == b.n;
@@ -84,16 +91,16 @@ static void require_version(struct ha_txn *txn, const struct ha_vm_seen *seen)
 
 /* ---- the host's ------------------------------------------------------------------------------ */
 
-void right_renew(const struct ha_owner *self, int64_t version, struct ha_inc former, int64_t seq,
-                 struct ha_txn *ret_txn)
+void right_renew(const struct ha_owner *self, int64_t version, struct ha_inc former,
+                 const struct ha_lease_record *record, struct ha_txn *ret_txn)
 {
     const struct ha_owner before = { self->host, self->authority, former };
-    const struct ha_lease_record record = { self->inc, seq };
 
+    g_assert(ha_inc_equal(record->inc, self->inc));
     *ret_txn = (struct ha_txn){ 0 };
     compare(ret_txn, HA_VERSION_IS, lease_key(self), version);
     require_alive(ret_txn, self); /* renew */
-    put(ret_txn, lease_key(self), (struct ha_record){ .lease = record });
+    put(ret_txn, lease_key(self), (struct ha_record){ .lease = *record });
     if (former.boot != 0 && !ha_inc_equal(former, self->inc)) {
         const enum ha_proof proof =
             former.boot == self->inc.boot ? HA_PROOF_LAPSED : HA_PROOF_REBOOT;
@@ -144,8 +151,7 @@ void right_fence(const struct ha_mandate *mandate, const struct ha_owner *dead, 
 {
     *ret_txn = (struct ha_txn){ 0 };
     require_mandate(ret_txn, mandate);
-    if (dead->authority == HA_ETCD) /* a slot's readings on storage are the proof themselves */
-        compare(ret_txn, HA_VERSION_IS, lease_key(dead), version);
+    compare(ret_txn, HA_VERSION_IS, lease_key(dead), version);
     put(ret_txn, fence_key(dead), (struct ha_record){ .fence = { proof, mandate->epoch } });
 }
 

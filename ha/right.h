@@ -1,7 +1,7 @@
 /* right.h - the right to run a VM, as records in etcd and the only transactions that change them.
  *
- *   lease(host, authority)       who the host is at present (its incarnation) and that it lives:
- *                                rewritten by vrm-hald every few seconds
+ *   lease(host, authority)       who the host is at present (its incarnation) and, of etcd's own
+ *                                authority, that it lives: rewritten by vrm-hald every few seconds
  *   fence(host, authority, inc)  tombstone: this incarnation can never again hold a right
  *   vm(id)                       owners of a VM, at most two (during a migration), and a generation
  *   leader, recovery             who may decide: the key's create revision is its epoch
@@ -24,7 +24,8 @@ struct ha_inc {
     uint32_t n;
 };
 
-/* Whose leases protect a VM.  Numbers from 2 on stand for datastores with heartbeat slots. */
+/* Whose leases protect a VM.  Numbers from 2 on stand for datastores with heartbeat slots (slot.h):
+ * their leases are registered in etcd once an incarnation and kept by writing the slot. */
 enum {
     HA_LOCAL,
     HA_ETCD,
@@ -48,9 +49,17 @@ struct ha_vm_right {
     bool claimed; /* owner 0 went to start it: only its tombstone or its own release frees it */
 };
 
+/* How long a lease may be set to last, at most: of one whose record does not say how long it lasts,
+ * as vrm-hald wrote them before they carried that, nothing shorter can be excluded. */
+enum {
+    HA_LONGEST_LEASE_MS = 600000, /* etcd's */
+    HA_LONGEST_SLOT_MS = 900000,  /* storage's */
+};
+
 struct ha_lease_record {
     struct ha_inc inc;
     int64_t seq;
+    int64_t length_ms; /* so long, from its sending, the host keeps by it what it runs; 0: unsaid */
 };
 
 /* Why an incarnation is over for good. */
@@ -137,6 +146,9 @@ struct ha_vm_seen {
     struct ha_vm_right right;
 };
 
+/* How long a lease lasts that says this: itself, or, when it does not say, as long as any can. */
+int64_t ha_length_ms(int32_t authority, int64_t said_ms);
+
 bool ha_inc_equal(struct ha_inc a, struct ha_inc b);
 bool ha_owner_equal(const struct ha_owner *a, const struct ha_owner *b);
 bool ha_key_equal(const struct ha_key *a, const struct ha_key *b);
@@ -144,10 +156,11 @@ bool ha_key_equal(const struct ha_key *a, const struct ha_key *b);
 /* ---- said by the host (vrm-hald) --------------------------------------------------------------
  */
 
-/* Renews the lease of `self` over a record of `version`.  `former` is the incarnation found there:
- * another one of the same host is buried in the same transaction. */
-void right_renew(const struct ha_owner *self, int64_t version, struct ha_inc former, int64_t seq,
-                 struct ha_txn *ret_txn);
+/* Renews the lease of `self` over a record of `version`; what is put says `record`, of the present
+ * incarnation.  `former` is the incarnation found there: another one of the same host is buried in
+ * the same transaction. */
+void right_renew(const struct ha_owner *self, int64_t version, struct ha_inc former,
+                 const struct ha_lease_record *record, struct ha_txn *ret_txn);
 
 /* `self` goes to start the VM it was given. */
 void right_claim(const struct ha_owner *self, const struct ha_vm_seen *seen,
@@ -160,7 +173,9 @@ void right_release(const struct ha_owner *self, const struct ha_vm_seen *seen,
 /* ---- said by the one who decides --------------------------------------------------------------
  */
 
-/* Buries an incarnation that was proved dead; void when its lease in etcd moved since `version`. */
+/* Buries an incarnation that was proved dead; void when its lease's record in etcd moved since
+ * `version`.  That holds for storage, too: an incarnation that held nothing yet and registers again
+ * may still come to hold it. */
 void right_fence(const struct ha_mandate *mandate, const struct ha_owner *dead, int64_t version,
                  enum ha_proof proof, struct ha_txn *ret_txn);
 

@@ -23,6 +23,11 @@ static bool stays_down(const struct vm_facts *facts)
     return !facts->follows_crash;
 }
 
+static bool is_at_limit(const struct vm_facts *facts)
+{
+    return facts->at_limit;
+}
+
 static bool is_due(const struct vm_facts *facts)
 {
     return facts->is_due;
@@ -31,6 +36,11 @@ static bool is_due(const struct vm_facts *facts)
 static bool has_turn(const struct vm_facts *facts)
 {
     return facts->has_turn;
+}
+
+static bool awaits_slots(const struct vm_facts *facts)
+{
+    return facts->awaits_slots;
 }
 
 static bool should_leave(const struct vm_facts *facts)
@@ -57,8 +67,10 @@ const struct vm_rule vm_rules[] = {
     { 21, UPRIGHT | S(HELD),        E(FREE),     stays_with_host, VM_FSM_HELD,       VM_ACT_NOTHING, "its policy says: not on another host, and its own is not back" },
     { 22, UPRIGHT | S(HELD),        E(FREE),     NULL,            VM_FSM_RECOVERING, VM_ACT_NOTHING, "its host lost it: it waits for its turn" },
     { 23, UPRIGHT | S(HELD),        E(DOWN),     stays_down,      VM_FSM_HELD,       VM_ACT_NOTHING, "it ended by itself, and its policy says: leave it" },
+    { 25, UPRIGHT | S(HELD),        E(DOWN),     is_at_limit,     VM_FSM_HELD,       VM_ACT_NOTHING, "it ended by itself more often in an hour than its policy allows" },
     { 24, UPRIGHT | S(HELD),        E(DOWN),     NULL,            VM_FSM_RECOVERING, VM_ACT_NOTHING, "it ended, and its host lives" },
 
+    { 29, S(RECOVERING),            E(FREE),     awaits_slots,    VM_FSM_STAY,       VM_ACT_NOTHING, "hosts that just came are to show their slots on its datastore" },
     { 30, S(RECOVERING),            E(FREE),     has_turn,        VM_FSM_STAY,       VM_ACT_PLACE,   "its turn: a host is sought" },
     { 31, S(RECOVERING),            E(DOWN),     should_leave,    VM_FSM_STAY,       VM_ACT_RELEASE, "this host does not get it to run: elsewhere" },
     { 32, S(RECOVERING),            E(DOWN),     has_turn,        VM_FSM_STAY,       VM_ACT_START,   "its turn: its host starts it" },

@@ -64,8 +64,10 @@ struct vm_facts {
     bool armed;         /* HA is armed for its cluster */
     bool may_place;     /* its policy lets it go to another host, or its own is back */
     bool follows_crash; /* policy: start it again when it ended by itself */
+    bool at_limit;      /* it did so as often as its policy allows in an hour */
     bool is_due;        /* its back-off is over */
     bool has_turn;      /* priority, dependencies and caps let it go now */
+    bool awaits_slots;  /* hosts that just came may show a slot for it in a moment */
     bool should_leave;  /* its owner tried often enough, or is closed to starts */
 };
 

@@ -70,3 +70,14 @@ AC_DEFUN([VRM_COVERAGE], [
   AC_ARG_ENABLE([coverage], [AS_HELP_STRING([--enable-coverage], [count what make check reaches])])
   AS_IF([test "x$enable_coverage" = xyes], [SANITIZE_FLAGS="$SANITIZE_FLAGS --coverage -O0"])
 ])
+
+# VRM_JOBS - a plain `make` uses all processors, at most 8: nobody should wait for one of several.
+#
+# Only where the command line says nothing about jobs: `make -j1` stays one job, and below a make
+# that hands out job tokens nothing is added.  GNU make, as Debian has it.
+AC_DEFUN([VRM_JOBS], [
+  vrm_jobs=`getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1`
+  AS_IF([test "$vrm_jobs" -gt 8], [vrm_jobs=8])
+  AM_MAKEFLAGS='$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j'"$vrm_jobs)"
+  AC_SUBST([AM_MAKEFLAGS])
+])

@@ -28,6 +28,8 @@ static char *state_text(const Layout *l, uint32_t vm, uint32_t host)
         return g_strdup("its agent is not connected");
     if (it->status != HOST_NORMAL)
         return g_strdup_printf("its status is %s", host_status_name(it->status));
+    if (it->ha_closed)
+        return g_strdup_printf("HA starts nothing there while it is %s", it->ha_state);
     return g_strdup_printf("its facts are not known yet (%" PRId64 " threads, %" PRId64 " MiB)",
                            it->cpu_threads, it->mem_mb);
 }
@@ -108,6 +110,44 @@ static char *disk_text(const Layout *l, uint32_t vm, uint32_t host)
 {
     (void)host;
     return g_strdup_printf("a disk of the VM is on local storage of %s", own_host_name(l, vm));
+}
+
+/* Without vrm-hald nobody there can keep a right to run; who has disks nowhere else needs none. */
+static bool right_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return !l->problem->host[host]->no_rights ||
+           snapshot_is_local(l->problem->snap, l->problem->vm[vm]);
+}
+
+static char *right_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    (void)l, (void)vm, (void)host;
+    return g_strdup(
+        "vrm-hald does not answer there, and a VM with shared disks starts only where it can"
+        " keep the right to run it");
+}
+
+/* The datastore of the VM that the host cannot use now; 0: none. */
+static int64_t lost_store(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Vm *it = l->problem->vm[vm];
+
+    for (size_t i = 0; i < it->n_disks; i++)
+        if (host_lacks_store(l->problem->host[host], it->disks[i].datastore_id))
+            return it->disks[i].datastore_id;
+    return 0;
+}
+
+static bool store_ok(const Layout *l, uint32_t vm, uint32_t host)
+{
+    return lost_store(l, vm, host) == 0;
+}
+
+static char *store_text(const Layout *l, uint32_t vm, uint32_t host)
+{
+    const Datastore *store = snapshot_datastore(l->problem->snap, lost_store(l, vm, host));
+
+    return g_strdup_printf("the host has lost the VM's datastore %s", store ? store->name : "?");
 }
 
 /* A passed-through device has state that no migration can read. */
@@ -516,6 +556,10 @@ static const struct filter filters[] = {
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_LOCAL_DISK, START | USER, "local-disk", disk_ok, disk_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_NO_RIGHT, ALL | STATIC, "no-right", right_ok, right_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
+    { FILTER_DATASTORE, ALL | STATIC, "datastore", store_ok, store_text,
+      VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_VM_DEVICES, USER, "vm-devices", holds_ok, holds_text,
       VRM_ERR_CONFLICT, REASON_TARGET_UNFIT },
     { FILTER_CPU_MODEL, ALL | STATIC, "cpu-model", model_ok, model_text,
@@ -577,7 +621,7 @@ const char *filter_name(enum filter_id id)
 
 /* What the VMs of a problem have at all. */
 struct habits {
-    bool reserves, foreign;
+    bool reserves, foreign, no_rights, lost_stores;
     int64_t most_vcpus, least_threads;
 };
 
@@ -592,8 +636,11 @@ static struct habits find_habits(const Problem *p)
         habits.foreign = habits.foreign || (cluster_id != 0 && cluster_id != p->cluster->id);
         habits.most_vcpus = MAX(habits.most_vcpus, p->vm_part[BOUNDED_VCPUS][v]);
     }
-    for (uint32_t h = 0; h < p->n_hosts; h++)
+    for (uint32_t h = 0; h < p->n_hosts; h++) {
         habits.least_threads = MIN(habits.least_threads, p->host[h]->cpu_threads);
+        habits.no_rights = habits.no_rights || p->host[h]->no_rights;
+        habits.lost_stores = habits.lost_stores || *p->host[h]->lost_stores;
+    }
     return habits;
 }
 
@@ -614,6 +661,10 @@ static bool matters(const Problem *p, const struct habits *habits, enum filter_i
     switch (id) {
     case FILTER_HOST_CLUSTER:
         return habits->foreign;
+    case FILTER_NO_RIGHT:
+        return habits->no_rights;
+    case FILTER_DATASTORE:
+        return habits->lost_stores;
     case FILTER_VM_DEVICES:
     case FILTER_DEVICES:
         return p->devices != NULL;

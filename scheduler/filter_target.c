@@ -28,7 +28,8 @@ static bool find_pair(const Snapshot *snap, int64_t vm_id, int64_t host_id, cons
 
 static bool check_same_cluster(const Vm *vm, const Host *host, GError **error)
 {
-    if (vm_is_placed(vm) && vm->host_id == host->id && vm->target_host_id == 0) {
+    if (vm_is_placed(vm) && vm->status != VM_FAULT_RESUMING && vm->host_id == host->id &&
+        vm->target_host_id == 0) {
         err_set_reason(error, VRM_ERR_INVALID, REASON_VM_SAME_HOST, "location",
                        "%s runs on %s already", vm->name, host->name);
         return false;

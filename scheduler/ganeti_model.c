@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "scheduler/ganeti.h"
 #include "scheduler/ganeti_tags.h"
 
@@ -23,12 +24,6 @@ struct model {
     int64_t n_groups, n_rules;
 };
 
-static void set_string(char **string, const char *value)
-{
-    g_free(*string);
-    *string = g_strdup(value);
-}
-
 static int64_t cluster_of(const Ganeti *g, const struct ganeti_instance *instance)
 {
     return (int64_t)g->nodes.items[instance->node].group + 1;
@@ -41,8 +36,8 @@ static void put_cluster(const struct model *m, size_t i)
     Cluster *cluster = cluster_new();
 
     cluster->id = (int64_t)i + 1;
-    set_string(&cluster->name, m->g->groups.items[i].name);
-    set_string(&cluster->tag, m->g->groups.items[i].uuid);
+    text_set(&cluster->name, m->g->groups.items[i].name);
+    text_set(&cluster->tag, m->g->groups.items[i].uuid);
     cluster->drs.enabled = true;
     cluster->vcpus_per_thread = MAX((int64_t)m->g->groups.items[i].vcpu_ratio, 1);
     snapshot_builder_put_cluster(m->builder, cluster);
@@ -124,7 +119,7 @@ static void put_host(const struct model *m, size_t i, int64_t mem_mb)
     Host *host = host_new();
 
     host->id = (int64_t)i + 1;
-    set_string(&host->name, node->name);
+    text_set(&host->name, node->name);
     g_free(host->rack);
     host->rack = ganeti_tags_location(m->g, node);
     host->cluster_id = (int64_t)node->group + 1;
@@ -173,7 +168,7 @@ static void put_vm(const struct model *m, size_t i)
     Vm *vm = vm_new();
 
     vm->id = (int64_t)i + 1;
-    set_string(&vm->name, it->name);
+    text_set(&vm->name, it->name);
     vm->cluster_id = cluster_of(m->g, it);
     vm->host_id = (int64_t)it->node + 1;
     vm->binding_host = it->local_disk;
@@ -291,7 +286,7 @@ static int64_t put_group(struct model *m, const Rule *rule, enum group_type type
     group->id = ++m->n_groups;
     group->cluster_id = rule->cluster_id;
     group->type = type;
-    set_string(&group->name, rule->name);
+    text_set(&group->name, rule->name);
     group->members = members;
     group->n_members = n;
     snapshot_builder_put_group(m->builder, group);

@@ -248,12 +248,21 @@ static void say_choice(Layout *l, uint32_t vm, uint32_t host, const char *how, P
     g_free(verdict.text);
 }
 
-static Placement *place(Layout *l, uint32_t vm, bool all_verdicts)
+static uint32_t choose_away(const Layout *l, uint32_t vm, const uint8_t *bars, uint32_t leave,
+                            const char **ret_how)
+{
+    uint32_t host = leave != NO_INDEX ? choose_best(l, vm, bars, leave) : NO_INDEX;
+
+    *ret_how = "not where it ended: best of the other hosts that fit";
+    return host != NO_INDEX ? host : choose(l, vm, bars, ret_how);
+}
+
+static Placement *place(Layout *l, uint32_t vm, uint32_t leave, bool all_verdicts)
 {
     g_autofree uint8_t *bars = find_bars(l, vm);
     Placement *placement = g_new0(Placement, 1);
     const char *how;
-    uint32_t host = choose(l, vm, bars, &how);
+    uint32_t host = choose_away(l, vm, bars, leave, &how);
 
     placement->vm_id = l->problem->vm[vm]->id;
     if (all_verdicts || host == NO_INDEX)
@@ -270,7 +279,12 @@ static Placement *place(Layout *l, uint32_t vm, bool all_verdicts)
 
 Placement *place_in(Layout *layout, uint32_t vm)
 {
-    return place(layout, vm, false);
+    return place(layout, vm, NO_INDEX, false);
+}
+
+Placement *place_away(Layout *layout, uint32_t vm, uint32_t leave)
+{
+    return place(layout, vm, leave, false);
 }
 
 Placement *place_on(Layout *layout, uint32_t vm, uint32_t host)
@@ -305,7 +319,7 @@ bool place_explain(const Snapshot *snap, int64_t vm_id, const struct sched_param
         return false;
     layout = layout_new(problem, &free_moves);
     v = problem_find_vm(problem, vm_id);
-    placement = place(layout, v, true);
+    placement = place(layout, v, NO_INDEX, true);
     *ret_placement = g_steal_pointer(&placement);
     return true;
 }

@@ -56,6 +56,8 @@ struct Layout;
 /* The choice for a VM that is nowhere in the layout, which is the same afterwards.  Verdicts are
  * there only if no host fits.  Caller frees. */
 Placement *place_in(struct Layout *layout, uint32_t vm);
+/* The same, but on the host `leave` (NO_INDEX: none) only if no other fits. */
+Placement *place_away(struct Layout *layout, uint32_t vm, uint32_t leave);
 
 /* The same on a host that somebody named; no filter is asked. */
 Placement *place_on(struct Layout *layout, uint32_t vm, uint32_t host);

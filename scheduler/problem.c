@@ -49,7 +49,7 @@ static enum filter_id host_verdict(const Cluster *cluster, const Host *host)
 {
     if (host->maintaining || host->draining)
         return FILTER_HOST_MAINTENANCE;
-    if (!host->connected || host->status != HOST_NORMAL)
+    if (!host->connected || host->status != HOST_NORMAL || host->ha_closed)
         return FILTER_HOST_STATE;
     if (host->cpu_threads <= 0 || host->cpu_mhz <= 0 || (host->mem_mb <= 0 && !host->mem_is_guests))
         return FILTER_HOST_STATE; /* facts not read yet */

@@ -72,7 +72,10 @@ static Placement *find_place(const struct batch *b, size_t i, Layout *l, GError 
             return NULL;
         return place_on(l, b->vm[i], problem_find_host(b->problem, b->wants[i]->host_id));
     }
-    placement = place_in(l, b->vm[i]);
+    placement =
+        place_away(l, b->vm[i],
+                   b->wants[i]->leave_id != 0 ? problem_find_host(b->problem, b->wants[i]->leave_id)
+                                              : NO_INDEX);
     if (placement->host_id != 0)
         return placement;
     place_error(placement, error);

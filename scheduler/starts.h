@@ -15,8 +15,9 @@
 
 struct start_want {
     int64_t vm_id;
-    int64_t host_id; /* named by somebody; 0: the best one */
-    bool recovery;   /* after a failure: takes of what admission control keeps free */
+    int64_t host_id;  /* named by somebody; 0: the best one */
+    bool recovery;    /* after a failure: takes of what admission control keeps free */
+    int64_t leave_id; /* a host that only gets it if no other can have it; 0: none */
 };
 
 struct start_answer {

@@ -7,18 +7,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 
 static int64_t fake_now_ms; /* api_core.now_ms takes no context */
 
 static int64_t now_ms(void)
 {
     return fake_now_ms;
-}
-
-static void set(char **field, const char *text)
-{
-    g_free(*field);
-    *field = g_strdup(text);
 }
 
 /* ---- the inventory ------------------------------------------------------------------------------
@@ -28,9 +23,9 @@ static void put_site(struct fake *fake)
 {
     Site *site = site_new();
 
-    set(&site->id, FAKE_SITE);
-    set(&site->name, "site");
-    set(&site->ip, "10.0.0.1");
+    text_set(&site->id, FAKE_SITE);
+    text_set(&site->name, "site");
+    text_set(&site->ip, "10.0.0.1");
     snapshot_builder_set_site(fake->builder, site);
 }
 
@@ -40,7 +35,7 @@ static void put_cluster(struct fake *fake, int64_t id, const char *name)
 
     cluster->id = id;
     cluster->generation = 7;
-    set(&cluster->name, name);
+    text_set(&cluster->name, name);
     snapshot_builder_put_cluster(fake->builder, cluster);
 }
 
@@ -51,7 +46,7 @@ static void put_host(struct fake *fake, int64_t id, const char *name, int64_t cl
     host->id = id;
     host->generation = 7;
     host->cluster_id = cluster_id;
-    set(&host->name, name);
+    text_set(&host->name, name);
     g_free(host->ip);
     host->ip = g_strdup_printf("10.0.0.%d", (int)(id - 100));
     host->status = HOST_NORMAL;
@@ -85,8 +80,9 @@ static void put_vm(struct fake *fake, int64_t id, const char *name, int64_t host
     vm->host_id = host_id;
     vm->status = status;
     vm->host_reported = true;
-    set(&vm->name, name);
-    set(&vm->uuid, "47f65284-2340-43e4-91c0-bf0c94764f3e");
+    text_set(&vm->name, name);
+    text_set(&vm->uuid, "47f65284-2340-43e4-91c0-bf0c94764f3e");
+    vm->agent_answers = id == 0x35;
     vm->cpu.quantity = 2;
     vm->cpu.weight = 2000;
     vm->memory.size_mb = 1024;
@@ -96,9 +92,9 @@ static void put_vm(struct fake *fake, int64_t id, const char *name, int64_t host
     disk->datastore_id = 1;
     disk->volume_id = id;
     disk->size_gb = 10;
-    set(&disk->bus, "VIRTIO");
-    set(&nic->mac, "28:6e:d4:00:00:01");
-    set(&nic->ip, "192.168.0.9");
+    text_set(&disk->bus, "VIRTIO");
+    text_set(&nic->mac, "28:6e:d4:00:00:01");
+    text_set(&nic->ip, "192.168.0.9");
     snapshot_builder_put_vm(fake->builder, vm);
 }
 
@@ -111,7 +107,7 @@ static void put_group(struct fake *fake, int64_t id, enum group_type type, const
     group->generation = 7;
     group->cluster_id = 117;
     group->type = type;
-    set(&group->name, name);
+    text_set(&group->name, name);
     group->members = g_new(int64_t, 1);
     group->members[0] = member;
     group->n_members = 1;
@@ -125,7 +121,7 @@ static void put_rule(struct fake *fake)
     rule->id = 3;
     rule->generation = 7;
     rule->cluster_id = 117;
-    set(&rule->name, "apart-web");
+    text_set(&rule->name, "apart-web");
     rule->type = RULE_APART;
     rule->vms = g_new(int64_t, 2);
     rule->vms[0] = 0x35;
@@ -140,9 +136,9 @@ static void put_datastore(struct fake *fake)
 
     datastore->id = 1;
     datastore->generation = 7;
-    set(&datastore->name, "store");
-    set(&datastore->storage_type, "NAS");
-    set(&datastore->path, "/srv/vrm");
+    text_set(&datastore->name, "store");
+    text_set(&datastore->storage_type, "NAS");
+    text_set(&datastore->path, "/srv/vrm");
     datastore->capacity_gb = 1000;
     datastore->used_gb = 10;
     snapshot_builder_put_datastore(fake->builder, datastore);
@@ -156,8 +152,8 @@ static Task *make_task(int64_t id, enum task_status status)
     task->type = TASK_MIGRATE_VM;
     task->entity_kind = OBJECT_VM;
     task->entity_id = 0x35;
-    set(&task->entity_name, "web1");
-    set(&task->user, "ops");
+    text_set(&task->entity_name, "web1");
+    text_set(&task->user, "ops");
     task->status = status;
     task->progress = status == TASK_RUNNING ? 40 : 100;
     task->source_host_id = 112;
@@ -173,11 +169,11 @@ static void add_recommendation(DrsReport *report, int64_t id, int64_t vm_id, con
     rec->id = id;
     rec->cluster_id = 117;
     rec->vm_id = vm_id;
-    set(&rec->vm_name, vm_name);
+    text_set(&rec->vm_name, vm_name);
     rec->source_host_id = 112;
-    set(&rec->source_name, "cna1");
+    text_set(&rec->source_name, "cna1");
     rec->target_host_id = 113;
-    set(&rec->target_name, "cna2");
+    text_set(&rec->target_name, "cna2");
     rec->reason = MOVE_BALANCE_CPU;
     rec->state = REC_OPEN;
     rec->rating = 4;
@@ -185,8 +181,8 @@ static void add_recommendation(DrsReport *report, int64_t id, int64_t vm_id, con
     rec->cost_ms = 2500;
     rec->cost_mb = 1024;
     rec->depends_on = id == 502 ? 501 : 0;
-    set(&rec->text, "cna1 runs at 90 % of its CPU, cna2 at 10 %");
-    set(&rec->rejected, "cna3: memory full");
+    text_set(&rec->text, "cna1 runs at 90 % of its CPU, cna2 at 10 %");
+    text_set(&rec->rejected, "cna3: memory full");
     drs_report_take(report, rec);
 }
 
@@ -199,7 +195,7 @@ static void put_report(struct fake *fake)
     report->decided = true;
     report->imbalance_now = 241;
     report->imbalance_planned = 5;
-    set(&report->verdict, "2 moves even out the CPU");
+    text_set(&report->verdict, "2 moves even out the CPU");
     add_recommendation(report, 501, 0x35, "web1");
     add_recommendation(report, 502, 0x36, "web2");
     snapshot_builder_put_drs_report(fake->builder, report);
@@ -322,8 +318,95 @@ static struct op_drain *drain_plan(const struct op *op)
     return drain;
 }
 
+/* One host that is dead, and a VM that waits. */
+static struct op_ha *make_ha(void)
+{
+    struct op_ha *ha = g_new0(struct op_ha, 1);
+
+    *ha = (struct op_ha){ .enabled = true,
+                          .armed = true,
+                          .etcd_ok = true,
+                          .ready = true,
+                          .disarmed_by = g_strdup(""),
+                          .text = g_strdup(""),
+                          .n_guarded = 2,
+                          .n_running = 1,
+                          .hosts = g_new0(struct op_ha_host, 1),
+                          .n_hosts = 1,
+                          .vms = g_new0(struct op_ha_vm, 1),
+                          .n_vms = 1 };
+    ha->hosts[0] = (struct op_ha_host){ .id = 112,
+                                        .name = g_strdup("CNA01"),
+                                        .state = "fenced",
+                                        .why = "dead by proof",
+                                        .rule = 20,
+                                        .beat_ms = 12345,
+                                        .peer_ms = -1,
+                                        .agent_ms = 11000,
+                                        .leases = g_new0(struct op_ha_lease, 1),
+                                        .n_leases = 1 };
+    ha->hosts[0].leases[0] = (struct op_ha_lease){ g_strdup("etcd"), 0xabc, 2, 12350, true, true };
+    ha->vms[0] = (struct op_ha_vm){ .id = 0x35,
+                                    .host_id = 112,
+                                    .rule = 33,
+                                    .name = g_strdup("web1"),
+                                    .why = g_strdup("others go first"),
+                                    .state = "recovering" };
+    return ha;
+}
+
+static Incident *make_incident(void)
+{
+    Incident *incident = incident_new();
+    IncidentLine *line = incident_line_new();
+    IncidentVm *vm = incident_put_vm(incident, 0x35, "web1");
+
+    incident->id = 7;
+    incident->host_id = 112;
+    g_free(incident->host_name);
+    incident->host_name = g_strdup("CNA01");
+    incident->last_ms = FAKE_NOW_MS;
+    incident->begin_ms = FAKE_NOW_MS + 3100;
+    incident->proof_ms = FAKE_NOW_MS + 12400;
+    line->at_ms = incident->begin_ms;
+    line->rule = 31;
+    g_free(line->text);
+    line->text = g_strdup("CNA01 is suspect");
+    g_ptr_array_add(incident->lines, line);
+    incident->n_lines = 3;
+    vm->end = VM_END_RUNNING;
+    vm->to_id = 113;
+    vm->running_ms = FAKE_NOW_MS + 14200;
+    vm->task_id = 9;
+    incident_count(incident);
+    incident_tell(incident);
+    return incident;
+}
+
+static void answer_incident(struct op_result *result)
+{
+    result->incidents = g_new(Incident *, 1);
+    result->incidents[0] = make_incident();
+    result->n_incidents = 1;
+    result->total = 1;
+}
+
+static struct op_failover *make_failover(void)
+{
+    struct op_failover *failover = g_new0(struct op_failover, 1);
+
+    failover->text = g_strdup("");
+    return failover;
+}
+
 static void usual_answer(const struct op *op, struct op_result *result)
 {
+    if (op->kind == OP_HA_STATUS)
+        result->ha = make_ha();
+    if (op->kind == OP_INCIDENT_LIST || op->kind == OP_INCIDENT_GET)
+        answer_incident(result);
+    if (op->kind == OP_FAILOVER)
+        result->failover = make_failover();
     if (op->kind == OP_LOGIN) {
         answer_login(op, result);
         return;
@@ -447,7 +530,14 @@ void fake_clear(struct fake *fake)
 
 char *fake_token(struct fake *fake, const char *roles)
 {
-    return auth_open(fake->core.auth, 7, "ops", roles, FAKE_NOW_MS);
+    char *token = auth_token_new();
+    g_autofree char *hash = auth_token_hash(token);
+    const struct auth_session session = {
+        .hash = hash, .user_id = 7, .user = "ops", .roles = roles, .used_ms = FAKE_NOW_MS
+    };
+
+    auth_admit(fake->core.auth, &session, FAKE_NOW_MS);
+    return token;
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -505,6 +595,13 @@ struct fake_reply fake_ok(struct fake *fake, const char *method, const char *tar
     ck_assert_msg(json_is_object(reply.json), "%s %s: not an object: %s", method, target,
                   reply.text);
     return reply;
+}
+
+void fake_put_ok(struct fake *fake, const char *path, const char *body)
+{
+    struct fake_reply reply = fake_ok(fake, "PUT", path, body);
+
+    fake_reply_clear(&reply);
 }
 
 const json_t *fake_at(const json_t *json, const char *path)

@@ -17,6 +17,12 @@
 #define FAKE_URN    "urn:sites:" FAKE_SITE
 #define FAKE_NOW_MS 5000000
 
+#define U(kind)     FAKE_URN ":" kind
+#define C117        FAKE_S "/clusters/117"
+#define H112        FAKE_S "/hosts/112"
+#define VM35        FAKE_S "/vms/i-00000035"
+#define VM37        FAKE_S "/vms/i-00000037"
+
 struct fake;
 /* Fills *ret_result; may look at and change the fake. */
 typedef void (*fake_answer_fn)(struct fake *fake, const struct op *op,
@@ -62,6 +68,8 @@ struct fake_reply fake_call(struct fake *fake, const char *method, const char *t
 /* As administrator, expecting 200 and JSON. */
 struct fake_reply fake_ok(struct fake *fake, const char *method, const char *target,
                           const char *body);
+/* A PUT like that. */
+void fake_put_ok(struct fake *fake, const char *path, const char *body);
 
 /* Value at "vmConfig.disks.0.quantityGB"; fails the test if there is none. */
 const json_t *fake_at(const json_t *json, const char *path);

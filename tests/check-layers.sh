@@ -67,7 +67,7 @@ FNR == 1 {
     path = part[2]
     if (path == "config.h")
         next
-    if (path ~ /^(base|model)\//)
+    if (path ~ /^(base|etcd|model)\//)
         path = "common/" path
     to = folder_of(path)
     if (to == "")

@@ -9,9 +9,9 @@
 #include "tests/tempdir.h"
 
 static const char text[] = "[controller]\nname = c1\n"
-                           "[database]\nconninfo = %s\nworkers = 1\n"
-                           "[etcd]\nendpoints = http://127.0.0.1:1\n"
-                           "[agents]\nca_file = /ca\ncert_file = /cert\nkey_file = /key\n";
+                           "[database]\nconninfo = CONNINFO\nworkers = 1\n"
+                           "[agents]\nca_file = /ca\ncert_file = /cert\nkey_file = /key\n"
+                           "[etcd]\nendpoints = ETCD\n";
 
 static void unexpected(const char *why)
 {
@@ -30,31 +30,38 @@ static void no_doubt(const GError *error, void *user)
     (void)error, (void)user;
 }
 
-static void load_settings(struct ctl *ctl, const char *conninfo)
+static void load_settings(struct ctl *ctl, const char *conninfo, const char *etcd, const char *more)
 {
     char *dir = tempdir_new();
     g_autofree char *path = g_build_filename(dir, "vrmd.conf", NULL);
-    g_auto(GStrv) parts = g_strsplit(text, "%s", 2);
-    g_autofree char *filled = g_strjoinv(conninfo ? conninfo : "host=/nowhere", parts);
+    g_autoptr(GString) filled = g_string_new(text);
     GError *error = NULL;
 
-    ck_assert(g_file_set_contents(path, filled, -1, NULL));
+    g_string_replace(filled, "CONNINFO", conninfo ? conninfo : "host=/nowhere", 0);
+    g_string_replace(filled, "ETCD", etcd, 0);
+    g_string_append(filled, more);
+    ck_assert(g_file_set_contents(path, filled->str, -1, NULL));
     (void)settings_load(path, &ctl->settings, &error);
     suite_no_error(error);
     tempdir_free(dir);
 }
 
-void ctl_init(struct ctl *ctl, const char *conninfo)
+void ctl_init_with(struct ctl *ctl, const char *conninfo, const char *etcd_url, const char *more)
 {
     static const struct role_events events = { unexpected, unexpected };
 
     *ctl = (struct ctl){ .epoch = conninfo ? 1 : 0 };
-    load_settings(ctl, conninfo);
+    load_settings(ctl, conninfo, etcd_url, more);
     ctl->http = http_client_new(NULL);
     app_init(&ctl->app, &ctl->settings, ctl->http, ctl->http, &events);
     ctl->app.committer.epoch = fixed_epoch;
     ctl->app.committer.on_doubt = no_doubt;
     ctl->app.committer.user = ctl;
+}
+
+void ctl_init(struct ctl *ctl, const char *conninfo)
+{
+    ctl_init_with(ctl, conninfo, "http://127.0.0.1:1", "[ha]\nenabled = false\n");
 }
 
 void ctl_clear(struct ctl *ctl)

@@ -15,6 +15,8 @@ struct ctl {
 
 /* conninfo NULL: there is no database.  The app stays at its address: ctl must not move. */
 void ctl_init(struct ctl *ctl, const char *conninfo);
+/* With an etcd, and more of vrmd's configuration after its section [etcd]. */
+void ctl_init_with(struct ctl *ctl, const char *conninfo, const char *etcd_url, const char *more);
 void ctl_clear(struct ctl *ctl);
 /* The same in the middle of things, as a controller ends: what is due is not waited for. */
 void ctl_drop(struct ctl *ctl);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "controller/etcd.h"
+#include "etcd/etcd.h"
 
 #define PATIENCE_MS 15000
 

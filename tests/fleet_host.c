@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/agent_conf.h"
 #include "agent/server.h"
+#include "agent/warden_link.h"
 #include "base/log.h"
 #include "tests/hv_fleet.h"
 
@@ -19,6 +20,7 @@ static Agent *make_agent(const struct agent_conf *conf, GError **error)
 {
     const struct agent_options options = {
         .hv = hv_fleet_hv(hv_fleet_new(conf->uri, conf->name)),
+        .warden = warden_link_new(conf->hald_socket),
         .name = conf->name,
         .state_dir = conf->state_dir,
         .boot_id = "boot-1",

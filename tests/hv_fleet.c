@@ -427,6 +427,18 @@ static bool fleet_resume(void *data, const char *uuid, GError **error)
     return switch_state(data, "resume", uuid, DOMAIN_RUNNING, error);
 }
 
+/* By a right: a file that says "paused" until it is let run. */
+static bool fleet_start_halted(void *data, const Vm *vm, int64_t gen, GError **error)
+{
+    return fleet_start(data, vm, gen, error) &&
+           switch_state(data, "halt", vm->uuid, DOMAIN_PAUSED, error);
+}
+
+static bool fleet_let_run(void *data, const char *uuid, GError **error)
+{
+    return switch_state(data, "run", uuid, DOMAIN_RUNNING, error);
+}
+
 /* ---- migration --------------------------------------------------------------------------------
  */
 
@@ -531,6 +543,8 @@ static const struct hv_ops fleet_ops = {
     .lookup = fleet_lookup,
     .stats = fleet_stats,
     .start = fleet_start,
+    .start_halted = fleet_start_halted,
+    .let_run = fleet_let_run,
     .stop = fleet_stop,
     .reboot = fleet_reboot,
     .pause = fleet_pause,

@@ -11,4 +11,7 @@ export CK_DEFAULT_TIMEOUT
 "${builddir:-.}/tests/it_ctl"
 "${builddir:-.}/tests/it_ctl_dpm"
 "${builddir:-.}/tests/it_ctl_drs"
+"${builddir:-.}/tests/it_ctl_ha"
+"${builddir:-.}/tests/it_ctl_ha_vm"
+"${builddir:-.}/tests/it_ctl_ha_count"
 "${builddir:-.}/tests/it_alarm"

@@ -3,7 +3,7 @@
 
 #include "tests/it_db.h"
 
-#include <unistd.h>
+#include "base/rng.h"
 
 static char *with_database(const char *name)
 {
@@ -25,8 +25,9 @@ char *scratch_sql(const char *conninfo, const char *sql)
 
 char *scratch_conninfo(void)
 {
-    static int n_made;
-    g_autofree char *name = g_strdup_printf("scratch_%d_%d", (int)getpid(), n_made++);
+    /* Not of process ids: they come back within minutes on a busy machine. */
+    g_autofree char *tag = rng_secret_hex(8);
+    g_autofree char *name = g_strconcat("scratch_", tag, NULL);
     g_autofree char *sql = g_strdup_printf("CREATE DATABASE %s", name);
 
     ck_assert_msg(g_getenv("VRM_PG_CONNINFO") != NULL, "VRM_PG_CONNINFO: run tests/it_db.sh");

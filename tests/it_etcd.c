@@ -3,7 +3,7 @@
 
 #include "tests/suite.h"
 
-#include "controller/etcd_watch.h"
+#include "etcd/etcd_watch.h"
 #include "tests/etcdlab.h"
 
 START_TEST(a_transaction_does_what_its_compares_say)

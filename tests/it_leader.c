@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/leader.h"
+#include "controller/release.h"
 #include "tests/etcdlab.h"
 
 /* ---- a controller ---------------------------------------------------------------------------- */
@@ -550,6 +551,59 @@ START_TEST(never_are_two_leaders_valid)
 }
 END_TEST
 
+static bool release_of(const struct controller *c, const char *prefix, const char *name)
+{
+    const char *const endpoints[] = { "http://127.0.0.1:1", g_getenv("VRM_ETCD_URL"), NULL };
+    GError *error = NULL;
+    bool released = false;
+    bool ok = release_leadership(
+        &(struct release_options){
+            .endpoints = endpoints, .prefix = prefix, .name = name, .http = c->http },
+        &released, &error);
+
+    suite_no_error(error);
+    ck_assert(ok);
+    return released;
+}
+
+START_TEST(a_dead_controllers_leadership_can_be_given_back_and_nobody_elses)
+{
+    struct controller a = { 0 }, b = { 0 };
+    int64_t start_ms;
+
+    controller_start(&a, "/release", "a");
+    ck_assert(etcdlab_run_until(is_active, &a, PATIENCE_MS));
+    controller_start(&b, "/release", "b");
+    ck_assert(etcdlab_run_until(knows_a_leader, &b, PATIENCE_MS));
+    ck_assert(!release_of(&a, "/release", "b"));
+    ck_assert(!release_of(&a, "/elsewhere", "a"));
+    ck_assert(!a.lost && leader_valid(a.leader));
+    start_ms = clock_now_ms();
+    ck_assert(release_of(&a, "/release", "a"));
+    ck_assert(etcdlab_run_until(is_active, &b, PATIENCE_MS));
+    ck_assert(etcdlab_run_until(is_lost, &a, PATIENCE_MS)); /* it was not dead at all */
+    printf("released: another leads after %d ms\n", (int)(b.active_ms - start_ms));
+    controller_clear(&a);
+    controller_clear(&b);
+}
+END_TEST
+
+START_TEST(without_etcd_giving_back_ends_with_an_error)
+{
+    const char *const endpoints[] = { "http://127.0.0.1:1", NULL };
+    HttpClient *http = http_client_new(NULL);
+    GError *error = NULL;
+    bool released = false;
+
+    ck_assert(!release_leadership(
+        &(struct release_options){
+            .endpoints = endpoints, .prefix = "/none", .name = "a", .http = http },
+        &released, &error));
+    suite_take_error(&error, VRM_ERR_UNAVAILABLE, "");
+    http_client_free(http);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     // clang-format off
@@ -566,6 +620,8 @@ int main(int argc, char **argv)
         SUITE_TEST(a_dead_endpoint_is_passed_over),
         SUITE_TEST(a_silent_endpoint_is_passed_over),
         SUITE_TEST(never_are_two_leaders_valid),
+        SUITE_TEST(a_dead_controllers_leadership_can_be_given_back_and_nobody_elses),
+        SUITE_TEST(without_etcd_giving_back_ends_with_an_error),
     };
     // clang-format on
 

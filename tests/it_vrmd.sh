@@ -10,7 +10,7 @@ CK_DEFAULT_TIMEOUT=${VRM_STORM_LIMIT_S:-240}
 export CK_DEFAULT_TIMEOUT
 
 status=0
-for test in ${VRM_IT_VRMD:-it_vrmd_work it_vrmd_task it_vrmd}; do
+for test in ${VRM_IT_VRMD:-it_vrmd_work it_vrmd_right it_vrmd_task it_vrmd_session it_vrmd_stream it_vrmd}; do
     "${builddir:-.}/tests/$test" || status=1
 done
 exit $status

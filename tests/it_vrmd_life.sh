@@ -62,6 +62,8 @@ prefix = /vrm-life
 ca_file = $work/ca.pem
 cert_file = $work/vrmd.pem
 key_file = $work/vrmd-key.pem
+[ha]
+enabled = false
 END
 
 start_vrmd

@@ -168,9 +168,9 @@ link_test() # DIR TEST
     read -ra libs <<<"$MUTATE_LIBS"
     case $2 in
     prove_sched) objects+=("$BUILD"/tests/{naive,sched_wild}.o) ;;
-    test_admission) objects+=("$BUILD"/tests/{sched_gen,sched_scn}.o) ;;
+    test_admission) objects+=("$BUILD"/tests/{sched_gen,sched_scn,sched_scn_do,sched_scn_read}.o) ;;
     test_rest | test_entitle) ;;
-    *) objects+=("$BUILD/tests/sched_scn.o") ;;
+    *) objects+=("$BUILD"/tests/{sched_scn,sched_scn_do,sched_scn_read}.o) ;;
     esac
     (cd "$BUILD" && gcc -o "$1/$2" "${objects[@]}" "$1/mutant.o" "${libs[@]}")
 }

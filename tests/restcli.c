@@ -100,6 +100,17 @@ char *rest_raw(Rest *rest, const char *method, const char *url, const char *body
     return perform(rest, method, url, body, NULL, ret_status);
 }
 
+int rest_status_with(Rest *rest, const char *token, const char *method, const char *url,
+                     const char *body)
+{
+    struct curl_slist *headers = add_header(NULL, "X-Auth-Token", token);
+    int status;
+
+    g_free(perform(rest, method, url, body, headers, &status));
+    curl_slist_free_all(headers);
+    return status;
+}
+
 static void forget_login(Rest *rest)
 {
     g_clear_pointer(&rest->token, g_free);
@@ -111,16 +122,27 @@ static void try_next(Rest *rest)
     rest->at = (rest->at + 1) % rest->n_urls;
 }
 
-static bool log_in(Rest *rest)
+char *rest_log_in(Rest *rest, const char *url)
 {
-    g_autofree char *url = g_strconcat(rest->urls[rest->at], "/service/session", NULL);
+    g_autofree char *kept = g_steal_pointer(&rest->token);
+    g_autofree char *session = g_strconcat(url, "/service/session", NULL);
     struct curl_slist *headers = add_header(NULL, "X-Auth-User", REST_USER);
+    char *token;
     int status;
 
     headers = add_header(headers, "X-Auth-Key", REST_PASSWORD);
-    g_free(perform(rest, "POST", url, NULL, headers, &status));
+    g_free(perform(rest, "POST", session, NULL, headers, &status));
     curl_slist_free_all(headers);
-    return status == 200 && rest->token;
+    token = rest->token;
+    rest->token = g_steal_pointer(&kept);
+    return token;
+}
+
+static bool log_in(Rest *rest)
+{
+    g_free(rest->token);
+    rest->token = rest_log_in(rest, rest->urls[rest->at]);
+    return rest->token != NULL;
 }
 
 bool rest_ready(Rest *rest)

@@ -20,6 +20,12 @@ void rest_free(Rest *rest);
  * 0 when there was no answer. */
 char *rest_raw(Rest *rest, const char *method, const char *url, const char *body, int *ret_status);
 
+/* The same with a token, without a word about the answer's text. */
+int rest_status_with(Rest *rest, const char *token, const char *method, const char *url,
+                     const char *body);
+/* A log-in past all that; the token (g_free), or NULL. */
+char *rest_log_in(Rest *rest, const char *url);
+
 /* Logged in at the controller that is asked next; false: not yet, try again. */
 bool rest_ready(Rest *rest);
 

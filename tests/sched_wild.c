@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "base/text.h"
 
 #define NOW_MONO_MS INT64_C(10000000)
 #define NOW_WALL_MS INT64_C(1700000000000)
@@ -50,12 +51,6 @@ static bool once_in(struct wild *w, uint32_t n)
     return below(w, n) == 0;
 }
 
-static void set_text(char **text, const char *value)
-{
-    g_free(*text);
-    *text = g_strdup(value);
-}
-
 static void set_name(char **name, const char *prefix, int64_t number)
 {
     g_free(*name);
@@ -89,7 +84,7 @@ static void add_cluster(struct wild *w)
     uint8_t level = (uint8_t)(once_in(w, 20) ? 0 : 1 + below(w, 9));
 
     cluster->id = WILD_CLUSTER;
-    set_text(&cluster->name, "wild");
+    text_set(&cluster->name, "wild");
     cluster->drs.enabled = !once_in(w, 20);
     cluster->drs.level = once_in(w, 3) ? DRS_MANUAL : DRS_AUTOMATIC;
     cluster->drs.factor = (enum drs_factor)(1 + below(w, 3));
@@ -99,14 +94,14 @@ static void add_cluster(struct wild *w)
     cluster->mem_overcommit = w->promised || once_in(w, 6);
     cluster->vcpus_per_thread = once_in(w, 6) ? 3 : 0;
     cluster->imc_enabled = w->mixed && once_in(w, 2);
-    set_text(&cluster->imc_setting, cluster->imc_enabled ? "Nehalem" : "");
-    set_text(&cluster->res_strategy, once_in(w, 5) ? "random" : "loadBalance");
+    text_set(&cluster->imc_setting, cluster->imc_enabled ? "Nehalem" : "");
+    text_set(&cluster->res_strategy, once_in(w, 5) ? "random" : "loadBalance");
     cluster->dpm.power_level = below(w, 3);
     memset(cluster->dpm.limen, (int)(1 + below(w, 9)), sizeof(cluster->dpm.limen));
     set_ha(w, &cluster->ha);
     snapshot_builder_put_cluster(w->builder, cluster);
     other->id = WILD_OTHER;
-    set_text(&other->name, "other");
+    text_set(&other->name, "other");
     snapshot_builder_put_cluster(w->builder, other);
 }
 
@@ -143,13 +138,13 @@ static void set_cpu(struct wild *w, Host *host)
 {
     bool is_new = !w->mixed || once_in(w, 2);
 
-    set_text(&host->cpu_features, is_new ? NEW_FEATURES : OLD_FEATURES);
-    set_text(&host->cpu_generations, is_new          ? "Penryn Nehalem Westmere"
+    text_set(&host->cpu_features, is_new ? NEW_FEATURES : OLD_FEATURES);
+    text_set(&host->cpu_generations, is_new          ? "Penryn Nehalem Westmere"
                                      : once_in(w, 8) ? "Penryn"
                                                      : "Penryn Nehalem");
     if (w->mixed && once_in(w, 10)) {
-        set_text(&host->cpu_features, "");
-        set_text(&host->cpu_generations, "");
+        text_set(&host->cpu_features, "");
+        text_set(&host->cpu_generations, "");
     }
 }
 
@@ -166,10 +161,10 @@ static Host *make_host(struct wild *w, int64_t id, int64_t cluster_id)
     host->status = HOST_NORMAL;
     host->connected = true;
     host->seen_mono_ms = NOW_MONO_MS - 500;
-    set_text(&host->bmc_ip, once_in(w, 8) ? "" : "10.0.0.1");
+    text_set(&host->bmc_ip, once_in(w, 8) ? "" : "10.0.0.1");
     host->wake_proven_ms = once_in(w, 6) ? 0 : NOW_WALL_MS - MS_PER_HOUR * below(w, 96);
     set_cpu(w, host);
-    set_text(&host->devices, once_in(w, 3) ? "gpu:3" : once_in(w, 2) ? "gpu:1" : "");
+    text_set(&host->devices, once_in(w, 3) ? "gpu:3" : once_in(w, 2) ? "gpu:1" : "");
     host->net_mbps = w->wired ? INT64_C(1000) << below(w, 4) : 0;
     if (w->racks) {
         g_free(host->rack);
@@ -271,7 +266,7 @@ static void odd_vm(struct wild *w, Vm *vm)
         vm->memory.reservation_mb = vm->memory.size_mb / (1 + below(w, 2));
         break;
     case 10:
-        set_text(&vm->devices, once_in(w, 2) ? "gpu:1" : "gpu:2");
+        text_set(&vm->devices, once_in(w, 2) ? "gpu:1" : "gpu:2");
         break;
     case 9:
         vm->memory.limit_mb = vm->memory.size_mb / 2;
@@ -288,9 +283,9 @@ static void see_cpu(struct wild *w, Vm *vm)
     if (!home || once_in(w, 4))
         return;
     if (strstr(home->cpu_features, "aes") && once_in(w, 2))
-        set_text(&vm->cpu_seen, once_in(w, 2) ? "Westmere +vme +hypervisor" : "Nehalem +aes");
+        text_set(&vm->cpu_seen, once_in(w, 2) ? "Westmere +vme +hypervisor" : "Nehalem +aes");
     else
-        set_text(&vm->cpu_seen, once_in(w, 2) ? "Nehalem" : "Nehalem +hypervisor -popcnt");
+        text_set(&vm->cpu_seen, once_in(w, 2) ? "Nehalem" : "Nehalem +hypervisor -popcnt");
 }
 
 static void round_load(Vm *vm)
@@ -431,9 +426,9 @@ static void add_datastores(struct wild *w)
     Datastore *local = datastore_new(), *shared = datastore_new();
 
     local->id = LOCAL_STORE;
-    set_text(&local->storage_type, "LOCAL");
+    text_set(&local->storage_type, "LOCAL");
     shared->id = SHARED;
-    set_text(&shared->storage_type, "NAS");
+    text_set(&shared->storage_type, "NAS");
     snapshot_builder_put_datastore(w->builder, local);
     snapshot_builder_put_datastore(w->builder, shared);
 }

@@ -6,23 +6,18 @@
 #include <stdio.h>
 
 #include "agent/domfacts.h"
+#include "base/text.h"
 #include "tests/suite.h"
 
 #define UUID "6b1d1f10-0000-4000-8000-00000000001a"
-
-static void set(char **field, const char *text)
-{
-    g_free(*field);
-    *field = g_strdup(text);
-}
 
 static void add_disk(Vm *vm, const char *path, const char *bus)
 {
     struct vm_disk *disk = vm_add_disk(vm);
 
     disk->sequence = (int64_t)vm->n_disks;
-    set(&disk->path, path);
-    set(&disk->bus, bus);
+    text_set(&disk->path, path);
+    text_set(&disk->bus, bus);
     disk->thin = !g_str_equal(bus, "IDE");
 }
 
@@ -31,8 +26,8 @@ static Vm *small_vm(void)
     Vm *vm = vm_new();
 
     vm->id = 26;
-    set(&vm->uuid, UUID);
-    set(&vm->name, "web");
+    text_set(&vm->uuid, UUID);
+    text_set(&vm->name, "web");
     vm->cpu = (struct vm_cpu){ .quantity = 1, .cores_per_socket = 1 };
     vm->memory = (struct vm_memory){ .size_mb = 128 };
     return vm;
@@ -43,7 +38,7 @@ static Vm *big_vm(void)
     Vm *vm = small_vm();
     struct vm_nic *nic;
 
-    set(&vm->name, "<shop> & 'co' \"1\" \xc3\xa4");
+    text_set(&vm->name, "<shop> & 'co' \"1\" \xc3\xa4");
     vm->cpu = (struct vm_cpu){
         .quantity = 8,
         .cores_per_socket = 4,
@@ -52,15 +47,15 @@ static Vm *big_vm(void)
     };
     vm->memory.size_mb = 16384;
     vm->memory.limit_mb = 12288;
-    set(&vm->os_type, "Windows");
-    set(&vm->boot_option, "pxe");
+    text_set(&vm->os_type, "Windows");
+    text_set(&vm->boot_option, "pxe");
     for (int i = 0; i < 28; i++) {
         g_autofree char *path = g_strdup_printf("/store/a&b/<%d>.img", i);
 
         add_disk(vm, path, i == 5 ? "SCSI" : i == 6 ? "IDE" : i == 7 ? "SCSI" : "VIRTIO");
     }
     nic = vm_add_nic(vm);
-    set(&nic->mac, "52:54:00:00:00:01");
+    text_set(&nic->mac, "52:54:00:00:00:01");
     nic->virtio = true;
     vm_add_nic(vm);
     return vm;
@@ -70,7 +65,7 @@ static Vm *baseline_vm(void)
 {
     Vm *vm = small_vm();
 
-    set(&vm->cpu_model, "Westmere");
+    text_set(&vm->cpu_model, "Westmere");
     return vm;
 }
 
@@ -130,8 +125,8 @@ START_TEST(a_vm_gives_this_xml_and_the_xml_gives_back_id_and_generation)
     suite_no_error(error);
     compare(golden_rows[_i].golden, xml);
     ck_assert(domfacts_parse(xml, strlen(xml), &facts, &error));
-    ck_assert_int_eq(facts.vm_id, 26);
-    ck_assert_int_eq(facts.gen, 3);
+    ck_assert_int_eq(facts.mark.vm_id, 26);
+    ck_assert_int_eq(facts.mark.gen, 3);
     ck_assert_int_eq(facts.vnc_port, 0);
 }
 END_TEST
@@ -140,7 +135,7 @@ END_TEST
 
 static void no_uuid(Vm *vm)
 {
-    set(&vm->uuid, "x");
+    text_set(&vm->uuid, "x");
 }
 
 static void no_cpu(Vm *vm)
@@ -155,12 +150,12 @@ static void no_memory(Vm *vm)
 
 static void bell_in_name(Vm *vm)
 {
-    set(&vm->name, "a\ab");
+    text_set(&vm->name, "a\ab");
 }
 
 static void broken_name(Vm *vm)
 {
-    set(&vm->name, "a\xff");
+    text_set(&vm->name, "a\xff");
 }
 
 static void relative_path(Vm *vm)
@@ -219,33 +214,53 @@ static const struct {
     bool ok;
     struct domfacts want;
 } read_rows[] = {
-    { "<domain/>", true, { 0 } },
-    { "<domain", false, { 0 } },
-    { "", false, { 0 } },
+    { "<domain/>", true, { .vnc_port = 0 } },
+    { "<domain", false, { .vnc_port = 0 } },
+    { "", false, { .vnc_port = 0 } },
     { "<domain><metadata><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='7' gen='8'/></metadata></domain>",
       true,
-      { 7, 8, 0 } },
+      { .mark = { 7, 8, DOMXML_NO_RIGHT } } },
     { "<domain><metadata><x:vm xmlns:x='urn:vrm:domain:1' gen='8' id='7'/></metadata></domain>",
       true,
-      { 7, 8, 0 } },
+      { .mark = { 7, 8, DOMXML_NO_RIGHT } } },
     { "<domain><metadata><vm xmlns='urn:vrm:domain:1' id='7' gen='8'/></metadata></domain>",
       true,
-      { 7, 8, 0 } },
+      { .mark = { 7, 8, DOMXML_NO_RIGHT } } },
+    { "<domain><metadata><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='7' gen='8' right='halted'/>"
+      "</metadata></domain>",
+      true,
+      { .mark = { 7, 8, DOMXML_HALTED } } },
+    { "<domain><metadata><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='7' gen='8' right='runs'/>"
+      "</metadata></domain>",
+      true,
+      { .mark = { 7, 8, DOMXML_RUNS } } },
+    { "<domain><metadata><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='7' gen='8' right='newer'/>"
+      "</metadata></domain>",
+      true,
+      { .mark = { 7, 8, DOMXML_RUNS } } },
+    { "<domain><metadata><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='7' gen='8' right=''/>"
+      "</metadata></domain>",
+      true,
+      { .mark = { 7, 8, DOMXML_NO_RIGHT } } },
     { "<domain><metadata><vrm:vm xmlns:vrm='urn:other' id='7' gen='8'/></metadata></domain>",
       true,
-      { 0 } },
+      { .vnc_port = 0 } },
     { "<domain><other><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='7' gen='8'/></other></domain>",
       true,
-      { 0 } },
+      { .vnc_port = 0 } },
     { "<domain><metadata><vrm:vm xmlns:vrm='urn:vrm:domain:1' id='-7' "
       "gen='x'/></metadata></domain>",
       true,
-      { 0 } },
+      { .vnc_port = 0 } },
     { "<domain><devices><graphics type='vnc' port='5901'/></devices></domain>",
       true,
-      { 0, 0, 5901 } },
-    { "<domain><devices><graphics type='vnc' port='-1'/></devices></domain>", true, { 0 } },
-    { "<domain><devices><graphics type='spice' port='5901'/></devices></domain>", true, { 0 } },
+      { .vnc_port = 5901 } },
+    { "<domain><devices><graphics type='vnc' port='-1'/></devices></domain>",
+      true,
+      { .vnc_port = 0 } },
+    { "<domain><devices><graphics type='spice' port='5901'/></devices></domain>",
+      true,
+      { .vnc_port = 0 } },
 };
 
 START_TEST(a_domains_xml_tells_whether_it_is_ours)
@@ -254,13 +269,54 @@ START_TEST(a_domains_xml_tells_whether_it_is_ours)
     bool ok = domfacts_parse(read_rows[_i].xml, strlen(read_rows[_i].xml), &facts, NULL);
 
     ck_assert_int_eq(ok, read_rows[_i].ok);
-    ck_assert_int_eq(facts.vm_id, read_rows[_i].want.vm_id);
-    ck_assert_int_eq(facts.gen, read_rows[_i].want.gen);
+    ck_assert_int_eq(facts.mark.vm_id, read_rows[_i].want.mark.vm_id);
+    ck_assert_int_eq(facts.mark.gen, read_rows[_i].want.mark.gen);
+    ck_assert_int_eq(facts.mark.right, read_rows[_i].want.mark.right);
     ck_assert_int_eq(facts.vnc_port, read_rows[_i].want.vnc_port);
+}
+END_TEST
+
+static const struct {
+    enum domxml_right right;
+    const char *text;
+} marks[] = {
+    { DOMXML_NO_RIGHT, "<vm id='26' gen='3'/>" },
+    { DOMXML_HALTED, "<vm id='26' gen='3' right='halted'/>" },
+    { DOMXML_RUNS, "<vm id='26' gen='3' right='runs'/>" },
+};
+
+START_TEST(a_mark_says_by_what_the_vm_is_here)
+{
+    const struct domxml_mark mark = { .vm_id = 26, .gen = 3, .right = marks[_i].right };
+    g_autofree char *text = domxml_metadata_format(&mark);
+
+    ck_assert_str_eq(text, marks[_i].text);
+}
+END_TEST
+
+START_TEST(a_vm_made_halted_says_so_and_is_the_same_otherwise)
+{
+    g_autoptr(Vm) vm = small_vm();
+    struct domxml_settings settings = golden_rows[0].settings;
+    g_autofree char *plain = domxml_format(vm, 3, &settings, NULL);
+    g_autofree char *halted = NULL;
+    char *mark;
+    struct domfacts facts = { 0 };
+
+    settings.halted = true;
+    halted = domxml_format(vm, 3, &settings, NULL);
+    ck_assert(domfacts_parse(halted, strlen(halted), &facts, NULL));
+    ck_assert_int_eq(facts.mark.right, DOMXML_HALTED);
+    mark = strstr(halted, " right='halted'");
+    ck_assert_ptr_nonnull(mark);
+    memmove(mark, mark + strlen(" right='halted'"), strlen(mark + strlen(" right='halted'")) + 1);
+    ck_assert_str_eq(plain, halted);
 }
 END_TEST
 
 SUITE_MAIN("agent_domxml",
            SUITE_LOOP(a_vm_gives_this_xml_and_the_xml_gives_back_id_and_generation, golden_rows),
            SUITE_LOOP(what_libvirt_could_not_take_is_refused_by_name, bad_rows),
+           SUITE_LOOP(a_mark_says_by_what_the_vm_is_here, marks),
+           SUITE_TEST(a_vm_made_halted_says_so_and_is_the_same_otherwise),
            SUITE_LOOP(a_domains_xml_tells_whether_it_is_ours, read_rows))

@@ -37,7 +37,8 @@ static void publish_beat(WatchHub *hub)
     watch_hub_publish(hub, &line);
 }
 
-static const char beat[] = "{\"v\":3,\"kind\":\"beat\",\"hypervisor_ok\":true}\n";
+static const char beat[] =
+    "{\"v\":" G_STRINGIFY(AGENT_PROTOCOL_VERSION) ",\"kind\":\"beat\",\"hypervisor_ok\":true}\n";
 
 START_TEST(a_reader_gets_every_byte_in_pieces_of_any_size_then_parks_and_is_woken_once)
 {

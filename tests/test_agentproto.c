@@ -4,16 +4,14 @@
 #include "agentproto/msg.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "tests/suite.h"
 
 #define UUID  "5f0c2a3e-0c7d-4b5e-9d6f-1a2b3c4d5e6f"
 #define UUID2 "0b6c9d8e-1f2a-4c3b-8d7e-6f5a4b3c2d1e"
-
-static void set(char **field, const char *text)
-{
-    g_free(*field);
-    *field = g_strdup(text);
-}
+#define RIGHT                                                                                      \
+    "17 {\"gen\":3,\"claimed\":false,\"owners\":[{\"host\":101,\"authority\":1,"                   \
+    "\"inc\":\"00000000000000ab-1\"}]}"
 
 static Vm *make_vm(void)
 {
@@ -22,9 +20,9 @@ static Vm *make_vm(void)
     struct vm_nic *nic = vm_add_nic(vm);
 
     vm->id = 26;
-    set(&vm->uuid, UUID);
-    set(&vm->name, "web \xc3\xa4\xe2\x82\xac <&>");
-    set(&vm->description, "stays at home");
+    text_set(&vm->uuid, UUID);
+    text_set(&vm->name, "web \xc3\xa4\xe2\x82\xac <&>");
+    text_set(&vm->description, "stays at home");
     vm->cpu = (struct vm_cpu){ .quantity = 4, .cores_per_socket = 2, .weight = 4000 };
     vm->memory = (struct vm_memory){ .size_mb = 4096, .reservation_mb = 1024, .hot_plug = 1 };
     *disk = (struct vm_disk){ .sequence = 1,
@@ -35,15 +33,15 @@ static Vm *make_vm(void)
                               .bus = disk->bus,
                               .size_gb = 40,
                               .thin = true };
-    set(&disk->path, "/srv/vrm/vm-26-1.qcow2");
-    set(&disk->bus, "VIRTIO");
-    set(&nic->mac, "52:54:00:00:00:1a");
+    text_set(&disk->path, "/srv/vrm/vm-26-1.qcow2");
+    text_set(&disk->bus, "VIRTIO");
+    text_set(&nic->mac, "52:54:00:00:00:1a");
     nic->virtio = true;
-    set(&vm->boot_option, "disk");
-    set(&vm->os_type, "Linux");
+    text_set(&vm->boot_option, "disk");
+    text_set(&vm->os_type, "Linux");
     vm->os_version = 10088;
-    set(&vm->clock_mode, "synchClock");
-    set(&vm->cpu_model, "Skylake-Server-noTSX-IBRS");
+    text_set(&vm->clock_mode, "synchClock");
+    text_set(&vm->cpu_model, "Skylake-Server-noTSX-IBRS");
     return vm;
 }
 
@@ -61,6 +59,10 @@ static struct agent_command make_command(enum agent_verb verb)
     if (verb == VERB_DEFINE || verb == VERB_UNDEFINE || verb == VERB_START)
         command.vm = make_vm();
     command.force = verb == VERB_STOP;
+    if (verb == VERB_STOP || verb == VERB_MIGRATE || verb == VERB_RECEIVE || verb == VERB_RELEASE)
+        command.vm_id = 26;
+    if (verb == VERB_START || verb == VERB_RECEIVE || verb == VERB_RELEASE)
+        command.right = g_strdup(RIGHT);
     if (verb == VERB_MIGRATE)
         command.migrate = (struct migrate_args){ .target_name = g_strdup("cna2"),
                                                  .target_address = g_strdup("fd00::12"),
@@ -95,6 +97,8 @@ START_TEST(each_command_makes_the_round_trip)
     ck_assert_str_eq(copy.migrate.target_address,
                      command.vm_uuid && _i == VERB_MIGRATE ? "fd00::12" : "");
     ck_assert_int_eq(copy.vm != NULL, command.vm != NULL);
+    ck_assert_int_eq(copy.vm_id, command.vm_id);
+    ck_assert_str_eq(copy.right, command.right ? RIGHT : "");
     agent_command_clear(&command);
     agent_command_clear(&copy);
     ck_assert_ptr_null(copy.vm);
@@ -133,6 +137,36 @@ START_TEST(an_agent_gets_all_it_needs_of_a_vm)
     ck_assert_str_eq(vm->description, ""); /* no agent's business */
     agent_command_clear(&command);
     agent_command_clear(&copy);
+}
+END_TEST
+
+/* An older agent would drop the right and start the VM all the same. */
+static const struct {
+    enum agent_verb verb;
+    const char *right;
+    int64_t protocol;
+    bool fits;
+} versions[] = {
+    { VERB_START, "", 3, true },       { VERB_START, RIGHT, 4, true },
+    { VERB_START, RIGHT, 5, true },    { VERB_START, RIGHT, 3, false },
+    { VERB_START, RIGHT, 1, false },   { VERB_RECEIVE, RIGHT, 3, false },
+    { VERB_RELEASE, RIGHT, 3, false }, { VERB_RECEIVE, RIGHT, 4, true },
+    { VERB_RELEASE, RIGHT, 4, true },  { VERB_STOP, "", 1, true },
+    { VERB_MIGRATE, "", 3, true },
+};
+
+START_TEST(an_older_agent_is_not_sent_what_it_would_not_understand)
+{
+    char right[] = RIGHT, none[] = "";
+    const struct agent_command command = { .verb = versions[_i].verb,
+                                           .right = *versions[_i].right ? right : none };
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_eq(agent_command_fits(&command, versions[_i].protocol, &error),
+                     versions[_i].fits);
+    if (!versions[_i].fits)
+        suite_take_error(&error, VRM_ERR_UNAVAILABLE, "version 4 is needed for this");
+    ck_assert_ptr_null(error);
 }
 END_TEST
 
@@ -190,7 +224,9 @@ static struct domain_report make_domain(const char *uuid, enum domain_state stat
                                    .vm_id = 26,
                                    .gen = 3,
                                    .vnc_port = 5901,
-                                   .cpu = g_strdup("Westmere +arat -vme") };
+                                   .cpu = g_strdup("Westmere +arat -vme"),
+                                   .by_right = true,
+                                   .halted = true };
 }
 
 static struct agent_hello make_hello(void)
@@ -216,6 +252,9 @@ static struct agent_hello make_hello(void)
                                  .nic_count = 4,
                                  .devices = g_strdup("gpu-t4:2 mdev-a:8"),
                                  .net_mbps = 20000,
+                                 .ha = true,
+                                 .ha_address = g_strdup("10.91.0.11"),
+                                 .hypervisor_restarts = 3,
                                  .epoch = 7 };
 }
 
@@ -259,7 +298,15 @@ static struct watch_line make_line(enum watch_kind kind)
         line.host = (struct host_stats){ .cpu_mhz = 8000, .mem_mb = 32000, .net_kbps = 12 };
         line.stats = g_new0(struct domain_stats, 1);
         line.stats[0] = (struct domain_stats){
-            .uuid = g_strdup(UUID), .cpu_mhz = 2500, .mem_mb = 4000, .disk_read_kbps = 1
+            .uuid = g_strdup(UUID),
+            .cpu_mhz = 2500,
+            .mem_mb = 4000,
+            .disk_read_kbps = 1,
+            .agent_silent_ms = 30000,
+            .io_still_ms = 20000,
+            .cpu_still_ms = 10000,
+            .cpu_stuck_ms = 5000,
+            .agent_answers = true,
         };
         line.n_stats = 1;
         break;
@@ -301,6 +348,9 @@ START_TEST(each_watch_line_makes_the_round_trip)
         ck_assert_str_eq(copy.hello.cpu_generations, "Conroe Westmere");
         ck_assert_str_eq(copy.hello.devices, "gpu-t4:2 mdev-a:8");
         ck_assert_int_eq(copy.hello.net_mbps, 20000);
+        ck_assert(copy.hello.ha);
+        ck_assert_str_eq(copy.hello.ha_address, "10.91.0.11");
+        ck_assert_int_eq(copy.hello.hypervisor_restarts, 3);
     }
     ck_assert_int_eq(copy.host.cpu_mhz, line.host.cpu_mhz);
     watch_line_clear(&line);
@@ -320,6 +370,8 @@ START_TEST(lists_keep_their_order_and_contents)
         ck_assert_int_eq(copy.domains[i].state, line.domains[i].state);
         ck_assert_int_eq(copy.domains[i].vnc_port, 5901);
         ck_assert_str_eq(copy.domains[i].cpu, "Westmere +arat -vme");
+        ck_assert(copy.domains[i].by_right);
+        ck_assert(copy.domains[i].halted);
     }
     ck_assert_int_eq(copy.commands[1].err_code, VRM_ERR_UNAVAILABLE);
     watch_line_clear(&line);
@@ -357,8 +409,8 @@ START_TEST(texts_are_cut_and_cleaned)
     for (size_t i = 0; i < 1000; i++)
         memcpy(wide + 2 * i, "\xc3\xa4", 2);
     wide[2000] = '\0';
-    set(&line.domains[0].name, wide);
-    set(&line.domains[0].detail, "a\x1b[31m\xff\xc2\x85\nb");
+    text_set(&line.domains[0].name, wide);
+    text_set(&line.domains[0].detail, "a\x1b[31m\xff\xc2\x85\nb");
     text = line_text(&line);
     ck_assert(watch_line_decode(text, strlen(text), &copy, &error));
     suite_no_error(error);
@@ -377,6 +429,10 @@ END_TEST
     "{'v':1,'verb':'stop','id':'t1','epoch':1,'gen':1,'deadline_ms':1,'vm_uuid':'" UUID "'"
 #define MOVE_HEAD                                                                                  \
     "{'v':1,'verb':'migrate','id':'t1','epoch':1,'gen':1,'deadline_ms':1,'vm_uuid':'" UUID "'"
+#define RECEIVE_HEAD                                                                               \
+    "{'v':1,'verb':'receive','id':'t1','epoch':1,'gen':1,'deadline_ms':1,'vm_uuid':'" UUID "'"
+#define RELEASE_HEAD                                                                               \
+    "{'v':1,'verb':'release','id':'t1','epoch':1,'gen':1,'deadline_ms':1,'vm_uuid':'" UUID "'"
 #define VM_HEAD    START_HEAD ",'vm':{'id':1,'uuid':'" UUID "','name':'web'"
 #define SIZES      ",'cpu':{'quantity':1},'memory':{'size_mb':1}"
 #define DISK(path) ",'disks':[{'sequence':1,'size_gb':1,'path':'" path "'}]}}"
@@ -418,6 +474,15 @@ static const struct {
     { STOP_HEAD ",'abort_id':'t0'}", "abort_id", "does not belong into this command" },
     { STOP_HEAD ",'vm':{}}", "vm", "does not belong into this command" },
     { STOP_HEAD ",'migrate':{}}", "migrate", "does not belong into this command" },
+    { STOP_HEAD ",'right':'1 {}'}", "right", "does not belong into this command" },
+    { STOP_HEAD ",'vm_id':-1}", "vm_id", "vm_id is -1" },
+    { RECEIVE_HEAD "}", "vm_id", "missing" },
+    { RECEIVE_HEAD ",'vm_id':0,'right':'1 {}'}", "vm_id", "vm_id is 0; want an integer of 1 to" },
+    { RECEIVE_HEAD ",'vm_id':26}", "right", "missing" },
+    { RECEIVE_HEAD ",'vm_id':26,'right':''}", "right", "1 to 512 characters" },
+    { RELEASE_HEAD ",'vm_id':26}", "right", "missing" },
+    { RELEASE_HEAD ",'vm_id':26,'right':'a\\nb'}", "right", "without control characters" },
+    { RELEASE_HEAD ",'vm_id':26,'right':'1 {}','force':true}", "force", "does not belong" },
     { START_HEAD ",'force':true}", "vm", "vm is missing" },
     { START_HEAD ",'vm':null}", "vm", "vm is null; want an object" },
     { START_HEAD ",'vm':[]}", "vm", "vm is an array of 0; want an object" },
@@ -563,8 +628,8 @@ END_TEST
 START_TEST(a_newer_peer_may_say_more)
 {
     g_autofree char *older = quoted("{'v':1,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
-    g_autofree char *newer = quoted("{'v':4,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
-    g_autofree char *wrong = quoted("{'v':4,'kind':'beat','hypervisor_ok':7,'mood':'good'}");
+    g_autofree char *newer = quoted("{'v':99,'kind':'beat','hypervisor_ok':true,'mood':'good'}");
+    g_autofree char *wrong = quoted("{'v':99,'kind':'beat','hypervisor_ok':7,'mood':'good'}");
     struct watch_line line;
     g_autoptr(GError) error = NULL;
 
@@ -647,6 +712,7 @@ START_TEST(clearing_twice_or_an_empty_struct_is_fine)
 END_TEST
 
 SUITE_MAIN("agentproto", SUITE_LOOP(each_command_makes_the_round_trip, agent_verb_words),
+           SUITE_LOOP(an_older_agent_is_not_sent_what_it_would_not_understand, versions),
            SUITE_TEST(an_agent_gets_all_it_needs_of_a_vm),
            SUITE_LOOP(each_report_makes_the_round_trip, command_state_words),
            SUITE_LOOP(each_watch_line_makes_the_round_trip, watch_kind_words),

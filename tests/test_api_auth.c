@@ -5,6 +5,19 @@
 
 #include "tests/suite.h"
 
+static char *open_session(Auth *auth, int64_t user_id, const char *user, const char *roles,
+                          int64_t now_ms)
+{
+    char *token = auth_token_new();
+    g_autofree char *hash = auth_token_hash(token);
+    const struct auth_session session = {
+        .hash = hash, .user_id = user_id, .user = user, .roles = roles, .used_ms = now_ms
+    };
+
+    auth_admit(auth, &session, now_ms);
+    return token;
+}
+
 static bool alive(Auth *auth, const char *token, int64_t now_ms)
 {
     struct auth_who who = { 0 };
@@ -18,7 +31,7 @@ START_TEST(a_session_lives_while_it_is_used)
 {
     const struct auth_limits limits = { 1000, 10, 10 };
     g_autoptr(Auth) auth = auth_new(&limits);
-    g_autofree char *token = auth_open(auth, 7, "ops", "operator,auditer", 0);
+    g_autofree char *token = open_session(auth, 7, "ops", "operator,auditer", 0);
     struct auth_who who = { 0 };
 
     ck_assert_uint_eq(strlen(token), 49);
@@ -40,7 +53,7 @@ START_TEST(no_made_up_token_is_good)
 {
     const struct auth_limits limits = { 1000, 10, 10 };
     g_autoptr(Auth) auth = auth_new(&limits);
-    g_autofree char *token = auth_open(auth, 7, "ops", "administrator", 0);
+    g_autofree char *token = open_session(auth, 7, "ops", "administrator", 0);
 
     ck_assert(!alive(auth, "", 1));
     ck_assert(!alive(auth, "x", 1));
@@ -53,16 +66,16 @@ START_TEST(the_longest_idle_session_goes_when_there_are_too_many)
 {
     const struct auth_limits limits = { 1000, 4, 2 };
     g_autoptr(Auth) auth = auth_new(&limits);
-    g_autofree char *a = auth_open(auth, 1, "a", "", 0);
-    g_autofree char *b = auth_open(auth, 1, "a", "", 1);
+    g_autofree char *a = open_session(auth, 1, "a", "", 0);
+    g_autofree char *b = open_session(auth, 1, "a", "", 1);
 
     ck_assert(alive(auth, a, 2));
-    g_autofree char *c = auth_open(auth, 1, "a", "", 3); /* the user's bound: b is oldest */
+    g_autofree char *c = open_session(auth, 1, "a", "", 3); /* the user's bound: b is oldest */
     ck_assert(alive(auth, a, 4));
     ck_assert(!alive(auth, b, 4));
-    g_autofree char *d = auth_open(auth, 2, "b", "", 5);
-    g_autofree char *e = auth_open(auth, 2, "b", "", 6);
-    g_autofree char *f = auth_open(auth, 3, "c", "", 7); /* the bound of all: c is oldest */
+    g_autofree char *d = open_session(auth, 2, "b", "", 5);
+    g_autofree char *e = open_session(auth, 2, "b", "", 6);
+    g_autofree char *f = open_session(auth, 3, "c", "", 7); /* the bound of all: c is oldest */
     ck_assert(!alive(auth, c, 8));
     ck_assert(alive(auth, a, 8) && alive(auth, d, 8) && alive(auth, e, 8) && alive(auth, f, 8));
     ck_assert_uint_eq(auth_count(auth), 4);
@@ -73,17 +86,74 @@ START_TEST(logging_out_ends_one_session_and_a_new_password_all_others)
 {
     const struct auth_limits limits = { 1000, 10, 10 };
     g_autoptr(Auth) auth = auth_new(&limits);
-    g_autofree char *a = auth_open(auth, 1, "a", "", 0);
-    g_autofree char *b = auth_open(auth, 1, "a", "", 0);
-    g_autofree char *c = auth_open(auth, 1, "a", "", 0);
-    g_autofree char *d = auth_open(auth, 2, "b", "", 0);
+    g_autofree char *a = open_session(auth, 1, "a", "", 0);
+    g_autofree char *b = open_session(auth, 1, "a", "", 0);
+    g_autofree char *c = open_session(auth, 1, "a", "", 0);
+    g_autofree char *d = open_session(auth, 2, "b", "", 0);
 
     auth_close(auth, a);
     ck_assert(!alive(auth, a, 1));
-    auth_close_user(auth, 1, b);
+    g_autofree char *keep = auth_token_hash(b);
+    auth_close_user(auth, 1, keep);
     ck_assert(alive(auth, b, 1));
     ck_assert(!alive(auth, c, 1));
     ck_assert(alive(auth, d, 1));
+}
+END_TEST
+
+START_TEST(news_are_what_was_used_or_is_not_stored)
+{
+    const struct auth_limits limits = { 1000, 10, 10 };
+    g_autoptr(Auth) auth = auth_new(&limits);
+    g_autofree char *a = open_session(auth, 1, "a", "", 5);
+    g_autofree char *hash = auth_token_hash(a);
+    g_autoptr(GPtrArray) first = auth_news(auth);
+    const struct auth_news *news;
+
+    ck_assert_uint_eq(first->len, 1);
+    news = first->pdata[0];
+    ck_assert_str_eq(news->hash, hash);
+    ck_assert_int_eq(news->user_id, 1);
+    ck_assert_int_eq(news->used_ms, 5);
+    ck_assert(!news->stored);
+    auth_news_written(auth, first, false);
+    g_autoptr(GPtrArray) again = auth_news(auth); /* it was not written: told once more */
+    ck_assert_uint_eq(again->len, 1);
+    auth_news_written(auth, again, true);
+    g_autoptr(GPtrArray) none = auth_news(auth);
+    ck_assert_uint_eq(none->len, 0);
+    ck_assert(alive(auth, a, 9));
+    g_autoptr(GPtrArray) used = auth_news(auth);
+    ck_assert_uint_eq(used->len, 1);
+    news = used->pdata[0];
+    ck_assert(news->stored);
+    ck_assert_int_eq(news->used_ms, 9);
+    auth_close(auth, a);
+    auth_news_written(auth, used, false); /* gone meanwhile: stays so */
+    g_autoptr(GPtrArray) gone = auth_news(auth);
+    ck_assert_uint_eq(gone->len, 0);
+}
+END_TEST
+
+START_TEST(an_admitted_session_keeps_its_idle_time)
+{
+    const struct auth_limits limits = { 1000, 10, 10 };
+    g_autoptr(Auth) auth = auth_new(&limits);
+    g_autofree char *token = auth_token_new();
+    g_autofree char *hash = auth_token_hash(token);
+    const struct auth_session session = { .hash = hash,
+                                          .user_id = 1,
+                                          .user = "a",
+                                          .roles = "operator",
+                                          .used_ms = -400,
+                                          .stored = true };
+
+    auth_admit(auth, &session, 0);
+    g_autoptr(GPtrArray) news = auth_news(auth);
+    ck_assert_uint_eq(news->len, 0);
+    ck_assert(!alive(auth, token, 601));
+    auth_admit(auth, &session, 0);
+    ck_assert(alive(auth, token, 600));
 }
 END_TEST
 
@@ -134,5 +204,7 @@ SUITE_MAIN("api_auth", SUITE_TEST(a_session_lives_while_it_is_used),
            SUITE_TEST(no_made_up_token_is_good),
            SUITE_TEST(the_longest_idle_session_goes_when_there_are_too_many),
            SUITE_TEST(logging_out_ends_one_session_and_a_new_password_all_others),
+           SUITE_TEST(news_are_what_was_used_or_is_not_stored),
+           SUITE_TEST(an_admitted_session_keeps_its_idle_time),
            SUITE_LOOP(a_role_has_its_rights_and_no_others, matrix),
            SUITE_TEST(an_administrator_has_every_right))

@@ -5,10 +5,6 @@
 #include "tests/api_fake.h"
 #include "tests/suite.h"
 
-#define C117 FAKE_S "/clusters/117"
-#define H112 FAKE_S "/hosts/112"
-#define VM35 FAKE_S "/vms/i-00000035"
-
 static void answer_explain(struct fake *fake, const struct op *op, struct op_result *ret_result)
 {
     struct op_explain *x = g_new0(struct op_explain, 1);
@@ -30,6 +26,15 @@ static void answer_explain(struct fake *fake, const struct op *op, struct op_res
                                             .name = g_strdup("cna2"),
                                             .filter = "memory",
                                             .text = g_strdup("needs 2 MiB, 1 MiB free") };
+    x->right = g_new0(struct op_right, 1);
+    *x->right = (struct op_right){ .authority = g_strdup("etcd"),
+                                   .text = g_strdup("cna1 holds it"),
+                                   .generation = 4,
+                                   .claimed = true,
+                                   .n_owners = 1 };
+    x->right->owners[0] = (struct op_right_owner){ .host_id = 112,
+                                                   .incarnation = g_strdup("00000000000000aa-1"),
+                                                   .lease_age_ms = 400 };
     ret_result->explain = x;
 }
 
@@ -63,6 +68,12 @@ START_TEST(a_vm_is_explained_with_its_stored_decision)
     ck_assert_str_eq(fake_str(reply.json, "placed.taskUrn"), FAKE_URN ":tasks:1206");
     ck_assert_int_eq((int)strlen(fake_str(reply.json, "placed.time")), 19);
     ck_assert_str_eq(fake_str(reply.json, "here"), "cna1: CPU 40 %");
+    ck_assert_str_eq(fake_str(reply.json, "right.authority"), "etcd");
+    ck_assert_str_eq(fake_str(reply.json, "right.text"), "cna1 holds it");
+    ck_assert(fake_bool(reply.json, "right.claimed"));
+    ck_assert_str_eq(fake_str(reply.json, "right.owners.0.hostUrn"), FAKE_URN ":hosts:112");
+    ck_assert_str_eq(fake_str(reply.json, "right.owners.0.incarnation"), "00000000000000aa-1");
+    ck_assert(!fake_bool(reply.json, "right.owners.0.dead"));
     ck_assert_str_eq(fake_str(reply.json, "notMoved.reason"), "cool-down");
     ck_assert_str_eq(fake_str(reply.json, "notMoved.text"), "moved 30 s ago");
     ck_assert(fake_str(reply.json, "notMoved.planVerdict")[0] != '\0');

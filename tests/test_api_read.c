@@ -5,8 +5,6 @@
 #include "tests/api_fake.h"
 #include "tests/suite.h"
 
-#define U(kind) FAKE_URN ":" kind
-
 /* Fields that clients' decoders need, with their type: s string, i integer, b boolean, a array,
  * o object. */
 static const struct {
@@ -173,6 +171,7 @@ static const struct {
     { FAKE_S "/vms?isTemplate=true", "vms", 1, "golden" },
     { FAKE_S "/vms?isTemplate=False", "vms", 3, "web1 web2 idle" },
     { FAKE_S "/vms?isTemplate=", "vms", 4, "web1 web2 idle golden" },
+    { FAKE_S "/vms?pvDriverStatus=running", "vms", 1, "web1" },
     { FAKE_S "/vms?name=Web", "vms", 2, "web1 web2" },
     { FAKE_S "/vms?status=running", "vms", 2, "web1 web2" },
     { FAKE_S "/vms?scope=" U("hosts:112"), "vms", 1, "web1" },

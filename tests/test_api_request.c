@@ -6,7 +6,6 @@
 #include "tests/api_fake.h"
 #include "tests/suite.h"
 
-#define C117  FAKE_S "/clusters/117"
 #define START FAKE_S "/vms/i-00000037/action/start"
 
 static struct fake_reply log_in(struct fake *fake, const char *user, const char *key)

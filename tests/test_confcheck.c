@@ -3,6 +3,10 @@
 
 #include "base/confcheck.h"
 
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
 #include "tests/suite.h"
 #include "tests/tempdir.h"
 
@@ -89,8 +93,40 @@ START_TEST(a_folder_that_nobody_may_write_is_refused)
 }
 END_TEST
 
+/* clang-format off */
+static const struct {
+    const char *error, *want; /* want: after the path */
+} places[] = {
+    { "[a] x = 1: want 2",       ":3: [a] x = 1: want 2" },
+    { "[b] x = 7, y = 8: no",    ":6: [b] x = 7, y = 8: no" },
+    { "[b] x is given and z is not", ":6: [b] x is given and z is not" },
+    { "[b] xx = 1: want 2",      ": [b] xx = 1: want 2" },
+    { "[c] x = 1: want 2",       ": [c] x = 1: want 2" },
+    { "no setting is named",     ": no setting is named" },
+};
+/* clang-format on */
+
+START_TEST(an_error_about_a_setting_gets_its_line)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *want = NULL;
+    g_autoptr(GError) error = NULL;
+    int fd = g_file_open_tmp("vrm-confcheck-XXXXXX", &path, NULL);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert(g_file_set_contents(path, "# x = 0\n[a]\n  x=1\ny = 2\n[b]\nx = 7\n", -1, NULL));
+    err_set(&error, VRM_ERR_INVALID, "%s", places[_i].error);
+    confcheck_place(path, &error);
+    want = g_strconcat(path, places[_i].want, NULL);
+    ck_assert_str_eq(error->message, want);
+    (void)g_unlink(path);
+}
+END_TEST
+
 SUITE_MAIN("confcheck", SUITE_LOOP(an_address_is_a_number_and_not_a_name, addresses),
            SUITE_LOOP(a_url_has_scheme_and_host_and_no_path, urls),
            SUITE_TEST(a_folder_may_be_missing_if_it_can_be_made),
            SUITE_TEST(what_is_no_folder_is_named),
-           SUITE_TEST(a_folder_that_nobody_may_write_is_refused))
+           SUITE_TEST(a_folder_that_nobody_may_write_is_refused),
+           SUITE_LOOP(an_error_about_a_setting_gets_its_line, places))

@@ -3,6 +3,7 @@
 
 #include "db/migrate.h"
 #include "db/row.h"
+#include "model/incident.h"
 #include "model/types.h"
 #include "tests/suite.h"
 
@@ -40,8 +41,14 @@ static const struct word_list {
     { "event_severity_words", event_severity_words, N_EVENT_SEVERITIES },
     { "event_kind_words", object_kind_words, N_OBJECT_KINDS },
     { "alarm_kind_words", object_kind_words, N_OBJECT_KINDS },
+    { "cluster_ha_isolation_words", ha_isolation_words, N_HA_ISOLATIONS },
+    { "vm_restart_priority_words", restart_priority_words, N_RESTART_PRIORITIES },
+    { "vm_hang_sensitivity_words", hang_sensitivity_words, N_HANG_SENSITIVITIES },
     { "drs_plan_kind_words", plan_kind_words, N_PLAN_KINDS },
     { "recommendation_type_words", recommendation_type_words, N_RECOMMENDATION_TYPES },
+    { "incident_kind_words", incident_kind_words, N_INCIDENT_KINDS },
+    { "incident_source_words", incident_source_words, N_INCIDENT_SOURCES },
+    { "incident_end_words", incident_end_words, N_INCIDENT_ENDS },
 };
 
 static char *all_sql(void)

@@ -3,8 +3,8 @@
 
 #include "tests/suite.h"
 
-#include "controller/etcd_reply.h"
-#include "controller/etcd_txn.h"
+#include "etcd/etcd_reply.h"
+#include "etcd/etcd_txn.h"
 
 #define HEADER                                                                                     \
     "\"header\":{\"cluster_id\":\"15118495548433857066\",\"member_id\":\"13668033151171901709\","  \
@@ -191,6 +191,7 @@ START_TEST(a_transaction_is_written_as_the_gateway_wants_it)
     etcd_txn_if_modified(txn, "a", 0);
     etcd_txn_if_version(txn, "a", 3);
     etcd_txn_if_value(txn, "a", "");
+    etcd_txn_if_exists(txn, "a");
     etcd_txn_put(txn, "b", "v", 77);
     etcd_txn_put(txn, "c", "v", 0);
     etcd_txn_delete(txn, "d");
@@ -203,7 +204,9 @@ START_TEST(a_transaction_is_written_as_the_gateway_wants_it)
               "\"create_revision\":\"9007199254740993\"},"
               "{\"target\":\"MOD\",\"result\":\"EQUAL\",\"key\":\"YQ==\",\"mod_revision\":\"0\"},"
               "{\"target\":\"VERSION\",\"result\":\"EQUAL\",\"key\":\"YQ==\",\"version\":\"3\"},"
-              "{\"target\":\"VALUE\",\"result\":\"EQUAL\",\"key\":\"YQ==\",\"value\":\"\"}],"
+              "{\"target\":\"VALUE\",\"result\":\"EQUAL\",\"key\":\"YQ==\",\"value\":\"\"},"
+              "{\"target\":\"CREATE\",\"result\":\"GREATER\",\"key\":\"YQ==\","
+              "\"create_revision\":\"0\"}],"
               "\"success\":["
               "{\"request_put\":{\"key\":\"Yg==\",\"value\":\"dg==\",\"lease\":\"77\"}},"
               "{\"request_put\":{\"key\":\"Yw==\",\"value\":\"dg==\"}},"

@@ -83,12 +83,16 @@ static struct ha_vm_seen seen_of(unsigned n_owners, bool claimed)
 
 static void do_renew(struct ha_txn *txn)
 {
-    right_renew(&h1, 20, h1.inc, 5, txn);
+    const struct ha_lease_record record = { h1.inc, 5, 12000 };
+
+    right_renew(&h1, 20, h1.inc, &record, txn);
 }
 
 static void do_renew_over_former(struct ha_txn *txn)
 {
-    right_renew(&h1, 20, (struct ha_inc){ 6, 2 }, 5, txn);
+    const struct ha_lease_record record = { h1.inc, 5, 12000 };
+
+    right_renew(&h1, 20, (struct ha_inc){ 6, 2 }, &record, txn);
 }
 
 static void do_claim(struct ha_txn *txn)
@@ -189,7 +193,7 @@ static const struct {
     { do_release_of_two, "vm 9 at 33 -> vm 9 gen 4 of 102 claimed" },
     { do_fence, "leader made 40, lease 101 at 20 -> fence 101.7.1" },
     { do_fence_as_stand_in, "recovery made 50, leader absent, lease 101 at 20 -> fence 101.7.1" },
-    { do_fence_of_storage, "leader made 40 -> fence 101.7.1" },
+    { do_fence_of_storage, "leader made 40, lease 101 at 20 -> fence 101.7.1" },
     { do_assign_claimed, "leader made 40, vm 9 at 33, fence 101.7.1 exists, fence 102.8.3 absent "
                          "-> vm 9 gen 5 of 102" },
     { do_assign_of_two, "leader made 40, vm 9 at 33, fence 101.7.1 exists, fence 102.8.3 exists, "
@@ -345,6 +349,98 @@ START_TEST(the_watchdog_is_petted_only_while_the_lease_covers_it)
 }
 END_TEST
 
+START_TEST(shorter_times_count_at_once_longer_ones_from_the_next_renewal)
+{
+    const struct lease_times shorter = { .length_ms = 8000, .renew_ms = 1500, .kill_ms = 2000 };
+
+    hold_lease(); /* counted from 0 */
+    keeper_set_times(&keeper, HA_ETCD, &shorter, 6000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 6000);
+    ck_assert_int_eq(lease_fsm_deadline(&keeper.leases[0]), 8000);
+    keeper_set_times(&keeper, HA_ETCD, &times, 10000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 6000);
+    ck_assert_int_eq(keeper.watchdog_ms, 6000);
+}
+END_TEST
+
+/* The length that the renewal sent at `now` says, answered 100 ms later. */
+static int64_t renew_at(int64_t now_ms)
+{
+    struct lease_input renewed = { .event = LSE_RENEWED, .now_ms = now_ms + 100, .version = 30 };
+    struct ha_txn txn;
+
+    keeper_tick(&keeper, now_ms, &actions);
+    lease_fsm_request(&keeper.leases[0], &txn);
+    renewed.request = keeper.leases[0].request;
+    keeper_renewed(&keeper, HA_ETCD, &renewed, &actions);
+    ck_assert_int_eq(keeper.leases[0].counted_ms, now_ms);
+    return txn.puts[0].record.lease.length_ms;
+}
+
+static const struct lease_times longer = { .length_ms = 60000, .renew_ms = 1500, .kill_ms = 2000 };
+
+START_TEST(what_a_renewal_says_is_what_is_kept)
+{
+    hold_lease();
+    ck_assert_int_eq(renew_at(2000), 12000);
+    ck_assert_int_eq(lease_fsm_deadline(&keeper.leases[0]), 14000);
+    keeper_set_times(&keeper, HA_ETCD, &longer, 10000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 12000);
+    ck_assert_int_eq(lease_fsm_deadline(&keeper.leases[0]), 14000);
+    ck_assert_int_eq(renew_at(4000), 60000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 62000);
+    ck_assert_int_eq(lease_fsm_deadline(&keeper.leases[0]), 64000);
+    keeper_set_times(&keeper, HA_ETCD, &times, 10000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 14000);
+    ck_assert_int_eq(lease_fsm_deadline(&keeper.leases[0]), 16000);
+    ck_assert_int_eq(renew_at(6000), 12000);
+}
+END_TEST
+
+START_TEST(a_renewal_that_said_less_than_is_set_by_now_keeps_what_it_said)
+{
+    struct lease_input renewed = { .event = LSE_RENEWED, .now_ms = 2900, .version = 30 };
+
+    hold_lease();
+    keeper_tick(&keeper, 2000, &actions);
+    renewed.request = keeper.leases[0].request;
+    keeper_set_times(&keeper, HA_ETCD, &longer, 10000);
+    keeper_renewed(&keeper, HA_ETCD, &renewed, &actions);
+    ck_assert_int_eq(keeper.leases[0].counted_ms, 2000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 12000);
+    ck_assert_int_eq(lease_fsm_deadline(&keeper.leases[0]), 14000);
+}
+END_TEST
+
+/* Else an etcd that is slow just then would cost the host, though its lease holds. */
+START_TEST(until_longer_times_are_in_force_the_watchdog_is_petted_as_before)
+{
+    hold_lease(); /* kept until 12000 */
+    ask_and_claim(120, true);
+    keeper_see_process(&keeper, 9, true);
+    keeper_set_times(&keeper, HA_ETCD, &longer, 50000);
+    actions.len = 0;
+    keeper_tick(&keeper, 1400, &actions);
+    ck_assert(takes(KEEPER_PET));
+    ck_assert_int_eq(keeper.armed_until_ms, 11400);
+    ck_assert_int_eq(renew_at(2000), 60000);
+    actions.len = 0;
+    keeper_tick(&keeper, 2200, &actions);
+    ck_assert(takes(KEEPER_PET));
+    ck_assert_int_eq(keeper.armed_until_ms, 52200);
+}
+END_TEST
+
+/* The shell could not arm it anew: it fires at 52000 if vrm-hald stands still now. */
+START_TEST(a_renewal_says_the_watchdog_s_time_while_that_is_longer)
+{
+    hold_lease();
+    keeper.armed_until_ms = 52000;
+    ck_assert_int_eq(renew_at(2000), 50000);
+    ck_assert_int_eq(keeper.leases[0].until_ms, 12000);
+}
+END_TEST
+
 START_TEST(vms_of_an_earlier_process_count_until_a_sweep_has_looked)
 {
     const struct ha_vm_seen seen = seen_of(1, true);
@@ -394,6 +490,11 @@ SUITE_MAIN("ha_right", SUITE_LOOP(each_transaction_carries_its_comparisons, txns
            SUITE_TEST(a_process_without_a_right_is_to_be_killed),
            SUITE_TEST(a_running_vm_s_right_is_not_given_back),
            SUITE_TEST(the_watchdog_is_petted_only_while_the_lease_covers_it),
+           SUITE_TEST(shorter_times_count_at_once_longer_ones_from_the_next_renewal),
+           SUITE_TEST(what_a_renewal_says_is_what_is_kept),
+           SUITE_TEST(a_renewal_that_said_less_than_is_set_by_now_keeps_what_it_said),
+           SUITE_TEST(until_longer_times_are_in_force_the_watchdog_is_petted_as_before),
+           SUITE_TEST(a_renewal_says_the_watchdog_s_time_while_that_is_longer),
            SUITE_TEST(vms_of_an_earlier_process_count_until_a_sweep_has_looked),
            SUITE_TEST(no_vm_runs_under_a_watchdog_that_was_armed_past_its_lease),
            SUITE_TEST(a_local_vm_needs_no_lease))

@@ -79,6 +79,8 @@ static struct vm_facts vm_facts_of(unsigned bits)
         .is_due = (bits & 8U) != 0,
         .has_turn = (bits & 16U) != 0,
         .should_leave = (bits & 32U) != 0,
+        .awaits_slots = (bits & 64U) != 0,
+        .at_limit = (bits & 128U) != 0,
     };
 }
 
@@ -89,7 +91,7 @@ START_TEST(every_state_and_sign_of_a_vm_has_a_verdict_and_every_row_can_fire)
     ck_assert_uint_le(vm_n_rules, G_N_ELEMENTS(fired));
     for (unsigned state = 0; state < VM_FSM_N_STATES; state++)
         for (unsigned sign = 0; sign < VM_N_SIGNS; sign++)
-            for (unsigned bits = 0; bits < 64; bits++) {
+            for (unsigned bits = 0; bits < 256; bits++) {
                 const struct vm_facts facts = vm_facts_of(bits);
                 const struct vm_rule *rule = vm_fsm_find(state, sign, &facts);
 
@@ -119,7 +121,7 @@ START_TEST(nothing_is_started_while_ha_is_disarmed)
 {
     for (unsigned state = 0; state < VM_FSM_N_STATES; state++)
         for (unsigned sign = 0; sign < VM_N_SIGNS; sign++)
-            for (unsigned bits = 0; bits < 64; bits += 2) {
+            for (unsigned bits = 0; bits < 256; bits += 2) {
                 const struct vm_facts facts = vm_facts_of(bits);
                 const enum vm_action act = vm_fsm_find(state, sign, &facts)->act;
 

@@ -17,7 +17,8 @@ static const struct {
     { HOST_INITIAL, HOST_FAULT, NULL, NULL, HOST_INITIAL },
     { HOST_NORMAL, HOST_NORMAL, NULL, NULL, HOST_NORMAL },
     { HOST_NORMAL, HOST_UNKNOWN, "HostUnreachable",
-      "host h1 does not answer: why. Its VMs are left alone; their state is unknown",
+      "host h1 does not answer: why. The state of its VMs is unknown; none is started elsewhere "
+      "without proof that it is dead",
       HOST_UNKNOWN },
     { HOST_NORMAL, HOST_FAULT, "HostFault", "host h1 has a fault: why", HOST_FAULT },
     { HOST_UNKNOWN, HOST_UNKNOWN, NULL, NULL, HOST_UNKNOWN },
@@ -28,7 +29,8 @@ static const struct {
     { HOST_FAULT, HOST_NORMAL, "HostFaultCleared", "host h1 is without fault again after 42 s",
       HOST_NORMAL },
     { HOST_FAULT, HOST_UNKNOWN, "HostUnreachable",
-      "host h1 does not answer: why. Its VMs are left alone; their state is unknown",
+      "host h1 does not answer: why. The state of its VMs is unknown; none is started elsewhere "
+      "without proof that it is dead",
       HOST_UNKNOWN },
 };
 

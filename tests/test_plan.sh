@@ -2,25 +2,8 @@
 # test_plan.sh - vrm-plan as its user sees it: files in, answers, files and exit codes out.  With
 # hbal at hand, hbal reads what vrm-plan writes.
 set -eu
-top=$(cd "${builddir:-.}" && pwd)
-plan=$top/vrm-plan
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-n_bad=0
-
-fail() { echo "FAIL: $*" >&2; n_bad=$((n_bad + 1)); }
-
-# run STATUS COMMAND...: output in out, errors in err
-run() {
-    want=$1
-    shift
-    got=0
-    "$plan" "$@" > out 2> err < /dev/null || got=$?
-    [ "$got" -eq "$want" ] || fail "vrm-plan $*: exit status $got, not $want: $(cat err)"
-}
-says() { grep -qe "$1" out || fail "output lacks '$1': $(head -c 2000 out)"; }
-warns() { grep -qe "$1" err || fail "errors lack '$1': $(cat err)"; }
+# shellcheck source=tests/plan_lib.sh
+. "${srcdir:-.}/tests/plan_lib.sh"
 
 "$top/tests/bench/gencluster" 16 200 1 g
 

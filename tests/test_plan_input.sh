@@ -2,26 +2,8 @@
 # test_plan_input.sh - vrm-plan before odd files and odd options: what it cannot take it refuses, with
 # the line or the path, the value and what would be right; and two ways to say the same agree.
 set -eu
-top=$(cd "${builddir:-.}" && pwd)
-plan=$top/vrm-plan
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-n_bad=0
-
-fail() { echo "FAIL: $*" >&2; n_bad=$((n_bad + 1)); }
-
-# run STATUS COMMAND...: output in out, errors in err
-run() {
-    want=$1
-    shift
-    got=0
-    timeout 60 "$plan" "$@" > out 2> err < /dev/null || got=$?
-    [ "$got" -eq "$want" ] || fail "vrm-plan $*: exit status $got, not $want: $(cat err)"
-}
-says() { grep -qe "$1" out || fail "output lacks '$1': $(head -c 2000 out)"; }
-hides() { ! grep -qe "$1" out || fail "output has '$1': $(head -c 2000 out)"; }
-warns() { grep -qe "$1" err || fail "errors lack '$1': $(cat err)"; }
+# shellcheck source=tests/plan_lib.sh
+. "${srcdir:-.}/tests/plan_lib.sh"
 
 "$top/tests/bench/gencluster" 16 200 1 g
 

@@ -3,13 +3,8 @@
 
 #include "controller/runtime.h"
 
+#include "base/text.h"
 #include "tests/suite.h"
-
-static void set(char **field, const char *value)
-{
-    g_free(*field);
-    *field = g_strdup(value);
-}
 
 static const struct load new_load = { .cpu_mhz = 71, .mem_mb = 72, .n_samples = 9 };
 
@@ -25,9 +20,9 @@ static Vm *reported_vm(void)
     vm->vnc_port = 33;
     vm->dirty_mbps = 34;
     vm->load = new_load;
-    set(&vm->cpu_seen, "Broadwell");
-    set(&vm->start_wait, "full");
-    set(&vm->name, "old");
+    text_set(&vm->cpu_seen, "Broadwell");
+    text_set(&vm->start_wait, "full");
+    text_set(&vm->name, "old");
     vm->host_id = 35;
     vm->run_gen = 36;
     vm->status = VM_RUNNING;
@@ -39,8 +34,8 @@ START_TEST(a_written_vm_keeps_what_is_reported_and_has_what_was_written)
     g_autoptr(Vm) current = reported_vm();
     g_autoptr(Vm) written = vm_new();
 
-    set(&written->name, "new");
-    set(&written->cpu_seen, "older");
+    text_set(&written->name, "new");
+    text_set(&written->cpu_seen, "older");
     written->host_id = 1;
     written->run_gen = 2;
     written->status = VM_MIGRATING;
@@ -72,14 +67,14 @@ START_TEST(a_written_host_keeps_what_is_reported_and_has_what_was_written)
     current->load = new_load;
     current->draining = true;
     current->back_ms = 42;
-    set(&current->agent_version, "9");
-    set(&current->boot_id, "b2");
-    set(&current->trouble, "silent");
+    text_set(&current->agent_version, "9");
+    text_set(&current->boot_id, "b2");
+    text_set(&current->trouble, "silent");
     current->maintaining = false;
     written->status = HOST_NORMAL;
     written->maintaining = true;
-    set(&written->uuid, "u");
-    set(&written->trouble, "before");
+    text_set(&written->uuid, "u");
+    text_set(&written->trouble, "before");
     runtime_keep_host(written, current);
     ck_assert_int_eq(written->status, HOST_FAULT);
     ck_assert(written->connected);
@@ -100,7 +95,7 @@ START_TEST(a_new_object_and_the_object_itself_stay_as_they_are)
     g_autoptr(Vm) vm = reported_vm();
     g_autoptr(Host) host = host_new();
 
-    set(&host->trouble, "silent");
+    text_set(&host->trouble, "silent");
     runtime_keep_vm(vm, NULL);
     runtime_keep_vm(vm, vm);
     runtime_keep_host(host, NULL);

@@ -22,7 +22,7 @@ same() # FILE COMMAND...
     diff -u "$top/$file" "$dir/now" || fail "$file is old: run make conf-samples"
 }
 
-for program in vrmd vrm-agent; do
+for program in vrmd vrm-agent vrm-hald; do
     sample=$top/deploy/conf/$program.conf
     same "deploy/conf/$program.conf" sh "$make_samples" "$program" "$bin/$program"
     "$bin/$program" --config "$sample" --print-config >"$dir/printed.conf" ||
@@ -35,11 +35,13 @@ for program in vrmd vrm-agent; do
     "$bin/$program" --config "$dir/again.conf" --print-config | cmp - "$dir/printed.conf" ||
         fail "$program: a second print differs"
     # A certificate that is not there is found before it is needed.
-    sed -E "/^\[(agents|tls)\]/,\$ s|^(ca_file =).*|\1 $dir/no-ca.pem|" "$dir/again.conf" >"$dir/lost.conf"
+    section='(agents|tls)'
+    [ $program != vrm-hald ] || section=etcd
+    sed -E "/^\[$section\]/,\$ s|^(ca_file =).*|\1 $dir/no-ca.pem|" "$dir/again.conf" >"$dir/lost.conf"
     if "$bin/$program" --config "$dir/lost.conf" --check-config 2>"$dir/said"; then
         fail "$program takes a certificate that is not there"
     fi
-    grep -q "lost.conf: .*ca_file = .*No such file" "$dir/said" ||
+    grep -qE "lost.conf:([0-9]+:)? .*ca_file = .*No such file" "$dir/said" ||
         fail "not named: $(cat "$dir/said")"
     # A misspelt key is told with file and line.
     printf '[nowhere]\nkey = 1\n' >"$dir/bad.conf"
@@ -59,4 +61,4 @@ for program in vrmd vrm-agent; do
     "$bin/$program" --config "$dir/marked.conf" --print-config | cmp - "$dir/printed.conf" ||
         fail "$program: a byte order mark is not passed over"
 done
-same docs/configuration.md sh "$make_samples" book "$bin/vrmd" "$bin/vrm-agent"
+same docs/configuration.md sh "$make_samples" book "$bin/vrmd" "$bin/vrm-agent" "$bin/vrm-hald"

@@ -112,6 +112,32 @@ static const struct {
       { "-1", "100001", "0.5" }, "want 0..100000" },
     { "migration", "auto_converge", FLAG, AT(migration_auto_converge), { "yes", "false" },
       { "", "later" }, "want true or false" },
+    { "ha", "enabled", FLAG, AT(ha_enabled), { "yes", "false" }, { "", "later" },
+      "want true or false" },
+    { "ha", "profile", TEXT, AT(ha_profile), { "normal", "fast" }, { "", "slow" },
+      "want one of normal, fast" },
+    { "ha", "lease_ms", NUMBER, AT(ha_lease_ms), { "7500", "600000" }, { "-1", "600001" },
+      "want 0..600000" },
+    { "ha", "renew_ms", NUMBER, AT(ha_renew_ms), { "200", "6000" }, { "199", "60001" },
+      "want 200..60000" },
+    { "ha", "kill_ms", NUMBER, AT(ha_kill_ms), { "500", "5000" }, { "499", "60001" },
+      "want 500..60000" },
+    { "ha", "beat_ms", NUMBER, AT(ha_beat_ms), { "200", "10000" }, { "199", "10001" },
+      "want 200..10000" },
+    { "ha", "beat_listen", TEXT, AT(ha_beat_listen), { "::", "127.0.0.1" }, { "", "@65", "host" },
+      "want " },
+    { "ha", "beat_port", NUMBER, AT(ha_beat_port), { "1", "65535" }, { "0", "65536" },
+      "want 1..65535" },
+    { "ha", "beat_to", LIST, AT(ha_beat_to), { "192.0.2.1,192.0.2.2:7446", "[2001:db8::1]:7445" },
+      { "host", "192.0.2.1:0", "[::1]:65536" }, "want " },
+    { "ha", "power_on_again", FLAG, AT(ha_power_on_again), { "yes", "false" }, { "", "later" },
+      "want true or false" },
+    { "ha", "storage", FLAG, AT(ha_storage), { "yes", "false" }, { "", "maybe" },
+      "want true or false" },
+    { "ha", "slot_ms", NUMBER, AT(ha_slot_ms), { "0", "11001", "900000" }, { "-1", "900001" },
+      "want 0..900000" },
+    { "ha", "etcd", LIST, AT(ha_etcd), { "", "http://192.0.2.1:2379" }, { "192.0.2.1", "ftp://a" },
+      "want " },
     { "dpm", "interval_s", NUMBER, AT(dpm_interval_s), { "6", "3600" }, { "1", "3601" },
       "want 2..3600" },
     { "dpm", "sleep_window_s", NUMBER, AT(dpm_sleep_window_s), { "10", "12000" },
@@ -287,6 +313,16 @@ static const struct {
     { "[dpm]\ninterval_s = 6\nsleep_window_s = 1200\n", NULL },
     { "[dpm]\ninterval_s = 6\nsleep_window_s = 1201\n",
       "[dpm] sleep_window_s = 1201: want at most 200 times interval_s (6)" },
+    { "[ha]\nprofile = fast\n", NULL },
+    { "[ha]\nlease_ms = 7500\n", NULL },
+    { "[ha]\nslot_ms = 11001\n", NULL },
+    { "[ha]\nslot_ms = 11000\n", "[ha] slot_ms = 11000: want 0 or at least 11001" },
+    { "[ha]\nslot_ms = 11000\nstorage = false\n", NULL },
+    { "[ha]\nlease_ms = 40000\n", NULL },
+    { "[ha]\nlease_ms = 40000\nslot_ms = 20000\n", "want 0 or at least 39001" },
+    { "[ha]\nlease_ms = 7499\n", "[ha] lease_ms = 7499 (profile normal): want at least 7500" },
+    { "[ha]\nprofile = fast\nkill_ms = 2600\n",
+      "[ha] lease_ms = 8000 (profile fast): want at least 8100, that is renew_ms (1500)" },
 };
 
 START_TEST(keys_that_belong_together_are_held_against_each_other)
@@ -301,7 +337,7 @@ START_TEST(keys_that_belong_together_are_held_against_each_other)
         return;
     }
     ck_assert_ptr_nonnull(together[_i].complaint);
-    ck_assert_ptr_nonnull(strstr(error->message, "vrmd.conf: [")); /* which file */
+    ck_assert_ptr_nonnull(strstr(error->message, "vrmd.conf:")); /* which file */
     suite_take_error(&error, VRM_ERR_INVALID, together[_i].complaint);
 }
 END_TEST
@@ -398,10 +434,45 @@ START_TEST(every_key_of_the_program_has_a_row_here)
 }
 END_TEST
 
+static const struct {
+    const char *extra;
+    const char *doubts[3];
+} doubtful[] = {
+    { "[ha]\n", { "etcd on loopback", "beat_to is empty" } },
+    { "[ha]\nenabled = false\n", { NULL } },
+    { "[ha]\nbeat_to = 10.1.0.1\n", { "etcd on loopback" } },
+    { "[ha]\nbeat_to = 10.1.0.1\netcd = http://127.0.0.1:1, http://10.0.0.1:2379\n", { NULL } },
+    { "[ha]\nbeat_to = 10.1.0.1\netcd = https://[::1]:1, http://localhost:1\n",
+      { "etcd on loopback" } },
+    { "[ha]\netcd = http://etcd.example:2379\n", { "beat_to is empty" } },
+};
+
+START_TEST(what_can_hardly_be_meant_is_doubted)
+{
+    g_autofree char *text = compose("", "", doubtful[_i].extra);
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) doubts = NULL;
+    struct settings settings;
+
+    (void)load_text(text, &settings, &error);
+    suite_no_error(error);
+    doubts = settings_doubts(&settings);
+    for (size_t i = 0; i < G_N_ELEMENTS(doubtful[_i].doubts); i++) {
+        const char *want = doubtful[_i].doubts[i];
+
+        ck_assert(want ? doubts[i] && strstr(doubts[i], want) : !doubts[i]);
+        if (!want)
+            break;
+    }
+    settings_clear(&settings);
+}
+END_TEST
+
 SUITE_MAIN("settings_keys", SUITE_LOOP(each_key_takes_its_limits_into_its_own_field, keys),
            SUITE_LOOP(each_key_refuses_what_is_beyond_and_says_what_it_wants, keys),
            SUITE_LOOP(what_has_no_default_must_be_given, needed),
            SUITE_LOOP(keys_that_belong_together_are_held_against_each_other, together),
            SUITE_LOOP(name_and_address_are_made_up_from_the_machine_when_not_given, urls),
+           SUITE_LOOP(what_can_hardly_be_meant_is_doubted, doubtful),
            SUITE_TEST(the_sample_file_says_the_defaults),
            SUITE_TEST(every_key_of_the_program_has_a_row_here))

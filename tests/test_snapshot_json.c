@@ -54,6 +54,8 @@ static Cluster *full_cluster(void)
     NUMBER(&c->ha, hosts_fault_quantity);
     NUMBER(&c->ha, slot_cpu_mhz);
     NUMBER(&c->ha, slot_mem_mb);
+    c->ha.isolation = ISOLATION_SHUTDOWN;
+    NUMBER(&c->ha, max_restarts);
     NUMBER(c, vcpus_per_thread);
     NUMBER(c, create_ms);
     return c;
@@ -186,6 +188,10 @@ static Vm *full_vm(void)
     NUMBER(vm, generation);
     vm->location_is_host = vm->binding_host = vm->is_template = vm->enable_ha = true;
     vm->recover_by_host = vm->host_reported = true;
+    vm->restart_priority = RESTART_LOW;
+    vm->start_after_id = 11;
+    NUMBER(vm, max_restarts);
+    vm->hang_sensitivity = SENSITIVITY_LOW;
     fill_vm_size(vm);
     add_parts(vm);
     NUMBER(vm, os_version);

@@ -164,9 +164,43 @@ START_TEST(a_start_finds_its_host_or_is_told_what_would_be_right)
 }
 END_TEST
 
+// clang-format off
+static const struct {
+    const char *name, *text;
+    int64_t leave, host;
+    const char *words;
+} leaves[] = {
+    { "the best is left for the next best", EMPTY "vm n status=stopped size=1024\n", 103, 101,
+      "not where it ended" },
+    { "another one than the best is left", EMPTY "vm n status=stopped size=1024\n", 102, 103,
+      "not where it ended" },
+    { "no other can have it", FULL "vm n status=stopped size=8192\n", 103, 103, "h3" },
+    { "a host that is gone is no host", EMPTY "vm n status=stopped size=1024\n", 999, 103, "h3" },
+};
+// clang-format on
+
+START_TEST(a_vm_leaves_a_host_if_another_can_have_it)
+{
+    const struct ha_policy policy = { .enabled = true };
+    g_autoptr(Scn) scn = scn_new();
+    g_autoptr(Snapshot) snap = snapshot_with(scn, leaves[_i].text, &policy);
+    const struct start_want want = { .vm_id = scn_vm(scn, "n"),
+                                     .recovery = true,
+                                     .leave_id = leaves[_i].leave };
+    struct start_answer answer;
+
+    starts_place(snap, &want, 1, scn_params(scn), &answer);
+    ck_assert_msg(answer.host_id == leaves[_i].host, "%s: host %d, %s", leaves[_i].name,
+                  (int)answer.host_id, answer.error ? answer.error->message : answer.why);
+    ck_assert_msg(strstr(answer.why, leaves[_i].words) != NULL, "%s: %s", leaves[_i].name,
+                  answer.why);
+    start_answer_clear(&answer);
+}
+END_TEST
+
 /* ---- many ----------------------------------------------------------------------------------- */
 
-#define TWO "host h1 mem=8192\nhost h2 mem=8192\n"
+#define TWO           "host h1 mem=8192\nhost h2 mem=8192\n"
 #define N(name, size) "vm " name " status=stopped size=" size "\n"
 
 static const struct {
@@ -175,26 +209,42 @@ static const struct {
     const char *wants[MAX_STARTS]; /* VMs */
     const char *hosts[MAX_STARTS]; /* "-": refused */
 } batches[] = {
-    { "they spread", TWO N("a", "1024") N("b", "1024") N("c", "1024") N("d", "1024"),
-      { .enabled = true }, { "a", "b", "c", "d" }, { "h1", "h2", "h1", "h2" } },
+    { "they spread",
+      TWO N("a", "1024") N("b", "1024") N("c", "1024") N("d", "1024"),
+      { .enabled = true },
+      { "a", "b", "c", "d" },
+      { "h1", "h2", "h1", "h2" } },
     { "each counts the room of those before it",
-      TWO N("a", "6144") N("b", "6144") N("c", "6144") N("d", "2048"), { .enabled = true },
-      { "a", "b", "c", "d" }, { "h1", "h2", "-", "h1" } },
-    { "rules hold among them", TWO N("a", "512") N("b", "512") N("c", "512")
-      "rule r apart must a b c\n", { .enabled = true }, { "a", "b", "c" }, { "h1", "h2", "-" } },
-    { "the policy counts those before it", TWO N("a", "4096") N("b", "4096") N("c", "1024"),
-      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 }, { "a", "b", "c" },
+      TWO N("a", "6144") N("b", "6144") N("c", "6144") N("d", "2048"),
+      { .enabled = true },
+      { "a", "b", "c", "d" },
+      { "h1", "h2", "-", "h1" } },
+    { "rules hold among them",
+      TWO N("a", "512") N("b", "512") N("c", "512") "rule r apart must a b c\n",
+      { .enabled = true },
+      { "a", "b", "c" },
+      { "h1", "h2", "-" } },
+    { "the policy counts those before it",
+      TWO N("a", "4096") N("b", "4096") N("c", "1024"),
+      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 },
+      { "a", "b", "c" },
       { "h1", "h2", "-" } },
     { "one that is refused takes nothing from the next",
       TWO N("a", "2048") N("b", "8192") N("c", "4096") N("d", "2048") N("e", "512"),
       { .enabled = true, .control_policy_on = true, .mem_reservation = 50 },
-      { "a", "b", "c", "d", "e" }, { "h1", "-", "h2", "h1", "-" } },
-    { "in the order in which they came", TWO N("a", "4096") N("b", "8192") N("c", "4096"),
-      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 }, { "c", "b", "a" },
+      { "a", "b", "c", "d", "e" },
+      { "h1", "-", "h2", "h1", "-" } },
+    { "in the order in which they came",
+      TWO N("a", "4096") N("b", "8192") N("c", "4096"),
+      { .enabled = true, .control_policy_on = true, .mem_reservation = 50 },
+      { "c", "b", "a" },
       { "h1", "-", "h2" } },
     { "clusters do not count for each other",
-      TWO "cluster c2\nhost x mem=8192\n" N("b", "8192") "cluster c3\nhost y mem=8192\n"
-      N("c", "8192") N("d", "1024"), { .enabled = true }, { "b", "c", "d" }, { "x", "y", "-" } },
+      TWO "cluster c2\nhost x mem=8192\n" N("b", "8192") "cluster c3\nhost y mem=8192\n" N(
+          "c", "8192") N("d", "1024"),
+      { .enabled = true },
+      { "b", "c", "d" },
+      { "x", "y", "-" } },
 };
 // clang-format on
 
@@ -320,6 +370,7 @@ END_TEST
 #define SEEDS 60
 
 SUITE_MAIN("starts", SUITE_LOOP(a_start_finds_its_host_or_is_told_what_would_be_right, rows),
+           SUITE_LOOP(a_vm_leaves_a_host_if_another_can_have_it, leaves),
            SUITE_LOOP(starts_in_one_pass_are_as_if_they_came_one_by_one, batches),
            SUITE_TEST(a_vm_that_is_gone_is_refused_and_the_others_start),
            { random_clusters_are_filled_alike_in_one_pass_and_one_by_one, SEEDS })

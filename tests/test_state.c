@@ -29,6 +29,9 @@
     X(task_origin, N_TASK_ORIGINS)                   \
     X(rule_type, N_RULE_TYPES)                       \
     X(rule_strength, N_RULE_STRENGTHS)               \
+    X(restart_priority, N_RESTART_PRIORITIES)        \
+    X(hang_sensitivity, N_HANG_SENSITIVITIES)        \
+    X(ha_isolation, N_HA_ISOLATIONS)                 \
     X(group_type, N_GROUP_TYPES)                     \
     X(move_reason, N_MOVE_REASONS)                   \
     X(recommendation_state, N_RECOMMENDATION_STATES) \

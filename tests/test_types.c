@@ -3,13 +3,8 @@
 
 #include "model/types.h"
 
+#include "base/text.h"
 #include "tests/suite.h"
-
-static void set(char **field, const char *text)
-{
-    g_free(*field);
-    *field = g_strdup(text);
-}
 
 static Vm *make_vm(void)
 {
@@ -17,11 +12,11 @@ static Vm *make_vm(void)
     struct vm_disk *disk = vm_add_disk(vm);
 
     vm->id = 26;
-    set(&vm->name, "web");
+    text_set(&vm->name, "web");
     disk->size_gb = 40;
-    set(&disk->path, "/srv/a.qcow2");
-    set(&vm_add_disk(vm)->path, "/srv/b.qcow2");
-    set(&vm_add_nic(vm)->mac, "52:54:00:00:00:01");
+    text_set(&disk->path, "/srv/a.qcow2");
+    text_set(&vm_add_disk(vm)->path, "/srv/b.qcow2");
+    text_set(&vm_add_nic(vm)->mac, "52:54:00:00:00:01");
     return vm;
 }
 
@@ -50,9 +45,9 @@ START_TEST(a_copy_of_a_vm_is_independent_of_the_original)
     Vm *vm = make_vm();
     g_autoptr(Vm) copy = vm_dup(vm);
 
-    set(&copy->name, "db");
-    set(&copy->disks[1].path, "/srv/c.qcow2");
-    set(&vm_add_nic(copy)->mac, "52:54:00:00:00:02");
+    text_set(&copy->name, "db");
+    text_set(&copy->disks[1].path, "/srv/c.qcow2");
+    text_set(&vm_add_nic(copy)->mac, "52:54:00:00:00:02");
     ck_assert_str_eq(vm->name, "web");
     ck_assert_str_eq(vm->disks[1].path, "/srv/b.qcow2");
     ck_assert_uint_eq(vm->n_nics, 1);

@@ -27,6 +27,7 @@ limit_of()
     case $1 in
     vrmd.service) echo 15 ;;
     vrm-agent.service) echo 35 ;;
+    vrm-hald.service) echo 40 ;;
     *) fail "no limit for $1: add it here" ;;
     esac
 }

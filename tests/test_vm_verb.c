@@ -26,8 +26,9 @@ static const struct {
       "cannot be deleted now: its status must be stopped" },
     { TASK_START_VM, VERB_START, "stopped", VM_RUNNING, VM_RUNNING, REASON_VM_ALREADY_RUNNING,
       "cannot be started now: its status must be stopped" },
-    { TASK_STOP_VM, VERB_STOP, "running pause", VM_STOPPED, VM_RUNNING, REASON_VM_ALREADY_STOPPED,
-      "cannot be stopped now: its status must be running or pause" },
+    { TASK_STOP_VM, VERB_STOP, "running pause fault-resuming", VM_STOPPED, VM_RUNNING,
+      REASON_VM_ALREADY_STOPPED,
+      "cannot be stopped now: its status must be running or pause or fault-resuming" },
     { TASK_REBOOT_VM, VERB_REBOOT, "running", VM_RUNNING, VM_RUNNING, REASON_VM_STATE,
       "cannot be rebooted now: its status must be running" },
     { TASK_PAUSE_VM, VERB_PAUSE, "running", VM_PAUSED, VM_RUNNING, REASON_VM_STATE,
@@ -146,6 +147,7 @@ static bool is_done_at_once(enum task_type type)
     case TASK_SLEEP_HOST:
     case TASK_WAKE_HOST:
     case TASK_PROVE_HOST:
+    case TASK_REBOOT_HOST:
         return false;
     }
     return false;

@@ -4,9 +4,11 @@
 
 #include "base/work.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "tests/suite.h"
 
@@ -292,6 +294,135 @@ START_TEST(completions_run_in_the_given_context)
 }
 END_TEST
 
+/* --- retiring -------------------------------------------------------------------------------- */
+
+struct retired {
+    struct gate gate;
+    bool finished, gone;
+    bool ran;
+    bool dropped;
+    int open_fd; /* of the process; is it open in the job? */
+    int seen;
+};
+
+static void wait_in_gate(void *state, void *data)
+{
+    struct retired *retired = data;
+
+    (void)state;
+    gate_pass(&retired->gate);
+}
+
+static void note_finished(void *data, bool ran)
+{
+    struct retired *retired = data;
+
+    retired->finished = true;
+    retired->ran = ran;
+}
+
+static void note_dropped(void *data, bool ran)
+{
+    struct retired *retired = data;
+
+    retired->dropped = !ran;
+}
+
+static void note_gone(void *user)
+{
+    struct retired *retired = user;
+
+    retired->gone = true;
+}
+
+START_TEST(a_pool_that_is_retired_waits_for_nobody_and_goes_when_its_job_ends)
+{
+    struct retired retired = { .gate = GATE_INIT };
+    const struct work_pool_options options = { .name = "test", .n_threads = 1 };
+    WorkPool *pool = work_pool_new(&options);
+
+    work_pool_submit(pool, "a", wait_in_gate, note_finished, &retired);
+    gate_await(&retired.gate, 1);
+    work_pool_submit(pool, "a", wait_in_gate, note_dropped, &retired);
+    work_pool_retire(pool, note_gone, &retired);
+    ck_assert(!retired.finished && !retired.gone);
+    gate_open(&retired.gate);
+    while (!retired.gone)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert(retired.finished && retired.ran && retired.dropped);
+}
+END_TEST
+
+static void *start_with(void *user)
+{
+    return user;
+}
+
+/* As a file on a dead disk that does not close. */
+static void stop_in_gate(void *state)
+{
+    struct retired *retired = state;
+
+    gate_pass(&retired->gate);
+}
+
+START_TEST(an_idle_pool_whose_thread_hangs_when_it_stops_is_retired_without_waiting)
+{
+    struct retired retired = { .gate = GATE_INIT };
+    const struct work_pool_options options = { .name = "test",
+                                               .n_threads = 1,
+                                               .thread_start = start_with,
+                                               .thread_stop = stop_in_gate,
+                                               .user = &retired };
+
+    work_pool_retire(work_pool_new(&options), note_gone, &retired);
+    gate_await(&retired.gate, 1);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    ck_assert(!retired.gone);
+    gate_open(&retired.gate);
+    while (!retired.gone)
+        g_main_context_iteration(NULL, TRUE);
+}
+END_TEST
+
+START_TEST(an_idle_pool_that_is_retired_is_gone_when_its_threads_have_stopped)
+{
+    struct retired retired = { .gate = GATE_INIT };
+    const struct work_pool_options options = { .name = "test", .n_threads = 2 };
+
+    work_pool_retire(work_pool_new(&options), note_gone, &retired);
+    while (!retired.gone)
+        g_main_context_iteration(NULL, TRUE);
+}
+END_TEST
+
+static void look_at_fd(void *state, void *data)
+{
+    struct retired *retired = data;
+
+    (void)state;
+    retired->seen = fcntl(retired->open_fd, F_GETFD) >= 0 ? 1 : 0;
+}
+
+START_TEST(a_thread_with_files_of_its_own_holds_none_of_the_process)
+{
+    const struct work_pool_options options = {
+        .name = "test", .n_threads = 1, .own_files = true, .stack_size = 256 << 10
+    };
+    struct retired retired = { .open_fd = dup(STDERR_FILENO), .seen = -1 };
+    WorkPool *pool = work_pool_new(&options);
+
+    work_pool_submit(pool, NULL, look_at_fd, note_finished, &retired);
+    while (!retired.finished)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert_int_eq(retired.seen, 0);
+    ck_assert_int_ge(fcntl(retired.open_fd, F_GETFD), 0);
+    close(retired.open_fd);
+    work_pool_free(pool);
+}
+END_TEST
+
 /* --- mailbox --------------------------------------------------------------------------------- */
 
 #define N_SENDERS 4
@@ -400,5 +531,9 @@ SUITE_MAIN("work", SUITE_TEST(jobs_of_one_key_never_overlap_and_keep_their_order
            SUITE_TEST(a_blocked_key_does_not_block_the_others),
            SUITE_TEST(a_completion_may_submit_again), SUITE_TEST(workers_leave_signals_to_the_loop),
            SUITE_TEST(completions_run_in_the_given_context),
+           SUITE_TEST(a_pool_that_is_retired_waits_for_nobody_and_goes_when_its_job_ends),
+           SUITE_TEST(an_idle_pool_whose_thread_hangs_when_it_stops_is_retired_without_waiting),
+           SUITE_TEST(an_idle_pool_that_is_retired_is_gone_when_its_threads_have_stopped),
+           SUITE_TEST(a_thread_with_files_of_its_own_holds_none_of_the_process),
            SUITE_TEST(letters_of_each_sender_arrive_in_order),
            SUITE_TEST(closing_meanwhile_drops_the_rest_and_refuses_later_ones))

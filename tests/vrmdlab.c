@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/rng.h"
 #include "tests/it_db.h"
 #include "tests/tempdir.h"
 #include "tests/testcerts.h"
@@ -30,8 +31,10 @@ struct VrmdLab {
     const char *builddir, *etcd_url;
     struct testcerts certs;
     unsigned n_vrmd;
+    bool ha;
     uint16_t api_ports[MAX_VRMD], host_ports[VRMDLAB_HOSTS];
-    pid_t vrmd[MAX_VRMD], hosts[VRMDLAB_HOSTS]; /* 0: does not run */
+    uint16_t beat_ports[MAX_VRMD], hald_ports[VRMDLAB_HOSTS];
+    pid_t vrmd[MAX_VRMD], hosts[VRMDLAB_HOSTS], halds[VRMDLAB_HOSTS]; /* 0: does not run */
     char *urls[MAX_VRMD + 1];
     Rest *rest; /* health and etcd */
 };
@@ -82,8 +85,18 @@ static void write_file(const char *dir, const char *name, const char *text)
     suite_no_error(error);
 }
 
+static char *beat_targets(const VrmdLab *lab)
+{
+    GString *text = g_string_new(NULL);
+
+    for (unsigned n = 0; n < lab->n_vrmd; n++)
+        g_string_append_printf(text, "%s127.0.0.1:%u", n ? "," : "", lab->beat_ports[n]);
+    return g_string_free(text, FALSE);
+}
+
 static void configure_vrmd(VrmdLab *lab, unsigned n)
 {
+    g_autofree char *beat_to = beat_targets(lab);
     g_autofree char *name = g_strdup_printf("vrmd%u.conf", n);
     g_autofree char *text = g_strdup_printf(
         "[controller]\nname = ctl%u\nstate_dir = %s/state%u\n"
@@ -93,9 +106,11 @@ static void configure_vrmd(VrmdLab *lab, unsigned n)
         "[etcd]\nendpoints = %s\nprefix = %s\nttl_s = %d\n"
         "[agents]\nca_file = %s\ncert_file = %s\nkey_file = %s\nsilence_limit_s = 10\n"
         "[drs]\ninterval_s = 2\nwindow_s = 30\nmin_samples = 1\ncooldown_s = 2\nmax_age_s = 20\n"
-        "[migration]\ntimeout_s = 30\n",
+        "[migration]\ntimeout_s = 30\n"
+        "[ha]\nenabled = %s\nbeat_listen = 127.0.0.1\nbeat_port = %u\nbeat_to = %s\n",
         n, lab->dir, n, lab->api_ports[n], lab->urls[n], lab->dir, lab->conninfo, lab->etcd_url,
-        lab->prefix, ETCD_TTL_S, lab->certs.ca, lab->certs.client_cert, lab->certs.client_key);
+        lab->prefix, ETCD_TTL_S, lab->certs.ca, lab->certs.client_cert, lab->certs.client_key,
+        lab->ha ? "true" : "false", lab->beat_ports[n], beat_to);
 
     write_file(lab->dir, name, text);
 }
@@ -103,13 +118,27 @@ static void configure_vrmd(VrmdLab *lab, unsigned n)
 static void configure_host(VrmdLab *lab, unsigned host)
 {
     g_autofree char *name = g_strdup_printf("host%u.conf", host);
+    g_autofree char *socket = g_strdup_printf("%s/hald%u.sock", lab->dir, host);
     g_autofree char *text = g_strdup_printf(
         "[agent]\nname = cna%u\nlisten = 127.0.0.1\nport = %u\nstate_dir = %s/agent%u\n"
         "stats_interval_ms = 500\n"
         "[tls]\nca_file = %s\ncert_file = %s\nkey_file = %s\n"
-        "[libvirt]\nuri = %s/fleet\n",
+        "[libvirt]\nuri = %s/fleet\n[ha]\nsocket = %s\n",
         host, lab->host_ports[host], lab->dir, host, lab->certs.ca, lab->certs.server_cert,
-        lab->certs.server_key, lab->dir);
+        lab->certs.server_key, lab->dir, lab->ha ? socket : "");
+
+    write_file(lab->dir, name, text);
+}
+
+/* All of one machine: nothing is locked in memory, and nothing resets it. */
+static void configure_hald(VrmdLab *lab, unsigned host)
+{
+    g_autofree char *name = g_strdup_printf("hald%u.conf", host);
+    g_autofree char *text = g_strdup_printf(
+        "[hald]\nsocket = %s/hald%u.sock\nstate_dir = %s/hald%u\nlife_file = %s/hald%u.life\n"
+        "lock_memory = false\nreal_time = false\n"
+        "[beat]\naddress = 127.0.0.1\nport = %u\n[watchdog]\ndevice = none\n",
+        lab->dir, host, lab->dir, host, lab->dir, host, lab->hald_ports[host]);
 
     write_file(lab->dir, name, text);
 }
@@ -167,6 +196,28 @@ void vrmdlab_start_host(VrmdLab *lab, unsigned host)
     char *argv[] = { program, config, NULL };
 
     lab->hosts[host] = spawn(lab, log, argv);
+}
+
+void vrmdlab_start_hald(VrmdLab *lab, unsigned host)
+{
+    g_autofree char *program = g_build_filename(lab->builddir, "vrm-hald", NULL);
+    g_autofree char *config = g_strdup_printf("%s/hald%u.conf", lab->dir, host);
+    g_autofree char *log = g_strdup_printf("hald%u.log", host);
+    char option[] = "--config";
+    char *argv[] = { program, option, config, NULL };
+
+    lab->halds[host] = spawn(lab, log, argv);
+}
+
+void vrmdlab_kill_hald(VrmdLab *lab, unsigned host)
+{
+    kill_process(&lab->halds[host]);
+}
+
+void vrmdlab_set_ha(VrmdLab *lab, unsigned n, bool on)
+{
+    lab->ha = on;
+    configure_vrmd(lab, n);
 }
 
 void vrmdlab_kill_host(VrmdLab *lab, unsigned host)
@@ -233,6 +284,31 @@ static json_t *etcd_call(VrmdLab *lab, const char *path, const char *body)
 
     text = rest_raw(lab->rest, "POST", url, body, &status);
     return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+char *vrmdlab_etcd(VrmdLab *lab, const char *key)
+{
+    g_autofree char *full = g_strconcat(lab->prefix, key, NULL);
+    g_autofree char *key64 = base64(full);
+    g_autofree char *body = g_strdup_printf("{\"key\":\"%s\"}", key64);
+    json_t *json = etcd_call(lab, "/v3/kv/range", body);
+    const json_t *kv = json_array_get(json_object_get(json, "kvs"), 0);
+    gsize len = 0;
+    char *value = kv ? (char *)g_base64_decode(rest_text(kv, "value"), &len) : NULL;
+
+    value = g_realloc(value, len + 1);
+    value[len] = '\0';
+    json_decref(json);
+    return value;
+}
+
+void vrmdlab_etcd_put(VrmdLab *lab, const char *key, const char *value)
+{
+    g_autofree char *full = g_strconcat(lab->prefix, key, NULL);
+    g_autofree char *key64 = base64(full), *value64 = base64(value);
+    g_autofree char *body = g_strdup_printf("{\"key\":\"%s\",\"value\":\"%s\"}", key64, value64);
+
+    json_decref(etcd_call(lab, "/v3/kv/put", body));
 }
 
 /* The leader's lease if it is ctlN's; "" otherwise. */
@@ -353,31 +429,54 @@ char *vrmdlab_fleet_file(const VrmdLab *lab, const char *name)
 /* ---- life -------------------------------------------------------------------------------------
  */
 
-VrmdLab *vrmdlab_new(unsigned n_vrmd)
+static void start_hosts(VrmdLab *lab)
+{
+    for (unsigned i = 0; i < VRMDLAB_HOSTS; i++) {
+        lab->host_ports[i] = free_port();
+        lab->hald_ports[i] = free_port();
+        configure_host(lab, i);
+        configure_hald(lab, i);
+        if (lab->ha)
+            vrmdlab_start_hald(lab, i);
+        vrmdlab_start_host(lab, i);
+    }
+}
+
+static VrmdLab *make_lab(unsigned n_vrmd, bool ha)
 {
     VrmdLab *lab = g_new0(VrmdLab, 1);
+    g_autofree char *tag = rng_secret_hex(8);
 
     ck_assert_uint_le(n_vrmd, MAX_VRMD);
+    lab->ha = ha;
     lab->builddir = need_env("builddir");
     lab->etcd_url = need_env("VRM_ETCD_URL");
     lab->dir = g_dir_make_tmp("vrm-vrmd-XXXXXX", NULL);
     lab->conninfo = scratch_conninfo();
-    lab->prefix = g_strdup_printf("/lab%d", (int)getpid());
+    lab->prefix = g_strconcat("/lab-", tag, NULL);
     lab->n_vrmd = n_vrmd;
     testcerts_make(&lab->certs);
     write_file(lab->dir, "password", REST_PASSWORD "\n");
+    for (unsigned n = 0; n < n_vrmd; n++)
+        lab->beat_ports[n] = free_port();
     for (unsigned n = 0; n < n_vrmd; n++) {
         lab->api_ports[n] = free_port();
         lab->urls[n] = g_strdup_printf("http://127.0.0.1:%u", lab->api_ports[n]);
         configure_vrmd(lab, n);
     }
-    for (unsigned i = 0; i < VRMDLAB_HOSTS; i++) {
-        lab->host_ports[i] = free_port();
-        configure_host(lab, i);
-        vrmdlab_start_host(lab, i);
-    }
+    start_hosts(lab);
     lab->rest = rest_new(vrmdlab_urls(lab));
     return lab;
+}
+
+VrmdLab *vrmdlab_new(unsigned n_vrmd)
+{
+    return make_lab(n_vrmd, false);
+}
+
+VrmdLab *vrmdlab_new_ha(unsigned n_vrmd)
+{
+    return make_lab(n_vrmd, true);
 }
 
 void vrmdlab_free(VrmdLab *lab)
@@ -386,8 +485,10 @@ void vrmdlab_free(VrmdLab *lab)
         kill_process(&lab->vrmd[n]);
         g_free(lab->urls[n]);
     }
-    for (unsigned i = 0; i < VRMDLAB_HOSTS; i++)
+    for (unsigned i = 0; i < VRMDLAB_HOSTS; i++) {
         kill_process(&lab->hosts[i]);
+        kill_process(&lab->halds[i]);
+    }
     if (g_getenv("VRM_KEEP"))
         g_free(lab->dir);
     else

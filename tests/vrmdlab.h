@@ -17,6 +17,8 @@ typedef struct VrmdLab VrmdLab;
 
 /* Hosts run, controllers do not yet. */
 VrmdLab *vrmdlab_new(unsigned n_vrmd);
+/* The same with a vrm-hald beside each host, and [ha] on. */
+VrmdLab *vrmdlab_new_ha(unsigned n_vrmd);
 /* Kills what still runs; the folder stays when VRM_KEEP is set. */
 void vrmdlab_free(VrmdLab *lab);
 
@@ -37,6 +39,16 @@ bool vrmdlab_runs(VrmdLab *lab, unsigned n);
 
 void vrmdlab_kill_host(VrmdLab *lab, unsigned host);
 void vrmdlab_start_host(VrmdLab *lab, unsigned host);
+
+/* Its vrm-hald; one that was killed goes on in the same life. */
+void vrmdlab_kill_hald(VrmdLab *lab, unsigned host);
+void vrmdlab_start_hald(VrmdLab *lab, unsigned host);
+/* Its settings from its next start on. */
+void vrmdlab_set_ha(VrmdLab *lab, unsigned n, bool on);
+
+/* The value of a key below the prefix, such as "/ha/vm/1"; "" if there is none. */
+char *vrmdlab_etcd(VrmdLab *lab, const char *key);
+void vrmdlab_etcd_put(VrmdLab *lab, const char *key, const char *value);
 
 /* Which controller is active; -1: none. */
 int vrmdlab_active(VrmdLab *lab);

@@ -5,7 +5,8 @@
 
 #include "tests/vrmdlab.h"
 
-#define VRMDSYS_ACTIVE_MS 30000
+#define VRMDSYS_ACTIVE_MS  30000
+#define VRMDSYS_FIRST_HOST 101
 
 struct vrmdsys {
     VrmdLab *lab;
@@ -15,6 +16,8 @@ struct vrmdsys {
 };
 
 struct vrmdsys vrmdsys_begin(unsigned n_vrmd);
+/* With vrm-hald on the hosts and [ha] on; each host takes VMs. */
+struct vrmdsys vrmdsys_begin_ha(unsigned n_vrmd);
 /* Each controller must end in good order when asked to (and without a leak, under ASan). */
 void vrmdsys_end(struct vrmdsys *sys);
 
@@ -31,6 +34,8 @@ char *vrmdsys_await(struct vrmdsys *sys, const char *task_uri);
 /* The call begins a task, which must succeed. */
 void vrmdsys_task(struct vrmdsys *sys, const char *method, const char *path, const char *body);
 
+/* HA lets so many hosts take VMs. */
+void vrmdsys_await_ha(struct vrmdsys *sys, unsigned n_hosts);
 char *vrmdsys_host_urn(struct vrmdsys *sys, unsigned host);
 /* Made with these disks (JSON objects) and started on the host; its uri. */
 char *vrmdsys_make_vm(struct vrmdsys *sys, const char *name, unsigned host, const char *disks);

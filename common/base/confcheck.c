@@ -80,3 +80,46 @@ bool confcheck_folder(const char *setting, const char *path, GError **error)
                    folder, g_strerror(errno));
     return confcheck_blame(setting, path, error);
 }
+
+/* Does this line, trimmed, give the key? */
+static bool gives(const char *line, const char *key)
+{
+    size_t len = strlen(key);
+
+    return g_str_has_prefix(line, key) && line[len + strspn(line + len, " \t")] == '=';
+}
+
+/* The file was read without an error before; 0: nothing gives it. */
+static int find_line(const char *path, const char *section, const char *key)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    bool inside = false;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return 0;
+    lines = g_strsplit(text, "\n", -1);
+    for (int i = 0; lines[i]; i++) {
+        char *line = g_strstrip(lines[i]);
+
+        if (line[0] == '[')
+            inside = g_str_has_prefix(line + 1, section) && line[1 + strlen(section)] == ']';
+        else if (inside && gives(line, key))
+            return i + 1;
+    }
+    return 0;
+}
+
+void confcheck_place(const char *path, GError **error)
+{
+    const char *text = error && *error ? (*error)->message : "";
+    const char *end = *text == '[' ? strstr(text, "] ") : NULL;
+    g_autofree char *section = end ? g_strndup(text + 1, (gsize)(end - text - 1)) : NULL;
+    g_autofree char *key = end ? g_strndup(end + 2, strcspn(end + 2, " :")) : NULL;
+    int line = path && key ? find_line(path, section, key) : 0;
+
+    if (line)
+        g_prefix_error(error, "%s:%d: ", path, line);
+    else
+        g_prefix_error(error, "%s: ", path ? path : "defaults");
+}

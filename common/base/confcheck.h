@@ -19,4 +19,8 @@ bool confcheck_folder(const char *setting, const char *path, GError **error);
 /* Puts "[section] name = value: " before an error about the value. */
 bool confcheck_blame(const char *setting, const char *value, GError **error);
 
+/* Puts "PATH:LINE: " before an error that begins with "[section] key": the line that gives it; if
+ * none does, "PATH: ".  path NULL: "defaults: ". */
+void confcheck_place(const char *path, GError **error);
+
 #endif /* VRM_BASE_CONFCHECK_H */

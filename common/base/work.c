@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* --- a bell: wakes the loop from any thread ------------------------------------------------- */
@@ -86,10 +88,15 @@ struct WorkPool {
     void *(*thread_start)(void *user);
     void (*thread_stop)(void *thread_state);
     void *user;
-    bool delivering; /* loop thread only */
+    bool own_files;
+    bool delivering;          /* loop thread only */
+    bool retired;             /* loop thread only */
+    void (*gone)(void *user); /* of a retired one */
+    void *gone_user;
 
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t wake;
+    unsigned n_alive;  /* threads that have not ended */
     GHashTable *lanes; /* key -> lane, while it has or runs a job */
     struct lane *ready_head, *ready_tail;
     struct job_list completed;
@@ -170,10 +177,32 @@ static void run_one(WorkPool *pool, void *thread_state)
     pthread_cond_signal(&pool->wake);
 }
 
+/* Not through close(): to a race detector, this thread would close the others' files. */
+static void close_between(unsigned first, unsigned last)
+{
+    if (first <= last)
+        (void)syscall(SYS_close_range, first, last, 0);
+}
+
+/* Where that is not allowed, the thread goes on with the process's table. */
+static void take_own_files(const struct bell *bell)
+{
+    const unsigned first = STDERR_FILENO + 1, kept = (unsigned)bell->fd;
+
+    if (unshare(CLONE_FILES) != 0)
+        return;
+    close_between(first, kept - 1);
+    close_between(kept + 1, UINT_MAX);
+}
+
 static void *work_thread(void *arg)
 {
     WorkPool *pool = arg;
-    void *state = pool->thread_start ? pool->thread_start(pool->user) : NULL;
+    void *state;
+
+    if (pool->own_files)
+        take_own_files(&pool->bell);
+    state = pool->thread_start ? pool->thread_start(pool->user) : NULL;
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
@@ -186,19 +215,28 @@ static void *work_thread(void *arg)
     pthread_mutex_unlock(&pool->lock);
     if (pool->thread_stop)
         pool->thread_stop(state);
+    pthread_mutex_lock(&pool->lock);
+    pool->n_alive--;
+    bell_ring(&pool->bell); /* below the lock: afterwards the pool may be gone */
+    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
 /* Signals belong to the loop: workers start with all of them blocked. */
-static void start_threads(WorkPool *pool, const char *name)
+static void start_threads(WorkPool *pool, const char *name, size_t stack_size)
 {
+    pthread_attr_t attr;
     sigset_t all, old;
 
+    pthread_attr_init(&attr);
+    if (stack_size > 0)
+        pthread_attr_setstacksize(&attr, stack_size);
+    pool->n_alive = pool->n_threads;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     for (unsigned i = 0; i < pool->n_threads; i++) {
         g_autofree char *title = g_strdup_printf("%.12s-%u", name, i);
-        int rc = pthread_create(&pool->threads[i], NULL, work_thread, pool);
+        int rc = pthread_create(&pool->threads[i], &attr, work_thread, pool);
 
         if (rc != 0)
             g_error("pthread_create: %s", g_strerror(rc)); /* like out of memory: only at start */
@@ -206,6 +244,7 @@ static void start_threads(WorkPool *pool, const char *name)
         pthread_setname_np(pool->threads[i], title);
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
 }
 
 /* One batch: what completes meanwhile rings again, so the loop gets a turn in between. */
@@ -226,6 +265,18 @@ static void deliver_completed(WorkPool *pool)
     pool->delivering = false;
 }
 
+static void end_pool(WorkPool *pool);
+
+static bool has_ended(WorkPool *pool)
+{
+    bool ended;
+
+    pthread_mutex_lock(&pool->lock);
+    ended = pool->n_alive == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return ended;
+}
+
 static gboolean pool_rang(gint fd, GIOCondition condition, gpointer user)
 {
     WorkPool *pool = user;
@@ -234,7 +285,10 @@ static gboolean pool_rang(gint fd, GIOCondition condition, gpointer user)
     (void)condition;
     bell_answer(&pool->bell); /* before looking: what comes later rings again */
     deliver_completed(pool);
-    return G_SOURCE_CONTINUE;
+    if (!pool->retired || !has_ended(pool))
+        return G_SOURCE_CONTINUE;
+    end_pool(pool);
+    return G_SOURCE_REMOVE;
 }
 
 WorkPool *work_pool_new(const struct work_pool_options *options)
@@ -247,12 +301,13 @@ WorkPool *work_pool_new(const struct work_pool_options *options)
     pool->thread_start = options->thread_start;
     pool->thread_stop = options->thread_stop;
     pool->user = options->user;
+    pool->own_files = options->own_files;
     pool->threads = g_new0(pthread_t, options->n_threads);
     pool->lanes = g_hash_table_new(g_str_hash, g_str_equal);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     bell_init(&pool->bell, options->context, pool_rang, pool);
-    start_threads(pool, options->name);
+    start_threads(pool, options->name, options->stack_size);
     return pool;
 }
 
@@ -298,7 +353,7 @@ unsigned work_pool_depth(WorkPool *pool)
     return depth;
 }
 
-/* After the threads have ended: what they left counts as completed without having run. */
+/* Once no thread works any more: what they left counts as completed without having run. */
 static void drop_queued(WorkPool *pool)
 {
     pthread_mutex_lock(&pool->lock);
@@ -314,17 +369,20 @@ static void drop_queued(WorkPool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void work_pool_free(WorkPool *pool)
+static void tell_threads(WorkPool *pool)
 {
-    if (!pool)
-        return;
-    g_assert(!pool->delivering);
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
-    for (unsigned i = 0; i < pool->n_threads; i++)
-        pthread_join(pool->threads[i], NULL);
+}
+
+/* Its threads are joined, or detached and past all that they do here. */
+static void end_pool(WorkPool *pool)
+{
+    void (*gone)(void *user) = pool->gone;
+    void *gone_user = pool->gone_user;
+
     drop_queued(pool);
     deliver_completed(pool);
     bell_clear(&pool->bell);
@@ -333,6 +391,30 @@ void work_pool_free(WorkPool *pool)
     pthread_mutex_destroy(&pool->lock);
     g_free(pool->threads);
     g_free(pool);
+    if (gone)
+        gone(gone_user);
+}
+
+void work_pool_free(WorkPool *pool)
+{
+    if (!pool)
+        return;
+    g_assert(!pool->delivering && !pool->retired);
+    tell_threads(pool);
+    for (unsigned i = 0; i < pool->n_threads; i++)
+        pthread_join(pool->threads[i], NULL);
+    end_pool(pool);
+}
+
+void work_pool_retire(WorkPool *pool, void (*gone)(void *user), void *user)
+{
+    g_assert(!pool->delivering && !pool->retired);
+    pool->gone = gone;
+    pool->gone_user = user;
+    pool->retired = true;
+    for (unsigned i = 0; i < pool->n_threads; i++)
+        pthread_detach(pool->threads[i]);
+    tell_threads(pool); /* the last one's bell ends the pool */
 }
 
 /* --- mailbox --------------------------------------------------------------------------------- */

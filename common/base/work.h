@@ -25,6 +25,11 @@ struct work_pool_options {
     void (*thread_stop)(void *thread_state);
     void *user;
     GMainContext *context; /* completions run here; NULL: default context */
+    size_t stack_size;     /* of each thread; 0: the system's default */
+    /* Each thread has a table of open files of its own, with nothing in it but the standard ones:
+     * one that a dead disk holds in the kernel for ever must not keep the locks, sockets and
+     * devices of a process that ended.  What a job opens is open for later jobs of the thread. */
+    bool own_files;
 };
 
 WorkPool *work_pool_new(const struct work_pool_options *options);
@@ -42,6 +47,13 @@ unsigned work_pool_depth(WorkPool *pool);
  * may submit any more.  NULL is fine. */
 void work_pool_free(WorkPool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkPool, work_pool_free)
+
+/* Never waits, not even for an idle thread: what thread_stop closes may hang, too.  The running
+ * jobs go on, their done is called when they end, whenever that is, then those of the queued ones
+ * (ran = false), and once every thread has stopped the pool is gone.  gone (may be NULL) is called
+ * last, from the loop, after this has returned, or never.  Loop thread, not from inside a
+ * completion; nobody may submit any more. */
+void work_pool_retire(WorkPool *pool, void (*gone)(void *user), void *user);
 
 /* A mailbox from any thread to the loop: the one way in for API threads and callbacks.  Messages of
  * one sender keep their order. */

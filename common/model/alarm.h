@@ -53,7 +53,55 @@ enum alarm_level {
     X(ALARM_WAKE_UNPROVEN, "15.7000008", ALARM_WARNING, OBJECT_HOST, "quality of service",          \
       "Wake-up of the host is not proven",                                                          \
       "DPM sends only hosts to sleep whose wake-up worked within the last days; this host's proof " \
-      "is too old or missing. Prove it now through the API.")
+      "is too old or missing. Prove it now through the API.")                                       \
+    X(ALARM_HA_CUT_OFF, "15.7000009", ALARM_MAJOR, OBJECT_HOST, "communications",                   \
+      "Host is cut off",                                                                            \
+      "The host lives, but not by all its networks: HA hears it on the HA network, by its agent or " \
+      "by its leases, not by all. Its VMs are left alone; none is started there. Look at its "      \
+      "networks, vrm-agent and vrm-hald.")                                                          \
+    X(ALARM_HA_HOST_DEAD, "15.7000010", ALARM_CRITICAL, OBJECT_HOST, "equipment",                   \
+      "Host is dead",                                                                               \
+      "No witness has heard the host, or its death is proved. VMs with HA are started elsewhere as " \
+      "soon as it is proved. See ha/incidents/latest; look at the host's power and console.")       \
+    X(ALARM_HA_FENCING_FAILED, "15.7000011", ALARM_MAJOR, OBJECT_HOST, "equipment",                 \
+      "Host could not be fenced",                                                                   \
+      "The host had to be switched off by its BMC to be sure, and that failed. Its VMs wait for "   \
+      "the end of its lease instead. Look at bmcIp, the BMC and its network.")                      \
+    X(ALARM_HA_QUARANTINE, "15.7000012", ALARM_MAJOR, OBJECT_HOST, "equipment",                     \
+      "Host is in quarantine",                                                                      \
+      "The host failed more often within an hour than is trusted: no VM is started there until the " \
+      "failures are older, or endQuarantine is called. Look at its hardware.")                      \
+    X(ALARM_HA_VM_HELD, "15.7000013", ALARM_CRITICAL, OBJECT_VM, "processing error",                \
+      "VM is down and could not be brought back",                                                   \
+      "The VM should run, and HA does not get it to. The text says why: make room, bring hosts "    \
+      "back, change the rule or the policy. It is tried again by itself.")                          \
+    X(ALARM_HA_DISARMED, "15.7000014", ALARM_MAJOR, OBJECT_SITE, "processing error",                \
+      "HA is disarmed",                                                                             \
+      "A person has switched HA's decisions off: VMs of a host that dies are not started "          \
+      "elsewhere. Arm it again when the work is done.")                                             \
+    X(ALARM_HA_BRAKE, "15.7000015", ALARM_CRITICAL, OBJECT_SITE, "communications",                  \
+      "Many hosts are in doubt at once",                                                            \
+      "More hosts at once are silent than is likely: the fault may be a network's. No power is cut; " \
+      "hosts whose death their leases prove are still taken over. Look at the networks.")            \
+    X(ALARM_HA_RING, "15.7000016", ALARM_WARNING, OBJECT_VM, "processing error",                    \
+      "VMs are to start after each other",                                                          \
+      "Each of several VMs shall be started only after another of them. HA starts this one without " \
+      "waiting. Change startAfterVmUrn of one of them.")                                            \
+    X(ALARM_HA_DEAF, "15.7000017", ALARM_MAJOR, OBJECT_SITE, "communications",                      \
+      "No host is heard on the HA network",                                                         \
+      "The active controller hears no beat of any host. Hosts are judged by their agents and "      \
+      "their leases alone. Look at the HA network, at this controller's card in it, and at "        \
+      "beat_listen and beat_to of [ha].")                                                           \
+    X(ALARM_HA_STORE_LOST, "15.7000018", ALARM_CRITICAL, OBJECT_HOST, "equipment",                  \
+      "Host has lost a datastore",                                                                  \
+      "The host cannot write its slot on a datastore. Its VMs there end with its lease, after "     \
+      "slot_ms; what becomes of them says dsFaultStrategy of the cluster. VMs on other datastores " \
+      "run on, and none of this datastore is started there. Look at the host's paths to it.")       \
+    X(ALARM_VM_HUNG, "15.7000019", ALARM_MAJOR, OBJECT_VM, "processing error",                      \
+      "Guest hangs",                                                                                \
+      "The VM runs, but its guest shows no sign of life: its agent is silent, it reads and writes " \
+      "nothing, its CPUs spin or stand still. The text says what its policy does about that. Look " \
+      "at its console.")
 // clang-format on
 
 enum alarm_kind {
@@ -61,7 +109,7 @@ enum alarm_kind {
     ALARM_KINDS(X)
 #undef X
 };
-#define N_ALARM_KINDS 8
+#define N_ALARM_KINDS 19
 
 struct alarm_info {
     const char *number;

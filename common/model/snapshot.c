@@ -370,6 +370,11 @@ void snapshot_builder_set_site(SnapshotBuilder *builder, Site *site)
     builder->dirty = true;
 }
 
+const Site *snapshot_builder_get_site(const SnapshotBuilder *builder)
+{
+    return builder->site;
+}
+
 static void builder_touch(SnapshotBuilder *builder, enum kind kind)
 {
     list_unref(builder->drafts[kind].published, kind);
@@ -464,3 +469,14 @@ void snapshot_unref(Snapshot *snap)
     }
 SNAPSHOT_LISTS(X)
 #undef X
+
+bool snapshot_is_local(const Snapshot *snap, const Vm *vm)
+{
+    for (size_t i = 0; i < vm->n_disks; i++) {
+        const Datastore *store = snapshot_datastore(snap, vm->disks[i].datastore_id);
+
+        if (!store || g_ascii_strcasecmp(store->storage_type, "LOCAL") != 0)
+            return false;
+    }
+    return vm->n_disks > 0;
+}

@@ -67,7 +67,8 @@ SnapshotBuilder *snapshot_builder_new(void);
 void snapshot_builder_free(SnapshotBuilder *builder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SnapshotBuilder, snapshot_builder_free)
 
-void snapshot_builder_set_site(SnapshotBuilder *builder, Site *site); /* takes the reference */
+void snapshot_builder_set_site(SnapshotBuilder *builder, Site *site);  /* takes the reference */
+const Site *snapshot_builder_get_site(const SnapshotBuilder *builder); /* borrowed */
 
 /* The Unix time of the snapshots that are built from now on. */
 void snapshot_builder_set_wall(SnapshotBuilder *builder, int64_t now_wall_ms);
@@ -90,5 +91,8 @@ bool snapshot_builder_dirty(const SnapshotBuilder *builder);
  * changed, are shared with the root before: some ten microseconds after one change among 8,000
  * VMs. */
 Snapshot *snapshot_builder_build(SnapshotBuilder *builder, int64_t now_mono_ms);
+
+/* It has disks, and all of them are on storage that only its host sees. */
+bool snapshot_is_local(const Snapshot *snap, const Vm *vm);
 
 #endif /* VRM_MODEL_SNAPSHOT_H */

@@ -113,6 +113,8 @@ static bool check_vm(const Snapshot *snap, size_t i, GError **error)
         { "hostId", vm->host_id, snapshot_host(snap, vm->host_id), HOST_WANTED },
         { "targetHostId", vm->target_host_id, snapshot_host(snap, vm->target_host_id),
           HOST_WANTED },
+        { "startAfterId", vm->start_after_id, snapshot_vm(snap, vm->start_after_id),
+          "the id of a VM of the file, or 0 for none" },
     };
 
     return check_links("vms", i, links, G_N_ELEMENTS(links), error) && check_disks(snap, i, error);

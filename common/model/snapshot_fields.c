@@ -38,6 +38,8 @@ static const struct snapshot_field site_fields[] = {
     STR(Site, "id", id),
     STR(Site, "name", name),
     STR(Site, "ip", ip),
+    INT(Site, "haDisarmedMs", ha_disarmed_ms),
+    STR(Site, "haDisarmedBy", ha_disarmed_by),
 };
 const struct snapshot_table snapshot_site_fields = TABLE("the site", site_fields);
 
@@ -84,6 +86,8 @@ static const struct snapshot_field ha_fields[] = {
     SIZE(struct ha_policy, "slotCpuMhz", slot_cpu_mhz),
     SIZE(struct ha_policy, "slotMemMb", slot_mem_mb),
     IDS(struct ha_policy, "failoverHosts", failover_hosts, n_failover_hosts),
+    ENUM(struct ha_policy, "isolation", isolation, ha_isolation_words),
+    SIZE(struct ha_policy, "maxRestarts", max_restarts),
 };
 static const struct snapshot_table ha_table = TABLE("an HA policy", ha_fields);
 
@@ -162,11 +166,18 @@ static const struct snapshot_field host_fields[] = {
     BOOL(Host, "connected", connected),
     INT(Host, "seenMonoMs", seen_mono_ms),
     STR(Host, "agentVersion", agent_version),
+    INT(Host, "agentProtocol", agent_protocol),
     STR(Host, "bootId", boot_id),
     STR(Host, "migrateAddress", migrate_address),
     STR(Host, "trouble", trouble),
     BOOL(Host, "draining", draining),
+    BOOL(Host, "hald", hald),
+    BOOL(Host, "noRights", no_rights),
+    STR(Host, "haAddress", ha_address),
     INT(Host, "backMs", back_ms),
+    STR(Host, "haState", ha_state),
+    BOOL(Host, "haClosed", ha_closed),
+    STR(Host, "lostStores", lost_stores),
     OBJECT(Host, "load", load, load_table),
 };
 const struct snapshot_table snapshot_host_fields = TABLE("a host", host_fields);
@@ -241,6 +252,10 @@ static const struct snapshot_field vm_fields[] = {
     STR(Vm, "faultProcess", fault_process),
     STR(Vm, "clockMode", clock_mode),
     BOOL(Vm, "recoverByHost", recover_by_host),
+    ENUM(Vm, "restartPriority", restart_priority, restart_priority_words),
+    ENUM(Vm, "hangSensitivity", hang_sensitivity, hang_sensitivity_words),
+    INT(Vm, "startAfterId", start_after_id),
+    SIZE(Vm, "maxRestarts", max_restarts),
     ENUM(Vm, "drsBehavior", drs_behavior, behavior_words),
     INT(Vm, "createMs", create_ms),
     ENUM(Vm, "status", status, vm_status_words),
@@ -254,6 +269,7 @@ static const struct snapshot_field vm_fields[] = {
     INT(Vm, "targetHostId", target_host_id),
     BOOL(Vm, "hostReported", host_reported),
     ENUM(Vm, "domain", domain, domain_state_words),
+    BOOL(Vm, "agentAnswers", agent_answers),
     INT(Vm, "vncPort", vnc_port),
     STR(Vm, "cpuModel", cpu_model),
     STR(Vm, "cpuSeen", cpu_seen),

@@ -74,7 +74,8 @@ static bool is_whole(const struct part *p, const Vm *vm)
             return false;
     }
     return vm->cluster_id == p->cluster_id && (vm->host_id == 0 || has_host(p, vm->host_id)) &&
-           (vm->target_host_id == 0 || has_host(p, vm->target_host_id));
+           (vm->target_host_id == 0 || has_host(p, vm->target_host_id)) &&
+           (vm->start_after_id == 0 || has_vm(p, vm->start_after_id));
 }
 
 static void put_vm(const struct part *p, const Vm *was)
@@ -92,6 +93,8 @@ static void put_vm(const struct part *p, const Vm *was)
         vm->host_id = 0;
     if (!has_host(p, vm->target_host_id))
         vm->target_host_id = 0;
+    if (!has_vm(p, vm->start_after_id))
+        vm->start_after_id = 0;
     for (size_t i = 0; i < vm->n_disks; i++) {
         if (!has_store(p, vm->disks[i].datastore_id))
             vm->disks[i].datastore_id = 0;

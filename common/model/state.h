@@ -78,7 +78,8 @@
     X(TASK_APPLY_DRS,     "ApplyDrsRecommendationTask") \
     X(TASK_SLEEP_HOST,    "SleepHostTask")         \
     X(TASK_WAKE_HOST,     "WakeHostTask")          \
-    X(TASK_PROVE_HOST,    "ProveHostWakeTask")
+    X(TASK_PROVE_HOST,    "ProveHostWakeTask")     \
+    X(TASK_REBOOT_HOST,   "RebootHostTask")
 
 /* Why a task was begun; decides its user name in the API ("-_system" for the controller's own). */
 #define TASK_ORIGINS(X)                      \
@@ -105,6 +106,27 @@
     X(RULE_MET,         "met")               \
     X(RULE_BROKEN,      "broken")            \
     X(RULE_UNSATISFIABLE, "unsatisfiable")
+
+/* In which order VMs of a dead host are started again; the last first. */
+#define RESTART_PRIORITIES(X)                \
+    X(RESTART_LOWEST,   "lowest")            \
+    X(RESTART_LOW,      "low")               \
+    X(RESTART_MEDIUM,   "medium")            \
+    X(RESTART_HIGH,     "high")              \
+    X(RESTART_HIGHEST,  "highest")
+
+/* How soon a guest without any sign of life is said to hang. */
+#define HANG_SENSITIVITIES(X)                \
+    X(SENSITIVITY_LOW,    "low")             \
+    X(SENSITIVITY_MEDIUM, "medium")          \
+    X(SENSITIVITY_HIGH,   "high")
+
+/* What a host that is cut off from everybody does with its VMs while it may still run them: nothing,
+ * shut them down, or give up its storage slot so that others take them over at once. */
+#define HA_ISOLATIONS(X)                     \
+    X(ISOLATION_LEAVE,    "leaveRunning")    \
+    X(ISOLATION_SHUTDOWN, "shutdown")        \
+    X(ISOLATION_POISON,   "poison")
 
 #define GROUP_TYPES(X)                       \
     X(GROUP_VM,         "vm")                \
@@ -143,7 +165,7 @@
     X(EVENT_WARNING,    "warning")           \
     X(EVENT_ERROR,      "error")
 
-/* Commands to an agent; "since" is the protocol version that introduced it. */
+/* Commands to an agent. */
 #define AGENT_VERBS(X)                       \
     X(VERB_DEFINE,      "define")            \
     X(VERB_UNDEFINE,    "undefine")          \
@@ -153,7 +175,9 @@
     X(VERB_PAUSE,       "pause")             \
     X(VERB_RESUME,      "resume")            \
     X(VERB_MIGRATE,     "migrate")           \
-    X(VERB_ABORT,       "abort")
+    X(VERB_ABORT,       "abort")             \
+    X(VERB_RECEIVE,     "receive")           \
+    X(VERB_RELEASE,     "release")
 // clang-format on
 
 /*~ The machinery.  STATE_DECLARE turns a list into the enum, a count and three declarations;
@@ -204,6 +228,9 @@ STATE_DECLARE(task_origin, TASK_ORIGINS, N_TASK_ORIGINS)
 STATE_DECLARE(rule_type, RULE_TYPES, N_RULE_TYPES)
 STATE_DECLARE(rule_strength, RULE_STRENGTHS, N_RULE_STRENGTHS)
 STATE_DECLARE(rule_state, RULE_STATES, N_RULE_STATES)
+STATE_DECLARE(restart_priority, RESTART_PRIORITIES, N_RESTART_PRIORITIES)
+STATE_DECLARE(hang_sensitivity, HANG_SENSITIVITIES, N_HANG_SENSITIVITIES)
+STATE_DECLARE(ha_isolation, HA_ISOLATIONS, N_HA_ISOLATIONS)
 STATE_DECLARE(group_type, GROUP_TYPES, N_GROUP_TYPES)
 STATE_DECLARE(move_reason, MOVE_REASONS, N_MOVE_REASONS)
 STATE_DECLARE(recommendation_type, RECOMMENDATION_TYPES, N_RECOMMENDATION_TYPES)

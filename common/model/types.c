@@ -119,6 +119,7 @@ static const size_t site_strings[] = {
     offsetof(Site, id),
     offsetof(Site, name),
     offsetof(Site, ip),
+    offsetof(Site, ha_disarmed_by),
 };
 static const struct shape site_shape = { .size = sizeof(Site), .strings = STRINGS(site_strings) };
 OBJECT_DEFINE(Site, site);
@@ -189,6 +190,7 @@ static void cluster_init_parts(void *object)
     cluster->dpm.electric_strategy = 1;
     memset(cluster->dpm.limen, LIMEN_MEDIUM, sizeof(cluster->dpm.limen));
     cluster->ha.enabled = true;
+    cluster->ha.max_restarts = HA_MAX_RESTARTS;
 }
 
 static void cluster_copy_parts(void *object)
@@ -216,30 +218,31 @@ OBJECT_DEFINE(Cluster, cluster);
 /* ---- host ---------------------------------------------------------------------------------- */
 
 static const size_t host_strings[] = {
-    offsetof(Host, name),
-    offsetof(Host, description),
-    offsetof(Host, ip),
-    offsetof(Host, bmc_ip),
-    offsetof(Host, bmc_user),
-    offsetof(Host, bmc_password),
-    offsetof(Host, real_name),
-    offsetof(Host, uuid),
-    offsetof(Host, vendor),
-    offsetof(Host, model),
-    offsetof(Host, cpu_model),
-    offsetof(Host, hypervisor),
-    offsetof(Host, boot_id),
-    offsetof(Host, agent_version),
-    offsetof(Host, trouble),
-    offsetof(Host, migrate_address),
-    offsetof(Host, cpu_vendor),
-    offsetof(Host, cpu_features),
-    offsetof(Host, cpu_generations),
-    offsetof(Host, devices),
-    offsetof(Host, rack),
+    offsetof(Host, name),         offsetof(Host, description),
+    offsetof(Host, ip),           offsetof(Host, bmc_ip),
+    offsetof(Host, bmc_user),     offsetof(Host, bmc_password),
+    offsetof(Host, real_name),    offsetof(Host, uuid),
+    offsetof(Host, vendor),       offsetof(Host, model),
+    offsetof(Host, cpu_model),    offsetof(Host, hypervisor),
+    offsetof(Host, boot_id),      offsetof(Host, agent_version),
+    offsetof(Host, trouble),      offsetof(Host, migrate_address),
+    offsetof(Host, ha_address),   offsetof(Host, cpu_vendor),
+    offsetof(Host, cpu_features), offsetof(Host, cpu_generations),
+    offsetof(Host, devices),      offsetof(Host, rack),
+    offsetof(Host, ha_state),     offsetof(Host, lost_stores),
 };
 static const struct shape host_shape = { .size = sizeof(Host), .strings = STRINGS(host_strings) };
 OBJECT_DEFINE(Host, host);
+
+bool host_lacks_store(const Host *host, int64_t datastore_id)
+{
+    g_autofree char *item = NULL;
+
+    if (!*host->lost_stores)
+        return false;
+    item = g_strdup_printf(",%" G_GINT64_FORMAT ",", datastore_id);
+    return strstr(host->lost_stores, item) != NULL;
+}
 
 /* ---- VM ------------------------------------------------------------------------------------ */
 
@@ -295,6 +298,12 @@ struct vm_nic *vm_add_nic(Vm *vm)
     return nic;
 }
 
+static void vm_init_parts(void *object)
+{
+    ((Vm *)object)->restart_priority = RESTART_MEDIUM;
+    ((Vm *)object)->hang_sensitivity = SENSITIVITY_MEDIUM;
+}
+
 static void vm_copy_parts(void *object)
 {
     Vm *vm = object;
@@ -322,6 +331,7 @@ static void vm_free_parts(void *object)
 static const struct shape vm_shape = {
     .size = sizeof(Vm),
     .strings = STRINGS(vm_string_fields),
+    .init_parts = vm_init_parts,
     .copy_parts = vm_copy_parts,
     .free_parts = vm_free_parts,
 };

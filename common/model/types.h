@@ -26,7 +26,9 @@ typedef struct Site {
     struct ref ref;
     char *id; /* 8 upper-case hex digits */
     char *name;
-    char *ip; /* where the API is reached */
+    char *ip;               /* where the API is reached */
+    int64_t ha_disarmed_ms; /* a person switched HA off then; 0: it is armed */
+    char *ha_disarmed_by;   /* "": nobody */
 } Site;
 
 Site *site_new(void);
@@ -99,7 +101,10 @@ struct ha_policy {
     int64_t slot_cpu_mhz, slot_mem_mb;
     int64_t *failover_hosts; /* ids */
     size_t n_failover_hosts;
+    enum ha_isolation isolation;
+    int64_t max_restarts; /* of one VM in an hour, 1.. */
 };
+#define HA_MAX_RESTARTS 3 /* unless told otherwise */
 
 typedef struct Cluster {
     struct ref ref;
@@ -112,7 +117,7 @@ typedef struct Cluster {
     char *imc_setting;
     char *res_strategy; /* "loadBalance" or "random" */
     bool guest_numa, host_numa_drs, io_tailor;
-    int64_t ds_fault_strategy;
+    int64_t ds_fault_strategy; /* VMs whose datastore is lost: 0 stay, 1 are started elsewhere */
     struct drs_policy drs;
     struct dpm_policy dpm;
     struct ha_policy ha;
@@ -175,12 +180,19 @@ typedef struct Host {
     bool connected;       /* the agent's watch stream is up and its full state was read */
     int64_t seen_mono_ms; /* last line from the agent; 0: never since we lead */
     char *agent_version;
+    int64_t agent_protocol; /* of its last hello (agentproto/msg.h); 0: none since we lead */
     char *boot_id;
     char *migrate_address; /* where other hosts send VMs to; "": ip */
     char *trouble;         /* "" or why it is not normal, for people */
     bool draining;         /* DPM empties it: it takes no VMs */
-    int64_t back_ms;       /* it came back then from a time off that we did not end; 0: no */
-    struct load load;      /* the host itself: guests plus the system */
+    bool hald;             /* vrm-hald answers there: it can keep a right to run */
+    bool no_rights;        /* rights are in use, and it does not: only VMs on local disks start */
+    char *ha_address;      /* where it hears beats on the HA network; "": not known */
+    char *ha_state;        /* ha/host_fsm.h's word; "": HA does not know the host */
+    bool ha_closed;        /* HA lets no VM be started there, and none come */
+    char *lost_stores; /* ids of datastores that it cannot use now, ",3,5,"; "": none is known */
+    int64_t back_ms;   /* it came back then from a time off that we did not end; 0: no */
+    struct load load;  /* the host itself: guests plus the system */
 } Host;
 
 Host *host_new(void);
@@ -188,6 +200,8 @@ Host *host_dup(const Host *host);
 Host *host_ref(const Host *host);
 void host_unref(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_unref)
+/* Is the datastore among lost_stores? */
+bool host_lacks_store(const Host *host, int64_t datastore_id);
 
 /* ---- VM ------------------------------------------------------------------------------------ */
 
@@ -253,11 +267,15 @@ typedef struct Vm {
     char *os_type;
     int64_t os_version;
     char *guest_os_name, *os_hostname;
-    char *boot_option; /* "disk", "cdrom", "pxe" */
-    bool enable_ha;
-    char *fault_process; /* "notprocess", "reboot", "ha" */
+    char *boot_option;   /* "disk", "cdrom", "pxe" */
+    bool enable_ha;      /* it is started again when its host dies */
+    char *fault_process; /* after a crash, panic or hang: "notprocess", "reboot" (here), "ha" */
     char *clock_mode;
-    bool recover_by_host;
+    bool recover_by_host; /* only on its own host, when that is back */
+    enum restart_priority restart_priority;
+    int64_t start_after_id; /* VM that must run before this one is started again; 0: none */
+    int64_t max_restarts;   /* in an hour; 0: what its cluster says */
+    enum hang_sensitivity hang_sensitivity;
     enum drs_behavior drs_behavior;
     int64_t create_ms;
     enum vm_status status; /* stored; busy states follow the task that holds the VM */
@@ -276,6 +294,7 @@ typedef struct Vm {
     int64_t target_host_id; /* while migrating: memory is held there too */
     bool host_reported;     /* its host is connected and reported it since */
     enum domain_state domain; /* as reported */
+    bool agent_answers;       /* the one inside of its guest, as reported */
     int64_t vnc_port;
     int64_t dirty_mbps; /* MiB/s of memory it dirties, from migrations; 0 unknown */
     char *start_wait;   /* its start after creation waits, and this is in the way; "": no */

@@ -5,6 +5,9 @@
  * the guest's own disk, re-read every second past every cache, so that the load can be changed
  * from outside while the guest runs, on whichever host it is.
  *
+ * The sector can also tell it to answer as a guest agent, from its start on, and to fail, once: an
+ * order with another number than the one that it found when it started.
+ *
  * Pressing Enter on the serial console starts a busybox shell.
  *
  * Not part of the product: built with `gcc -static` by deploy/lab.  One thread. */
@@ -44,6 +47,9 @@ struct load {
     int busy_percent; /* of one vCPU, 0..100 */
     int dirty_mib_s;
     int mem_mib; /* held, beside what is dirtied */
+    int agent;   /* 1: answer on the agent's channel */
+    char order[16];
+    unsigned order_number;
 };
 
 struct arena { /* the memory that is dirtied; exists only while it is needed */
@@ -100,6 +106,16 @@ static void open_console(void)
         close(fd);
 }
 
+static void load_module(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
+        say("vrm-guest: module %s: %s\n", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
 /* Loads the modules in the order of /modules.list: the image builder has sorted them. */
 static void load_modules(void)
 {
@@ -108,11 +124,7 @@ static void load_modules(void)
 
     while (list && fgets(path, sizeof(path), list)) {
         path[strcspn(path, "\n")] = '\0';
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
-            say("vrm-guest: module %s: %s\n", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+        load_module(path);
     }
     if (list)
         fclose(list);
@@ -166,8 +178,11 @@ static void read_control(int disk, uint8_t *sector, struct load *load)
         pread(disk, sector, SECTOR_BYTES, (off_t)CONTROL_SECTOR * SECTOR_BYTES) != SECTOR_BYTES)
         return;
     sector[SECTOR_BYTES - 1] = '\0';
-    if (sscanf((const char *)sector, "vrm-lab-guest 1 name=%63s busy=%d dirty=%d mem=%d",
-               fresh.name, &fresh.busy_percent, &fresh.dirty_mib_s, &fresh.mem_mib) != 4)
+    fresh = (struct load){ .name = "" };
+    if (sscanf((const char *)sector,
+               "vrm-lab-guest 1 name=%63s busy=%d dirty=%d mem=%d agent=%d order=%15[a-z]:%u",
+               fresh.name, &fresh.busy_percent, &fresh.dirty_mib_s, &fresh.mem_mib, &fresh.agent,
+               fresh.order, &fresh.order_number) < 4)
         return;
     fresh.busy_percent = clamp(fresh.busy_percent, 0, 100);
     fresh.dirty_mib_s = clamp(fresh.dirty_mib_s, 0, 1024);
@@ -231,6 +246,128 @@ static void burn_until(int64_t end_ms)
     while (now_ms() < end_ms)
         for (int i = 0; i < 20000; i++)
             sink = sink * 1664525U + 1013904223U;
+}
+
+/* --- guest agent ----------------------------------------------------------------------------
+ *
+ * Of QEMU's protocol what a hypervisor needs to see that somebody lives here: one JSON object a
+ * line. */
+
+struct agent {
+    int fd; /* -1: none */
+    char line[1024];
+    size_t fill;
+};
+
+/* The channel's device, by the name that the hypervisor gave it. */
+static int open_port(void)
+{
+    for (int port = 1; port < 8; port++) {
+        char path[64], name[64] = "";
+        snprintf(path, sizeof(path), "/sys/class/virtio-ports/vport%dp%d/name", port / 4, port % 4);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        ssize_t n = read(fd, name, sizeof(name) - 1);
+        close(fd);
+        if (n <= 0 || strncmp(name, "org.qemu.guest_agent.0", 22) != 0)
+            continue;
+        snprintf(path, sizeof(path), "/dev/vport%dp%d", port / 4, port % 4);
+        return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    }
+    return -1;
+}
+
+static void start_agent(struct agent *agent)
+{
+    load_module("/modules/virtio_console.ko");
+    for (int tries = 0; agent->fd < 0 && tries < 100; tries++) {
+        agent->fd = open_port();
+        if (agent->fd < 0)
+            poll(NULL, 0, 50);
+    }
+    say("vrm-guest: agent %s\n", agent->fd < 0 ? "has no channel" : "answers");
+}
+
+static void power_off(void);
+
+static void answer(struct agent *agent, const char *line)
+{
+    const char *id = strstr(line, "\"id\"");
+    struct timespec now;
+
+    if (strstr(line, "\"guest-shutdown\""))
+        power_off();
+    else if (strstr(line, "\"guest-sync\"") && id)
+        dprintf(agent->fd, "{\"return\":%lld}\n", strtoll(id + strcspn(id, ":") + 1, NULL, 10));
+    else if (strstr(line, "\"guest-ping\""))
+        dprintf(agent->fd, "{\"return\":{}}\n");
+    else if (strstr(line, "\"guest-get-time\"") && clock_gettime(CLOCK_REALTIME, &now) == 0)
+        dprintf(agent->fd, "{\"return\":%lld}\n", (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+    else
+        dprintf(agent->fd, "{\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"unknown\"}}\n");
+}
+
+/* A line that is too long is nobody's. */
+static void serve_agent(struct agent *agent)
+{
+    char c;
+
+    while (agent->fd >= 0 && read(agent->fd, &c, 1) == 1) {
+        if (c == '\n') {
+            agent->line[agent->fill] = '\0';
+            agent->fill = 0;
+            answer(agent, agent->line);
+        } else if (c >= ' ' && agent->fill < sizeof(agent->line) - 1) {
+            agent->line[agent->fill++] = c;
+        }
+    }
+}
+
+/* --- failures that are ordered -------------------------------------------------------------- */
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        say("vrm-guest: %s: %s\n", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Switches the local APIC off: no interrupt reaches the CPU any more, also none of a timer.  It
+ * waits for the next one, for ever, and nobody has told any device. */
+static void stand_still(void)
+{
+    const off_t apic = 0xfee00000;
+    const size_t spurious = 0xf0 / sizeof(uint32_t);
+    int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+    void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, apic);
+
+    if (page == MAP_FAILED)
+        say("vrm-guest: /dev/mem: %s\n", strerror(errno));
+    else
+        ((volatile uint32_t *)page)[spurious] &= ~0x100u;
+}
+
+/* Returns only if the guest lives on. */
+static void obey(const char *order, struct agent *agent)
+{
+    say("vrm-guest: ordered: %s\n", order);
+    if (strcmp(order, "panic") == 0) {
+        load_module("/modules/pvpanic.ko");
+        load_module("/modules/pvpanic-mmio.ko");
+        write_file("/proc/sysrq-trigger", "c");
+    } else if (strcmp(order, "hang") == 0) { /* the kernel spins for ever, and tells nobody */
+        write_file("/proc/sys/kernel/panic", "0");
+        write_file("/proc/sysrq-trigger", "c");
+    } else if (strcmp(order, "freeze") == 0) {
+        stand_still();
+    } else if (strcmp(order, "mute") == 0 && agent->fd >= 0) { /* only its agent is gone */
+        close(agent->fd);
+        agent->fd = -1;
+    }
 }
 
 /* --- events --------------------------------------------------------------------------------- */
@@ -302,11 +439,17 @@ static void run(int disk, int power, uint8_t *sector)
     struct load load = { .name = "?" };
     struct arena arena = { 0 };
     struct arena held = { 0 };
+    struct agent agent = { .fd = -1 };
+    unsigned order_number;
     pid_t shell = 0;
     uint64_t beat = 0;
     int64_t next_beat_ms = now_ms();
     int64_t last_ms = next_beat_ms;
 
+    read_control(disk, sector, &load);
+    order_number = load.order_number;
+    if (load.agent)
+        start_agent(&agent);
     for (;;) {
         int64_t start_ms = now_ms();
         bool idle = load.busy_percent == 0 && load.dirty_mib_s == 0;
@@ -320,8 +463,13 @@ static void run(int disk, int power, uint8_t *sector)
                 load.dirty_mib_s, load.mem_mib);
             next_beat_ms = start_ms + SECOND_MS;
             reap(&shell);
+            if (load.order_number != order_number) {
+                order_number = load.order_number;
+                obey(load.order, &agent);
+            }
             idle = load.busy_percent == 0 && load.dirty_mib_s == 0;
         }
+        serve_agent(&agent);
         arena_dirty(&arena, load.dirty_mib_s, start_ms - last_ms);
         last_ms = start_ms;
         burn_until(start_ms + load.busy_percent * PERIOD_MS / 100);

@@ -9,7 +9,7 @@ api_call() # METHOD PATH [BODY]
 {
     local body=()
     (($# < 3)) || body=(--data-binary "$3")
-    curl -sS --noproxy '*' --cacert "$DEMO_DIR/state/api-cert.pem" \
+    curl -s --noproxy '*' --cacert "$DEMO_DIR/state/api-cert.pem" \
         --max-time "$API_LIMIT_S" -H "@$DEMO_DIR/state/session" -H "Prefer: wait=$((API_LIMIT_S - 10))" \
         -H 'Accept: application/json;version=v8.0;charset=UTF-8' \
         -H 'Content-Type: application/json' -w '\n%{http_code}' \
@@ -28,7 +28,7 @@ api_may_repeat() # METHOD PATH CURL_STATUS HTTP_STATUS
 }
 
 # api METHOD PATH [BODY] - prints the answer; an error answer is an error that is named.  A
-# controller that was killed is back within seconds, but has forgotten our session.
+# controller that was killed is back within seconds; what curl says meanwhile would only confuse.
 api()
 {
     local answer code status end=$((SECONDS + API_RETRY_S))

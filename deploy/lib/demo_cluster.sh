@@ -18,10 +18,12 @@ cluster_create()
     STORE_URN=$(api_ask .urn GET "$store")
 }
 
-cluster_add_host() # NAME ADDRESS
+cluster_add_host() # I
 {
-    api_make "$SITE/hosts" "$(jq -nc --arg name "$1" --arg ip "$2" --arg cluster "$CLUSTER_URN" \
-        '{name: $name, ip: $ip, port: 7444, clusterUrn: $cluster}')"
+    api_make "$SITE/hosts" "$(jq -nc --arg name "cna$1" --arg net "10.90.$VRM_LAB" --argjson i "$1" \
+        --arg cluster "$CLUSTER_URN" --rawfile password "$VRM_LAB_DIR/bmc-password" '{
+            name: $name, ip: "\($net).\($i + 10)", port: 7444, clusterUrn: $cluster,
+            bmcIp: "\($net).\($i + 110)", bmcUserName: "lab", bmcPassword: ($password | rtrimstr("\n"))}')"
     echo
 }
 
@@ -34,7 +36,7 @@ cluster_add_hosts()
 {
     local i
     for ((i = 1; i <= SETUP_HOSTS; i++)); do
-        cluster_add_host "cna$i" "10.90.$VRM_LAB.$((10 + i))"
+        cluster_add_host "$i"
     done
     demo_wait_for "$CLUSTER_HOST_LIMIT_S" cluster_hosts_are_normal || {
         api GET "$SITE/hosts"

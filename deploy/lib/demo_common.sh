@@ -30,6 +30,19 @@ demo_check_port() # NAME VALUE
     fi
 }
 
+# Before an earlier demo is taken down for one that cannot come up.
+demo_check_ports()
+{
+    local pg=${VRM_PG_PORT:-7432} etcd=${VRM_ETCD_PORT:-7379}
+    demo_check_port VRM_DEMO_PORT "$DEMO_PORT"
+    demo_check_port VRM_PG_PORT "$pg"
+    demo_check_port VRM_ETCD_PORT "$etcd"
+    ((pg != etcd && pg != etcd + 1 && DEMO_PORT != pg && DEMO_PORT != etcd &&
+        DEMO_PORT != etcd + 1)) ||
+        demo_usage "VRM_DEMO_PORT $DEMO_PORT, VRM_PG_PORT $pg, VRM_ETCD_PORT $etcd and" \
+            "$((etcd + 1)) (etcd's second): must be four different ports"
+}
+
 demo_init()
 {
     exec 7>&2 # what the user sees, also when a step that ends has its output in a log
@@ -40,7 +53,7 @@ demo_init()
     DEMO_DIR=${DEMO_DIR%/}
     ((${#DEMO_DIR} <= DEMO_MAX_DIR)) ||
         demo_usage "VRM_DEMO_DIR '$DEMO_DIR': must not be longer than $DEMO_MAX_DIR characters"
-    demo_check_port VRM_DEMO_PORT "$DEMO_PORT"
+    demo_check_ports
     ((EUID == 0)) || demo_refuse "must be run as root"
     DEMO_MARK=$DEMO_DIR/.vrm-demo # proves that the folder is ours to delete
     DEMO_LOGS=$DEMO_DIR/log
@@ -161,6 +174,7 @@ demo_start()
     ) </dev/null >>"$DEMO_LOGS/$name.log" 2>&1 7>&- &
     DEMO_JOB_PID[$name]=$!
     set +m
+    echo $! >"$DEMO_DIR/job.$name" # for a --down after this script was killed
 }
 
 demo_join() # NAME...
@@ -177,6 +191,7 @@ demo_join() # NAME...
         demo_took $((SECONDS - took))
         demo_done "${DEMO_JOB_TEXT[$name]}" "$took"
         unset "DEMO_JOB_PID[$name]"
+        rm -f "$DEMO_DIR/job.$name"
     done
 }
 
@@ -197,8 +212,10 @@ demo_on_exit()
     local status=$?
     [[ $BASHPID == "$$" ]] || return 0
     demo_end_jobs
-    rm -f "$DEMO_DIR/pid"
+    # Of a demo that was refused because another one is at work, nothing is there.
+    [[ $(cat "$DEMO_DIR/pid" 2>/dev/null) != "$$" ]] || rm -f "$DEMO_DIR/pid"
     [[ $status == 0 || -z $DEMO_STEP ]] || demo_tell_failure "$status" >&7
+    [[ $status == 0 || $status == 130 ]] || exit 1 # whatever a step ended with
 }
 
 demo_tell_failure() # STATUS

@@ -40,6 +40,30 @@ down_controller()
     demo_wait_for 5 down_is_gone vrmd || demo_die "vrmd survives kill -9: $(down_pids vrmd)"
 }
 
+# Steps of a demo that was killed (kill -9) and left them behind.
+down_jobs()
+{
+    local file pid
+    DEMO_JOB_PID=()
+    for file in "$DEMO_DIR"/job.*; do
+        pid=$(cat "$file" 2>/dev/null) || continue
+        ! grep -qsz 'deploy/demo$' "/proc/$pid/cmdline" || DEMO_JOB_PID[${file##*.}]=$pid
+    done
+    ((${#DEMO_JOB_PID[@]} > 0)) || return 0
+    demo_end_jobs
+    demo_wait_for 10 down_jobs_are_gone ||
+        demo_die "steps of the earlier demo do not end: ${DEMO_JOB_PID[*]}"
+    DEMO_JOB_PID=()
+}
+
+down_jobs_are_gone()
+{
+    local pid
+    for pid in "${DEMO_JOB_PID[@]}"; do
+        ! kill -0 -- "-$pid" 2>/dev/null || return 1
+    done
+}
+
 # A demo that is still at work, by its process id and name.
 down_check_not_running()
 {
@@ -62,6 +86,7 @@ down_own_lab()
 down_everything()
 {
     down_own_lab
+    down_jobs
     down_controller
     "$DEMO_TOP/deploy/lab" down
     "$DEMO_TOP/deploy/services" down

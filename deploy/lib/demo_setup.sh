@@ -6,6 +6,7 @@
 
 readonly SETUP_HOSTS=3
 readonly SETUP_ACTIVE_LIMIT_S=30
+readonly SETUP_ROOM_MIB=1000
 
 # NAME BUSY_PERCENT HOST - the virtual machines, and where they are placed badly on purpose.
 readonly SETUP_VMS='
@@ -23,12 +24,26 @@ idle5  0 cna2
 idle6  0 cna3
 '
 
+# There is no log yet, so what is wrong is said here.
 setup_make_dir()
 {
-    mkdir -p "$DEMO_DIR"
+    local said
+    said=$(mkdir -p "$DEMO_LOGS" 2>&1) ||
+        demo_die "the demo's folder cannot be made (${said#mkdir: }): set VRM_DEMO_DIR"
+    said=$( (set -C && echo $$ >"$DEMO_DIR/pid") 2>&1) ||
+        demo_die "another deploy/demo has just begun in $DEMO_DIR, or its disk is full: ${said##*: }"
     echo "$VRM_LAB" >"$DEMO_MARK"
-    echo $$ >"$DEMO_DIR/pid"
-    mkdir -p "$DEMO_LOGS"
+    setup_check_room "$DEMO_DIR"
+    setup_check_room /var/tmp # the lab's
+}
+
+# A step on a full disk cannot even say so in its log.
+setup_check_room() # FOLDER
+{
+    local free
+    free=$(df --output=avail --block-size=1M "$1" | tail -n 1)
+    ((free >= SETUP_ROOM_MIB)) ||
+        demo_die "$1 has $((free)) MiB of free space, want $SETUP_ROOM_MIB: make room, or set VRM_DEMO_DIR"
 }
 
 # Before anything is ours: a lab that somebody works with is neither used nor taken down later.
@@ -70,7 +85,7 @@ setup_build()
     mkdir -p "$DEMO_BUILD"
     cd "$DEMO_BUILD" || return
     "$DEMO_DIR/src/configure" --disable-dependency-tracking CC="$compiler" CFLAGS='-O1'
-    make -j"$(nproc)" vrmd vrm-agent vrm-plan
+    make -j"$(nproc)" vrmd vrm-agent vrm-hald vrm-plan
 }
 
 # --- what it runs on --------------------------------------------------------------------------
@@ -86,6 +101,10 @@ setup_guest_disks()
 setup_base()
 {
     "$DEMO_TOP/deploy/install-deps" run
+    if [[ ${VRM_LAB_HALD:-1} == 1 ]]; then
+        "$DEMO_TOP/deploy/lab" net
+        export VRM_ETCD_ADDRESS=10.90.$VRM_LAB.1
+    fi
     "$DEMO_TOP/deploy/services" up
     setup_guest_disks
 }
@@ -98,6 +117,17 @@ setup_hosts()
 # --- controller -------------------------------------------------------------------------------
 
 # DRS looks more often and less far back than by default, so that minutes are enough to watch it.
+setup_ha_conf()
+{
+    [[ ${VRM_LAB_HALD:-1} == 1 ]] || { echo "enabled = false"; return; }
+    cat <<END_OF_CONF
+enabled = true
+beat_listen = 10.91.$VRM_LAB.1
+beat_to = 10.91.$VRM_LAB.1
+etcd = http://10.90.$VRM_LAB.1:${VRM_ETCD_PORT:-7379}
+END_OF_CONF
+}
+
 setup_write_conf()
 {
     local VRM_PG_CONNINFO VRM_ETCD_URL certs=$VRM_LAB_DIR/certs
@@ -129,6 +159,9 @@ interval_s = 5
 window_s = 25
 max_age_s = 20
 min_samples = 4
+
+[ha]
+$(setup_ha_conf)
 END_OF_CONF
 }
 

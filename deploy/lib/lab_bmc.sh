@@ -114,7 +114,7 @@ bmc_mode()
     printf '%s' "$mode"
 }
 
-# bmc_state - prints ok, dead or noboot.
+# bmc_state - prints ok, dead, noboot or stuck.
 bmc_state()
 {
     bmc_names
@@ -156,7 +156,11 @@ bmc_start_all() # HOST...
 
 bmc_power() # prints 0 or 1
 {
-    if host_init_pid >/dev/null || [[ -e $B_DIR/stuck ]]; then printf 1; else printf 0; fi
+    if host_init_pid >/dev/null || [[ -e $B_DIR/stuck || $(bmc_mode) == stuck ]]; then
+        printf 1
+    else
+        printf 0
+    fi
 }
 
 # A start takes seconds and the BMC must answer at once, as a real one does.
@@ -177,6 +181,7 @@ bmc_power_off()
 
 bmc_set() # WHAT VALUE
 {
+    [[ $(bmc_mode) != stuck ]] || return 0
     case $1=$2 in
     power=1) bmc_power_on ;;
     power=0 | shutdown=1) bmc_power_off ;;

@@ -20,6 +20,7 @@ flock              util-linux
 openssl            openssl
 ipmi_sim           openipmi
 ipmitool           ipmitool
+perl               perl-base
 '
 
 exec 7>&2 # what the user sees, also while a step's output goes to the log
@@ -150,6 +151,7 @@ host_names()
     H_HA_IP=10.91.$LAB_NO.$((10 + H_INDEX))
     H_LOG=$H_DIR/init.log
     H_AGENT_CONF=$H_DIR/vrm-agent.conf
+    H_HALD_CONF=$H_DIR/vrm-hald.conf
 }
 
 # lab_hosts - prints every host that exists in any form, in order.

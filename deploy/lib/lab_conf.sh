@@ -13,7 +13,7 @@ conf_make_authority()
 conf_make_host()
 {
     mkdir -p "$H_DIR"/{libvirt/qemu,pki/CA,pki/libvirt/private} \
-        "$H_DIR"/{lib,cache/qemu/capabilities,log/qemu,agent}
+        "$H_DIR"/{lib,cache/qemu/capabilities,log/qemu,agent,hald}
     [[ -e $LAB_CERTS/$H/client-key.pem ]] ||
         "$LAB_TOP/deploy/certs" host "$LAB_CERTS" "$H" "$H_MGMT_IP" "$H_HA_IP" "$H"
     conf_link_certs
@@ -22,6 +22,7 @@ conf_make_host()
     echo 'uri_default = "qemu:///system"' >"$H_DIR/libvirt/libvirt.conf"
     conf_write_hosts >"$H_DIR/hosts"
     conf_write_agent >"$H_AGENT_CONF"
+    conf_write_hald >"$H_HALD_CONF"
 }
 
 # libvirt clients, so also a libvirtd that migrates a guest away, look below /etc/pki.
@@ -166,11 +167,30 @@ domain_type=qemu
 migrate_host=$H_MGMT_IP
 migrate_tls=true
 shared_storage_unchecked=true
+emulator=$(cat "$LAB_DIR/emulator" 2>/dev/null)
 cpu_limit=$(conf_given VRM_LAB_CPU)
+restart_command=pkill -KILL -x libvirtd
 
 [devices]
 simulated=$(conf_given VRM_LAB_DEVICES | tr , ' ')
 network_mbps=${uplink:-0}
+END
+}
+
+# /run is in memory and new at each start of the host, as a real one's.
+conf_write_hald()
+{
+    cat <<END
+[hald]
+socket=/run/vrm/hald.sock
+life_file=/run/vrm/hald.life
+state_dir=$H_DIR/hald
+
+[beat]
+address=$H_HA_IP
+
+[watchdog]
+device=unix:$H_DIR/watchdog.sock
 END
 }
 

@@ -19,13 +19,20 @@ readonly GUEST_MODULES=(
     drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci drivers/block/virtio_blk
     drivers/virtio/virtio_balloon drivers/input/evdev drivers/acpi/button
 )
+# Loaded when they are needed: by a guest that has an agent, and by one that is ordered to panic.
+# Only then: emulated and not virtualized, a guest that is migrated while it works now and then finds
+# its memory damaged.  That is the emulator's fault; such a guest boots again (panic=1), and its host
+# shall not take it for a failure that was asked for.
+readonly GUEST_LATE_MODULES=(
+    drivers/char/virtio_console drivers/misc/pvpanic/pvpanic drivers/misc/pvpanic/pvpanic-mmio
+)
 # Parts of the kernel that no guest here uses, but that cost TCG 0.2 s at start.
 readonly GUEST_UNUSED=init_kprobe_trace,cubictcp_register,load_system_certificate_list,\
 crypto_kdf108_init,init_encrypted,fscrypt_init,init_trace_printk_function_export,slab_sysfs_init
 # The PM timer as clock: on a busy machine the TSC's speed is measured wrong, by a factor even.
 readonly GUEST_CMDLINE="console=ttyS0 quiet loglevel=3 panic=1 nokaslr nopti lsm=none audit=0
     cryptomgr.notests random.trust_cpu=on rodata=off nowatchdog no_timer_check
-    tsc=unstable clocksource=acpi_pm 8250.nr_uarts=1 i8042.nopnp i8042.noaux
+    iomem=relaxed tsc=unstable clocksource=acpi_pm 8250.nr_uarts=1 i8042.nopnp i8042.noaux
     initcall_blacklist=$GUEST_UNUSED"
 
 # command | Debian package
@@ -58,7 +65,8 @@ guest_kernel_package()
 # Debian's kernel, unpacked and not installed: the machine's own boot set-up is left alone.
 guest_fetch_kernel() # FOLDER
 {
-    local package modules=("${GUEST_MODULES[@]/#/./lib/modules/*/kernel/}")
+    local package modules=("${GUEST_MODULES[@]}" "${GUEST_LATE_MODULES[@]}")
+    modules=("${modules[@]/#/./lib/modules/*/kernel/}")
     modules=("${modules[@]/%/.ko}")
     package=$(guest_kernel_package)
     if [[ -z $package ]]; then
@@ -82,9 +90,11 @@ guest_build_initramfs() # FOLDER
     mkdir -p "$root"/{bin,dev,modules}
     gcc -std=gnu17 -O2 -Wall -Wextra -static -s -o "$root/init" "$LAB_TOP/deploy/guest/init.c"
     cp "$(command -v busybox)" "$root/bin/busybox"
-    for module in "${GUEST_MODULES[@]}"; do
+    for module in "${GUEST_MODULES[@]}" "${GUEST_LATE_MODULES[@]}"; do
         # Without its signature, which nobody checks here, and without debug information.
         strip -g -o "$root/modules/${module##*/}.ko" "$1"/lib/modules/*/kernel/"$module.ko"
+    done
+    for module in "${GUEST_MODULES[@]}"; do
         echo "/modules/${module##*/}.ko" >>"$root/modules.list"
     done
     (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) >"$1/initrd.img"
@@ -171,14 +181,44 @@ guest_check_number() # WHAT VALUE MOST
     fi
 }
 
-# guest_set_load NAME PATH BUSY DIRTY MEM - one write of one sector: the guest sees old or new.
+# The sector as it is: "" on a new disk.
+guest_control() # PATH
+{
+    dd if="$1" bs=512 skip="$GUEST_CONTROL_SECTOR" count=1 status=none | tr -d '\0' | head -n 1
+}
+
+# guest_set_load NAME PATH BUSY DIRTY MEM [AGENT] - one write of one sector: the guest sees old or
+# new.  Without AGENT it has an agent if it had one.
 guest_set_load()
 {
+    local now agent order
     guest_check_number PERCENT "$3" "$GUEST_MAX_BUSY"
     guest_check_number DIRTY_MIB_PER_S "$4" "$GUEST_MAX_DIRTY"
     guest_check_number MEM_MIB "$5" "$GUEST_MAX_MEM"
-    printf 'vrm-lab-guest 1 name=%s busy=%d dirty=%d mem=%d\n' "$1" "$3" "$4" "$5" |
-        dd of="$2" bs=512 seek="$GUEST_CONTROL_SECTOR" conv=notrunc,sync,fdatasync status=none
+    now=$(guest_control "$2")
+    agent=${6-}
+    [[ -n $agent || ! $now =~ \ agent=([01]) ]] || agent=${BASH_REMATCH[1]}
+    guest_check_number 'agent' "${agent:=0}" 1
+    order=none:0
+    [[ ! $now =~ \ order=([a-z]+:[0-9]+) ]] || order=${BASH_REMATCH[1]}
+    guest_write_control "$2" "$(printf 'vrm-lab-guest 1 name=%s busy=%d dirty=%d mem=%d agent=%d order=%s' \
+        "$1" "$3" "$4" "$5" "$agent" "$order")"
+}
+
+guest_write_control() # PATH TEXT
+{
+    printf '%s\n' "$2" |
+        dd of="$1" bs=512 seek="$GUEST_CONTROL_SECTOR" conv=notrunc,sync,fdatasync status=none
+}
+
+# A guest that starts later does not obey it again: the number is then the one that it starts with.
+guest_order() # PATH ORDER
+{
+    local now
+    now=$(guest_control "$1")
+    [[ $now =~ ^(vrm-lab-guest\ .*\ order=)[a-z]+:([0-9]+)$ ]] ||
+        lab_die "no control sector in $1: make the disk with deploy/lab guest"
+    guest_write_control "$1" "${BASH_REMATCH[1]}$2:$((BASH_REMATCH[2] + 1))"
 }
 
 guest_make_disk() # PATH

@@ -8,7 +8,7 @@
 # tini is process 1: libvirtd there would reap nothing, and each end of a guest would take 40 s.
 #
 # In: HOST_NAME, HOST_DIR, HOST_NETNS, HOST_LAB_DIR, HOST_GROUP_FOLDERS, HOST_AGENT (may be empty),
-# HOST_AGENT_CONF.
+# HOST_AGENT_CONF, HOST_HALD (may be empty), HOST_HALD_CONF, HOST_STORE (empty: the folder itself).
 set -euo pipefail
 
 readonly SELF=${BASH_SOURCE[0]}
@@ -151,13 +151,48 @@ keep()
     done
 }
 
+# The shared datastore through a file system of the host's own: stopped, it hangs all who use it,
+# killed, it fails them (lab_host.sh).  Nothing is remembered: other hosts write there, too.
+run_store()
+{
+    local real=/run/store
+    mkdir -p "$real"
+    mount --bind "$HOST_STORE" "$real"
+    while :; do
+        if [[ ! -e $HOST_DIR/store-failed ]]; then
+            umount -l "$HOST_STORE" 2>/dev/null || true
+            bindfs -f --multithreaded --enable-lock-forwarding --forward-odirect=4096 \
+                -o nonempty,direct_io,attr_timeout=0,entry_timeout=0,negative_timeout=0 \
+                "$real" "$HOST_STORE" || true
+        fi
+        sleep "$RESTART_DELAY_S"
+    done
+}
+
+start_store()
+{
+    local i
+    run_store &
+    for ((i = 0; i < 50; i++)); do
+        ! grep -qsF " $HOST_STORE fuse " /proc/self/mounts || return 0
+        sleep 0.1
+    done
+    echo "the datastore is not mounted at $HOST_STORE"
+    exit 1
+}
+
 stage_live()
 {
     mount --make-rprivate /
     hostname "$HOST_NAME"
     mount_sys
     mount_own
+    [[ -z $HOST_STORE ]] || start_store
     keep libvirtd "$HOST_DIR/libvirtd.log" libvirtd --listen &
+    if [[ -n $HOST_HALD ]]; then
+        mkdir -p /run/vrm
+        keep vrm-hald "$HOST_DIR/hald.log" "$HOST_HALD" --config "$HOST_HALD_CONF" &
+    fi
     if [[ -n $HOST_AGENT ]]; then
         keep vrm-agent "$HOST_DIR/agent.log" "$HOST_AGENT" --config "$HOST_AGENT_CONF" &
     fi

@@ -23,12 +23,17 @@ net_exists() # LINK
 
 net_make_plane() # PLANE
 {
-    local bridge net
+    local bridge net mac octets
     bridge=$(net_bridge_name "$1")
     net=$(net_of_plane "$1")
     # First of all: packets must not leave by the default route while the bridge is not there.
     ip route replace unreachable "$net.0/24" metric "$NET_LAST_METRIC"
-    net_exists "$bridge" || ip link add "$bridge" type bridge forward_delay 0 mcast_snooping 0
+    # With an address of its own: else it takes that of one of its links, another one whenever a host
+    # comes or goes, and the other hosts' packets for us get lost until they have asked anew.
+    IFS=. read -ra octets <<<"$net.1"
+    mac=$(printf '02:01:%02x:%02x:%02x:%02x' "${octets[@]}")
+    net_exists "$bridge" ||
+        ip link add "$bridge" address "$mac" type bridge forward_delay 0 mcast_snooping 0
     ip addr replace "$net.1/24" dev "$bridge"
     ip link set "$bridge" up
 }
@@ -55,6 +60,7 @@ net_join()
 net_make_host()
 {
     net_remove_host
+    rm -f "$H_DIR/one-way"
     ip netns add "$H_NETNS"
     ip -n "$H_NETNS" link set lo up
     net_join "$H_MGMT_LINK" mgmt0 "$H_MGMT_IP" "$(net_bridge_name mgmt)"
@@ -92,11 +98,36 @@ net_set_links() # up|down LINK...
     done
 }
 
-net_link_state() # LINK - prints up, cut or none
+# The file `one-way` of the host's folder says what was cut in one direction only.
+net_link_state() # LINK CARD - prints up, cut, no-in, no-out or none
 {
-    local flags
+    local flags way
     flags=$(cat "/sys/class/net/$1/flags" 2>/dev/null) || { printf none; return; }
-    if ((flags & 1)); then printf up; else printf cut; fi
+    way=$(sed -n "s/^$2 /no-/p" "$H_DIR/one-way" 2>/dev/null | tail -n 1) || true
+    if ((flags & 1)); then printf %s "${way:-up}"; else printf cut; fi
+}
+
+# What is cut stays so until the host is healed.  Inside of the host, so that nobody else's packets
+# are touched; a packet that is lost on its way out is lost to tcpdump and the sender, too.
+net_cut_one_way() # CARD in|out
+{
+    local -A hooks=([in]=ingress [out]=egress)
+    nsenter --net="/run/netns/$H_NETNS" nft -f - <<END
+table netdev vrm_lab {
+    chain ${1}_$2 {
+        type filter hook ${hooks[$2]} device "$1" priority 0; policy drop;
+    }
+}
+END
+    printf '%s %s\n' "$1" "$2" >>"$H_DIR/one-way"
+}
+
+net_heal_one_way()
+{
+    [[ -e $H_DIR/one-way ]] || return 0
+    printf '%s\n' 'table netdev vrm_lab' 'delete table netdev vrm_lab' |
+        nsenter --net="/run/netns/$H_NETNS" nft -f -
+    rm "$H_DIR/one-way"
 }
 
 # net_links - prints every link of this lab: bridges, and the outer ends of the hosts' cards.

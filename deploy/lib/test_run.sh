@@ -1,11 +1,16 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031 # a lane counts for itself and tells by a file
 # shellcheck disable=SC2034,SC2153 # names are shared with the other files
 # test_run.sh - runs the steps of deploy/test under time limits and counts.  Sourced, never run.
 
 N_PASSED=0
 N_FAILED=0
 declare -A RUN_STATE=() # step -> passed or failed
-RUN_CHILD=''
+RUN_CHILD='' # the step that runs
+RUN_LANES=() # kinds of steps that go beside it, by pid
+
+# What names a failure in a log: automake's words, those of the lab tests, a case of Check.
+readonly RUN_TROUBLE='^(FAIL|ERROR):? |^[0-9:]{8}  FAILED|^[^ :]+:[0-9]+:[FE]:'
 
 run_begin()
 {
@@ -30,6 +35,7 @@ run_refuse()
 run_interrupt()
 {
     [[ -z $RUN_CHILD ]] || kill -TERM "$RUN_CHILD" 2>/dev/null || true
+    ((${#RUN_LANES[@]} == 0)) || kill -TERM "${RUN_LANES[@]}" 2>/dev/null || true
     wait || true
     echo "test: interrupted" >&2
     exit 130
@@ -87,7 +93,7 @@ run_report() # STEP STATUS SECONDS
     (($2 != 124 && $2 != 137)) || text=", ended after its limit of $ROW_LIMIT s"
     printf 'FAILED  %-11s %4d s  %s: %d passed, %d failed (status %d%s); the end of %s:\n' \
         "$1" "$3" "$ROW_WHAT" "$RUN_PASSED" "$RUN_FAILED" "$2" "$text" "$log"
-    grep -E '^(FAIL|ERROR):? |^[0-9:]{8}  FAILED' "$log" | sort -u | head -n 20 | sed 's/^/        /' || true
+    grep -E "$RUN_TROUBLE" "$log" | sort -u | head -n 40 | sed 's/^/        /' || true
     run_sanitizers "$log" | head -n 80 | sed 's/^/        /'
     tail -n 15 "$log" | sed 's/^/        /'
 }
@@ -121,19 +127,63 @@ run_step() # STEP
     [[ ${RUN_STATE[$1]} == failed ]] || : >"$TEST_DIR/$1.passed"
 }
 
-run_all() # KINDS
+# run_kind quick|full|root|ha|last - the steps of this kind, one after the other.
+run_kind()
 {
     local name when
-    rm -f "$TEST_DIR"/*.passed
     while read -r name _ when _; do
-        [[ -n $name && " $1 " == *" $when "* ]] || continue
-        if [[ $when == root ]] && ((EUID != 0)); then
+        [[ -n $name && $when == "$1" ]] || continue
+        if [[ $when =~ ^(root|ha|last)$ ]] && ((EUID != 0)); then
             echo "FAILED  $name: needs root"
             N_FAILED=$((N_FAILED + 1))
             continue
         fi
         run_step "$name"
     done <<<"$STEPS"
+}
+
+run_quick()
+{
+    rm -f "$TEST_DIR"/*.passed
+    run_kind quick
+}
+
+# run_lane KIND - its steps, in a process of its own; their words and their count go to files.
+run_lane()
+{
+    trap 'run_interrupt' INT TERM
+    N_PASSED=0
+    N_FAILED=0
+    RUN_LANES=()
+    run_kind "$1" >"$TEST_DIR/lane-$1.out"
+    echo "$N_PASSED $N_FAILED" >"$TEST_DIR/lane-$1.count"
+}
+
+run_add_lane() # KIND
+{
+    local passed failed
+    cat "$TEST_DIR/lane-$1.out"
+    read -r passed failed <"$TEST_DIR/lane-$1.count"
+    N_PASSED=$((N_PASSED + passed))
+    N_FAILED=$((N_FAILED + failed))
+}
+
+# The real hosts mostly wait and the builds mostly compute: they go side by side.
+run_everything()
+{
+    local lane
+    run_quick
+    for lane in root ha; do
+        run_lane "$lane" &
+        RUN_LANES+=($!)
+    done
+    run_kind full
+    wait "${RUN_LANES[@]}" || true
+    RUN_LANES=()
+    for lane in root ha; do
+        run_add_lane "$lane"
+    done
+    run_kind last
 }
 
 # run_with_needs STEP - first what it needs, if that never passed here.

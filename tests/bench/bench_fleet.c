@@ -265,6 +265,11 @@ static bool mem_resume(void *data, const char *uuid, GError **error)
     return set_state(data, uuid, DOMAIN_RUNNING, error);
 }
 
+static bool mem_start_halted(void *data, const Vm *vm, int64_t gen, GError **error)
+{
+    return mem_start(data, vm, gen, error) && set_state(data, vm->uuid, DOMAIN_PAUSED, error);
+}
+
 static struct machine *find_machine(struct fleet *fleet, const char *name)
 {
     for (unsigned i = 0; i < fleet->n_hosts; i++) {
@@ -316,6 +321,8 @@ static const struct hv_ops mem_ops = {
     .lookup = mem_lookup,
     .stats = mem_stats,
     .start = mem_start,
+    .start_halted = mem_start_halted,
+    .let_run = mem_resume,
     .stop = mem_stop,
     .reboot = mem_reboot,
     .pause = mem_pause,

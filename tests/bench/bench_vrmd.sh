@@ -73,6 +73,8 @@ prefix = /vrm-bench
 ca_file = $work/ca.pem
 cert_file = $work/vrmd.pem
 key_file = $work/vrmd-key.pem
+[ha]
+enabled = false
 [drs]
 min_samples = 1
 moves_per_cluster = 16

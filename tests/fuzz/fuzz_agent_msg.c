@@ -3,6 +3,7 @@
  * Whatever is accepted must encode to a message that is accepted again and stays the same. */
 #include "config.h"
 
+#include "agentproto/ha_setup.h"
 #include "agentproto/msg.h"
 
 #include "base/err.h"
@@ -48,6 +49,25 @@ static void try_report(const json_t *json)
     command_report_clear(&again);
 }
 
+static void try_setup(const json_t *json)
+{
+    struct ha_setup setup, again;
+    g_autoptr(json_t) first = NULL;
+    g_autoptr(json_t) second = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!ha_setup_decode(json, &setup, &error)) {
+        g_assert(err_is(error, VRM_ERR_INVALID));
+        return;
+    }
+    first = ha_setup_encode(&setup);
+    g_assert(ha_setup_decode(first, &again, NULL));
+    second = ha_setup_encode(&again);
+    g_assert(json_equal(first, second));
+    ha_setup_clear(&setup);
+    ha_setup_clear(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(json_t) json = json_parse((const char *)data, size, NULL);
@@ -58,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (json) {
         try_command(json);
         try_report(json);
+        try_setup(json);
     }
     return 0;
 }

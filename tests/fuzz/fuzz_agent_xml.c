@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_cpu((const char *)data, size);
     try_devices(text);
     if (domfacts_parse((const char *)data, size, &facts, NULL)) {
-        g_assert(facts.vm_id >= 0 && facts.gen >= 0);
+        g_assert(facts.mark.vm_id >= 0 && facts.mark.gen >= 0);
         g_assert(facts.vnc_port >= 0 && facts.vnc_port <= 65535);
     }
     if (hostinfo_parse_caps(text, &caps, NULL))

@@ -2,7 +2,7 @@
  */
 #include "config.h"
 
-#include "controller/etcd_reply.h"
+#include "etcd/etcd_reply.h"
 
 #include "base/err.h"
 

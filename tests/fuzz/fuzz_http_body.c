@@ -27,6 +27,7 @@ static void call(struct fake *fake, const char *method, const char *target, cons
     request_set_header(req, "X-Auth-Token", token);
     request_set_header(req, "Prefer", body);
     request_set_header(req, "Accept", "application/json");
+    request_set_header(req, "Last-Event-ID", body);
     request_add_body(req, body, strlen(body));
     while (request_step(req) == REQUEST_WAITS)
         fake_ops.submit(fake, request_take_op(req), on_done, req);
@@ -44,8 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *body = strchr(text, '\n');
     char *target = NULL;
 
-    if (!fake.builder)
+    if (!fake.builder) {
         fake_init(&fake);
+        fake.core.feed = feed_new(NULL);
+        feed_start(fake.core.feed, 1);
+    }
     if (body)
         *body++ = '\0';
     target = strchr(text, ' ');

@@ -48,14 +48,31 @@ static bool is_barred(const struct world *world, const struct controller *self)
     return ctl_is_stand_in(self) && etcd_find(world, &leader_key) != NULL;
 }
 
+/* As controller/leader.c has it. */
+static void take_lead(struct ha_txn *ret_txn)
+{
+    *ret_txn = (struct ha_txn){
+        .n_compares = 1,
+        .compares = { { HA_CREATED_IS, leader_key, 0 } },
+        .n_puts = 1,
+        .puts = { { .key = leader_key } },
+    };
+}
+
 static enum leader_event claim(struct world *world, const struct controller *self, int64_t lease,
                                int64_t *ret_value)
 {
+    struct ha_txn txn;
+
     if (!etcd_lease_alive(world, lease))
         return LEV_LEASE_GONE;
-    if (etcd_find(world, ctl_key_of(self)) || is_barred(world, self))
+    if (ctl_is_stand_in(self))
+        right_take_recovery(&txn);
+    else
+        take_lead(&txn);
+    if (!etcd_holds(world, &txn))
         return LEV_REFUSED;
-    etcd_put(world, &(struct ha_put){ .key = *ctl_key_of(self) }, lease);
+    etcd_put(world, &txn.puts[0], lease);
     *ret_value = etcd_find(world, ctl_key_of(self))->created;
     return LEV_CLAIMED;
 }
@@ -220,8 +237,8 @@ void ctl_die(struct world *world, int ctl)
     struct controller *self = &world->ctls[ctl];
 
     self->up = self->active = false;
-    ha_free(self->ha);
-    self->ha = NULL;
+    g_clear_pointer(&self->ha, ha_free);
+    g_clear_pointer(&self->standin, standin_free);
     self->moving_vm = NOBODY;
     if (!ctl_is_stand_in(self))
         world_note(world, "controller %d: ends", ctl);
@@ -276,8 +293,13 @@ void ctl_feed(struct world *world, int ctl, enum leader_event event, uint64_t re
     perform(world, ctl, leader_fsm_step(&world->ctls[ctl].fsm, &input)->act);
 }
 
+const Ha *ctl_ha(const struct controller *ctl)
+{
+    return ctl->standin ? standin_peek(ctl->standin) : ctl->ha;
+}
+
 bool ctl_may_act(const struct world *world, const struct controller *ctl)
 {
-    return ctl->up && ctl->active && ctl->ha &&
+    return ctl->up && ctl->active && ctl_ha(ctl) &&
            world->now < leader_fsm_valid_until(&ctl->fsm); /* nothing is issued after that */
 }

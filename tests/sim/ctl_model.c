@@ -3,27 +3,13 @@
 
 #include <inttypes.h>
 
+#include "tests/ha_usual.h"
 #include "tests/sim/ctl_private.h"
 
 #define TTL          3000
 #define TICK_MS      250
+#define SET_UP_MS    1000
 #define TXN_LIMIT_MS 1500
-
-static const struct ha_options options = {
-    .beat_ms = 1000,
-    .agent_ms = 3000,
-    .move_ms = 4000,
-    .ask_ms = 1000,
-    .stall_ms = 1000,
-    .shoot_pause_ms = 10000,
-    .lease_ms = 12000,
-    .slot_ms = 20000,
-    .brake_percent = 30,
-    .max_starts = 8,
-    .max_host_starts = 4,
-    .max_failures = 3,
-    .failure_ms = 3600000,
-};
 
 /* ---- it leads -------------------------------------------------------------------------------- */
 
@@ -37,21 +23,28 @@ void ctl_tell(struct world *world, int ctl)
         ha_expect_reboot(ha, i, world->hosts[i].reboot_until);
     }
     for (int i = 0; i < world->n_vms; i++)
-        ha_set_wanted(ha, i, world->vms[i].wanted);
+        ha_set_wanted(ha, i, world->vms[i].wanted && world->vms[i].spec.authority != HA_LOCAL);
 }
 
 void ctl_lead(struct world *world, int ctl)
 {
     struct controller *self = &world->ctls[ctl];
-    const struct ha_mandate mandate = { ctl_is_stand_in(self), self->fsm.epoch };
+    const struct ha_mandate mandate = { false, self->fsm.epoch };
+    struct ha_options options = ha_usual();
 
+    options.lease_ms = self->settings.lease_ms;
+    options.slot_ms = self->settings.slot_ms;
+    if (ctl_is_stand_in(self)) {
+        ctl_stand_in_leads(world, ctl);
+        return;
+    }
     world_note(world, "controller %d: leads with epoch %" PRId64, ctl, mandate.epoch);
     self->active = true;
     ha_free(self->ha);
+    options.max_starts = 8; /* starts wait for each other in small worlds, too */
     self->ha = ha_new(&options, mandate);
     for (int i = 0; i < world->n_hosts; i++)
-        ha_add_host(self->ha, world->hosts[i].id,
-                    world->hosts[i].has_bmc && !ctl_is_stand_in(self));
+        ha_add_host(self->ha, world->hosts[i].id, world->hosts[i].has_bmc);
     for (int i = 0; i < world->n_vms; i++)
         ha_add_vm(self->ha, &world->vms[i].spec);
     ctl_tell(world, ctl);
@@ -124,7 +117,8 @@ static void place(struct world *world, int ctl, const struct ha_action *action,
     int best = NOBODY;
 
     for (int i = 0; i < world->n_hosts; i++)
-        if ((home == NOBODY || home == i) && ha_may_take(self->ha, i, vm->spec.authority, &owner) &&
+        if ((home == NOBODY || home == i) && host_has_disk(world, i, action->vm) &&
+            ha_may_take(self->ha, i, vm->spec.authority, &owner) &&
             (best == NOBODY || n_vms_of(world, i) < n_vms_of(world, best)))
             best = i;
     ha_placed(self->ha, action->request, best, best == NOBODY ? "no host may take it" : "emptiest",
@@ -291,6 +285,17 @@ void ctl_move(struct world *world, int vm, int to)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static void set_up_hosts(struct world *world, int ctl)
+{
+    struct controller *self = &world->ctls[ctl];
+
+    if (world->now - self->set_up_ms < SET_UP_MS)
+        return;
+    self->set_up_ms = world->now;
+    for (int i = 0; i < world->n_hosts; i++)
+        host_set_up(world, ctl, i);
+}
+
 static void tick(struct world *world, const struct event *event)
 {
     struct controller *self = &world->ctls[event->node];
@@ -300,6 +305,11 @@ static void tick(struct world *world, const struct event *event)
     ctl_feed(world, event->node, LEV_TICK, 0, 0);
     if (!ctl_may_act(world, self))
         return;
+    if (self->standin) {
+        ctl_stand_in_tick(world, event->node);
+        return;
+    }
+    set_up_hosts(world, event->node);
     ha_tick(self->ha, world->now, &actions);
     do_actions(world, event->node, &actions);
 }
@@ -311,15 +321,18 @@ void ctl_start(struct world *world, int ctl)
     if (self->up || (ctl_is_stand_in(self) && !world->hosts[self->host].hald_up))
         return;
     ha_free(self->ha);
+    standin_free(self->standin);
     *self = (struct controller){
         .up = true,
         .host = self->host,
         .cut_etcd = self->cut_etcd,
         .life = world_new_id(world),
         .moving_vm = NOBODY,
+        .settings = world->settings,
     };
     leader_fsm_init(&self->fsm, TTL);
     ctl_feed(world, ctl, LEV_START, 0, 0);
     world_post(world, world_between(world, 0, TICK_MS), tick, IN_CTL, ctl);
     world_post(world, world_between(world, 0, 200), ctl_relist, IN_CTL, ctl);
+    ctl_poll_slots(world, ctl);
 }

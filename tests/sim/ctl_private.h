@@ -1,5 +1,5 @@
-/* ctl_private.h - what the three files of a simulated decider share: ctl_leader.c, ctl_watch.c,
- * ctl_model.c. */
+/* ctl_private.h - what the files of a simulated decider share: ctl_leader.c, ctl_watch.c,
+ * ctl_model.c, ctl_standin.c. */
 #ifndef VRM_TESTS_SIM_CTL_PRIVATE_H
 #define VRM_TESTS_SIM_CTL_PRIVATE_H
 
@@ -20,5 +20,13 @@ void ctl_see_record(struct world *world, struct controller *self, const struct k
 
 /* ctl_model.c */
 void ctl_lead(struct world *world, int ctl);
+
+/* ctl_standin.c */
+/* The leader is missed, or there is one. */
+void ctl_stand_by(struct world *world, int ctl, bool leaderless);
+void ctl_stand_in_leads(struct world *world, int ctl);
+void ctl_stand_in_tick(struct world *world, int ctl);
+void ctl_stand_in_sees(struct world *world, struct controller *self, const struct kv *kv,
+                       const struct ha_key *key);
 
 #endif /* VRM_TESTS_SIM_CTL_PRIVATE_H */

@@ -3,8 +3,7 @@
 
 #include "tests/sim/ctl_private.h"
 
-#define RELIST_MS     5000
-#define LEADERLESS_MS 10000 /* so long nobody leads before a stand-in steps in */
+#define RELIST_MS 5000
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
@@ -42,6 +41,7 @@ static void stand_by(struct world *world, int ctl, const struct ha_key *key, boo
         self->leaderless_ms = world->now;
     if (self->leaderless_ms == 0)
         ctl_feed(world, ctl, LEV_KEY_OTHER, 0, 0);
+    ctl_stand_by(world, ctl, self->leaderless_ms != 0);
 }
 
 static void see_leader(struct world *world, int ctl, const struct kv *kv, const struct event *event)
@@ -51,7 +51,7 @@ static void see_leader(struct world *world, int ctl, const struct kv *kv, const 
     if (ctl_is_stand_in(self))
         stand_by(world, ctl, &kv->key, event->flag);
     if (ctl_is_stand_in(self) && (kv->key.kind == HA_KEY_LEADER || self->leaderless_ms == 0 ||
-                                  world->now - self->leaderless_ms < LEADERLESS_MS))
+                                  world->now - self->leaderless_ms < STANDIN_LEADERLESS_MS))
         return;
     if (kv->key.kind != ctl_key_of(self)->kind)
         return;
@@ -74,6 +74,8 @@ static void watched(struct world *world, const struct event *event)
 
     if (kv.key.kind == HA_KEY_LEADER || kv.key.kind == HA_KEY_RECOVERY)
         see_leader(world, event->node, &kv, event);
+    if (self->standin)
+        ctl_stand_in_sees(world, self, event->flag ? &kv : NULL, &kv.key);
     if (self->ha)
         ha_see_etcd(self->ha, world->now);
     if (self->ha && event->flag && kv.key.kind != HA_KEY_LEADER && kv.key.kind != HA_KEY_RECOVERY)
@@ -100,12 +102,17 @@ static void send_change(struct world *world, int ctl, const struct kv *kv, struc
     }
 }
 
+static bool watches(const struct controller *self)
+{
+    return self->active || self->standin;
+}
+
 void ctl_see_key(struct world *world, const struct kv *kv, const struct ha_key *key)
 {
     const bool is_leader = key->kind == HA_KEY_LEADER || key->kind == HA_KEY_RECOVERY;
 
     for (int i = 0; i < world->n_ctls + world->n_stand_ins; i++)
-        if (is_leader || world->ctls[i].active)
+        if (is_leader || watches(&world->ctls[i]))
             send_change(world, i, kv, *key);
 }
 
@@ -119,9 +126,8 @@ void ctl_list(struct world *world, int ctl)
 
     send_change(world, ctl, etcd_find(world, &leader_key), leader_key);
     send_change(world, ctl, etcd_find(world, &recovery_key), recovery_key);
-    for (const struct kv *kv = kvs->items; world->ctls[ctl].active && kv < kvs->items + kvs->len;
-         kv++)
-        send_change(world, ctl, kv, kv->key);
+    for (size_t i = 0; watches(&world->ctls[ctl]) && i < kvs->len; i++)
+        send_change(world, ctl, &kvs->items[i], kvs->items[i].key);
 }
 
 void ctl_relist(struct world *world, const struct event *event)
@@ -164,14 +170,12 @@ static void post_beat(struct world *world, int ctl, int host, bool by_peer)
     event = world_post(world, world_way_ms(world), hear_beat, IN_CTL, ctl);
     event->peer = host;
     event->flag = by_peer;
-    event->inc = world->hosts[host].keeper.leases[0].self.inc;
+    event->inc = keeper_lease(&world->hosts[host].keeper, HA_ETCD)->self.inc;
 }
 
 void ctl_beat(struct world *world, int host)
 {
-    for (int i = 0; i < world->n_ctls + world->n_stand_ins && !world->hosts[host].cut_ha; i++) {
-        if (ctl_is_stand_in(&world->ctls[i]) && world->hosts[world->ctls[i].host].cut_ha)
-            continue;
+    for (int i = 0; i < world->n_ctls && !world->hosts[host].cut_ha; i++) {
         post_beat(world, i, host, false);
         if (has_peer(world, host))
             post_beat(world, i, host, true);
@@ -195,11 +199,10 @@ void ctl_report(struct world *world, int host)
 
     for (int vm = 0; vm < world->n_vms; vm++)
         runs |= (uint64_t)world->hosts[host].procs[vm].executes << vm;
-    for (int i = 0; i < world->n_ctls + world->n_stand_ins && !world->hosts[host].cut_mgmt; i++) {
+    for (int i = 0; i < world->n_ctls && !world->hosts[host].cut_mgmt; i++) {
         struct event *event;
 
-        if (!world->ctls[i].up || world_chance(world, world->loss_pm) ||
-            (ctl_is_stand_in(&world->ctls[i]) && world->hosts[world->ctls[i].host].cut_mgmt))
+        if (!world->ctls[i].up || world_chance(world, world->loss_pm))
             continue;
         event = world_post(world, world_way_ms(world), hear_report, IN_CTL, i);
         event->peer = host;

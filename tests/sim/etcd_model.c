@@ -124,7 +124,7 @@ static bool compare_holds(const struct world *world, const struct ha_compare *co
     return false;
 }
 
-static bool all_hold(const struct world *world, const struct ha_txn *txn)
+bool etcd_holds(const struct world *world, const struct ha_txn *txn)
 {
     for (unsigned i = 0; i < txn->n_compares; i++)
         if (!compare_holds(world, &txn->compares[i]))
@@ -149,7 +149,7 @@ void etcd_execute(struct world *world, struct call *call)
 {
     const struct kv *kv;
 
-    call->done = all_hold(world, &call->txn);
+    call->done = etcd_holds(world, &call->txn);
     if (call->done) {
         const int64_t revision = ++world->etcd.revision;
 
@@ -169,8 +169,10 @@ void etcd_execute(struct world *world, struct call *call)
 
 void call_unref(struct call *call)
 {
-    if (--call->n_refs == 0)
-        g_free(call);
+    if (--call->n_refs > 0)
+        return;
+    g_free(call->reading);
+    g_free(call);
 }
 
 struct call *etcd_call(struct world *world, enum place place, int node, const struct ha_txn *txn,

@@ -38,6 +38,7 @@ static bool run_seed(uint64_t seed, bool trace, struct totals *totals)
     rng_seed(&rng, seed ^ 0x5eedU);
     options.n_hosts = 3 + (int)rng_below(&rng, 4);
     options.n_vms = 2 + (int)rng_below(&rng, 8);
+    options.n_stores = (int)rng_below(&rng, MAX_STORES);
     options.n_ctls = 1 + (int)rng_below(&rng, 3);
     world_init(world, &options);
     world_boot(world);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "tests/sim/fault.h"
+
 /* Place of a word in "a|b|c"; NOBODY if it is not there. */
 static int find_word(const char *words, const char *word)
 {
@@ -18,12 +20,6 @@ static int find_word(const char *words, const char *word)
 
 /* ---- deeds ----------------------------------------------------------------------------------- */
 
-static void end_of(struct world *world, const struct deed *deed, event_fn *end, int node)
-{
-    if (deed->for_ms >= 0)
-        world_post(world, deed->for_ms, end, IN_WORLD, 0)->peer = node;
-}
-
 static void kill_host(struct world *world, const struct deed *deed)
 {
     host_die(world, deed->host, deed->for_ms);
@@ -31,21 +27,17 @@ static void kill_host(struct world *world, const struct deed *deed)
 
 static void pause_host(struct world *world, const struct deed *deed)
 {
-    world->hosts[deed->host].paused_until = world->now + deed->for_ms;
-    world->hosts[deed->host].faulted_ms = world->now + deed->for_ms;
-    world->hosts[deed->host].hald_faulted_ms = world->now + deed->for_ms;
+    fault_pause_host(world, deed->host, deed->for_ms);
 }
 
 static void pause_hald(struct world *world, const struct deed *deed)
 {
-    world->hosts[deed->host].hald_paused_until = world->now + deed->for_ms;
-    world->hosts[deed->host].faulted_ms = world->now + deed->for_ms;
-    world->hosts[deed->host].hald_faulted_ms = world->now + deed->for_ms;
+    fault_pause_hald(world, deed->host, deed->for_ms);
 }
 
 static void pause_agent(struct world *world, const struct deed *deed)
 {
-    world->hosts[deed->host].agent_paused_until = world->now + deed->for_ms;
+    fault_pause_agent(world, deed->host, deed->for_ms);
 }
 
 static void kill_hald(struct world *world, const struct deed *deed)
@@ -53,38 +45,16 @@ static void kill_hald(struct world *world, const struct deed *deed)
     host_kill_hald(world, deed->host);
 }
 
-static void set_cuts(struct world *world, int host, int word, bool on)
-{
-    struct sim_host *self = &world->hosts[host];
-    const bool all = word == 3;
-
-    if (word == 0 || word == 4 || all)
-        self->cut_mgmt = on;
-    if (word == 1 || word == 4 || all)
-        self->cut_ha = on;
-    if (word == 2 || all)
-        self->cut_etcd = on;
-    self->faulted_ms = world->now;
-}
-
-static void heal_all(struct world *world, const struct event *event)
-{
-    set_cuts(world, event->peer, 3, false);
-}
-
 static void cut_host(struct world *world, const struct deed *deed)
 {
-    set_cuts(world, deed->host, deed->word, true);
-    if (deed->for_ms > 0)
-        world->hosts[deed->host].faulted_ms = world->now + deed->for_ms;
-    else
-        world->hosts[deed->host].faulted_ms = INT64_MAX / 2;
-    end_of(world, deed, heal_all, deed->host);
+    static const unsigned cuts[] = { CUT_MGMT, CUT_HA, CUT_ETCD, CUT_ALL, CUT_MGMT | CUT_HA };
+
+    fault_cut_host(world, deed->host, cuts[deed->word], deed->for_ms);
 }
 
 static void heal_host(struct world *world, const struct deed *deed)
 {
-    set_cuts(world, deed->host, 3, false);
+    fault_heal_host(world, deed->host, CUT_ALL);
 }
 
 static void set_bmc(struct world *world, const struct deed *deed)
@@ -92,25 +62,19 @@ static void set_bmc(struct world *world, const struct deed *deed)
     world->hosts[deed->host].bmc_dead = deed->word == 0;
 }
 
-static void etcd_up(struct world *world, const struct event *event)
-{
-    (void)event;
-    world->etcd.down = false;
-    world->etcd_faulted_ms = world->now;
-}
-
 static void set_etcd(struct world *world, const struct deed *deed)
 {
-    const struct ha_key key = { .kind = HA_KEY_LEADER };
-    const struct kv *kv = etcd_find(world, &key);
+    enum {
+        DOWN,
+        UP
+    };
 
-    world->etcd_faulted_ms = deed->word == 0 ? INT64_MAX / 2 : world->now;
-    if (deed->word == 2 && kv)
-        etcd_revoke(world, kv->lease);
-    if (deed->word == 2)
-        return;
-    world->etcd.down = deed->word == 0;
-    end_of(world, deed, etcd_up, 0);
+    if (deed->word == DOWN)
+        fault_stop_etcd(world, deed->for_ms);
+    else if (deed->word == UP)
+        fault_start_etcd(world);
+    else
+        fault_drop_leader(world);
 }
 
 static int ctl_of(const struct world *world, const struct deed *deed)
@@ -121,37 +85,22 @@ static int ctl_of(const struct world *world, const struct deed *deed)
     return deed->ctl == NOBODY ? 0 : deed->ctl;
 }
 
-static void start_ctl(struct world *world, const struct event *event)
-{
-    ctl_start(world, event->peer);
-}
-
 static void kill_ctl(struct world *world, const struct deed *deed)
 {
     const int ctl = ctl_of(world, deed);
 
-    if (!world->ctls[ctl].up)
-        return;
-    ctl_die(world, ctl);
-    end_of(world, deed, start_ctl, ctl);
+    if (world->ctls[ctl].up)
+        fault_kill_ctl(world, ctl, deed->for_ms);
 }
 
 static void pause_ctl(struct world *world, const struct deed *deed)
 {
-    world->ctls[ctl_of(world, deed)].paused_until = world->now + deed->for_ms;
-}
-
-static void heal_ctl(struct world *world, const struct event *event)
-{
-    world->ctls[event->peer].cut_etcd = false;
+    fault_pause_ctl(world, ctl_of(world, deed), deed->for_ms);
 }
 
 static void cut_ctl(struct world *world, const struct deed *deed)
 {
-    const int ctl = ctl_of(world, deed);
-
-    world->ctls[ctl].cut_etcd = true;
-    end_of(world, deed, heal_ctl, ctl);
+    fault_cut_ctl(world, ctl_of(world, deed), deed->for_ms);
 }
 
 static void crash_vm(struct world *world, const struct deed *deed)
@@ -164,6 +113,45 @@ static void crash_vm(struct world *world, const struct deed *deed)
 static void set_starts(struct world *world, const struct deed *deed)
 {
     world->vms[deed->vm].no_start = deed->word == 0;
+}
+
+static void set_shutdowns(struct world *world, const struct deed *deed)
+{
+    world->vms[deed->vm].stays_up = deed->word == 0;
+}
+
+/* One word each of enum disk_fault, then their end. */
+static void do_to_store(struct world *world, const struct deed *deed, int who)
+{
+    if (deed->word == DISK_N_FAULTS)
+        fault_heal_disk(world, who, deed->store);
+    else
+        fault_break_disk(world, who, deed->store, (enum disk_fault)deed->word, deed->for_ms);
+}
+
+static void set_store(struct world *world, const struct deed *deed)
+{
+    do_to_store(world, deed, NOBODY);
+}
+
+static void set_disk(struct world *world, const struct deed *deed)
+{
+    do_to_store(world, deed, deed->host);
+}
+
+static void slow_store(struct world *world, const struct deed *deed)
+{
+    fault_slow_disk(world, NOBODY, deed->store, deed->span_ms);
+}
+
+static void slow_disk(struct world *world, const struct deed *deed)
+{
+    fault_slow_disk(world, deed->host, deed->store, deed->span_ms);
+}
+
+static void tear_disk(struct world *world, const struct deed *deed)
+{
+    fault_tear_disk(world, deed->host, deed->store);
 }
 
 /* Tells every controller what the database says now. */
@@ -210,6 +198,19 @@ static void set_armed(struct world *world, const struct deed *deed)
     tell(world);
 }
 
+static void set_setting(struct world *world, const struct deed *deed)
+{
+    struct settings settings = world->settings;
+
+    if (deed->word == 0)
+        settings.lease_ms = deed->span_ms;
+    else
+        settings.slot_ms = deed->span_ms;
+    if (fault_set(world, &settings))
+        return;
+    oracle_broken(world, "a setting that vrmd refuses", deed->verb->name);
+}
+
 // clang-format off
 /* Longer names first where one begins like another. */
 static const struct verb verbs[] = {
@@ -225,14 +226,21 @@ static const struct verb verbs[] = {
     { "heal",             "h",   NULL,                        heal_host },
     { "fence-device",     "hw",  "dead|ok",                   set_bmc },
     { "etcd",             "wT",  "down|up|drops-leader",      set_etcd },
+    { "store-slow",       "sn",  NULL,                        slow_store },
+    { "store",            "swT", "hangs|fails|away|full|stale|back", set_store },
+    { "disk-slow",        "hsn", NULL,                        slow_disk },
+    { "disk-torn",        "hs",  NULL,                        tear_disk },
+    { "disk",             "hswT", "hangs|fails|away|full|stale|back", set_disk },
     { "crash",            "v",   NULL,                        crash_vm },
     { "starts",           "vw",  "fail|work",                 set_starts },
+    { "shutdowns",        "vw",  "fail|work",                 set_shutdowns },
     { "start",            "v",   NULL,                        want_vm },
     { "stop",             "v",   NULL,                        stop_vm },
     { "move",             "vh",  NULL,                        move_vm },
     { "maintenance",      "hw",  "on|off",                    set_maintenance },
     { "reboot-planned",   "ht",  NULL,                        expect_reboot },
     { "ha",               "w",   "disarmed|armed",            set_armed },
+    { "setting",          "wn",  "lease|slot",                set_setting },
 };
 // clang-format on
 
@@ -249,6 +257,11 @@ static bool take_arg(struct scenario *scn, const struct verb *verb, char letter,
     case 'c':
         deed->ctl = strcmp(words[0], "leader") == 0 ? NOBODY : words[0][0] - '1';
         return deed->ctl >= NOBODY && deed->ctl < scn->world->n_ctls;
+    case 's':
+        deed->store = scenario_find(&scn->stores, words[0]);
+        return deed->store != NOBODY;
+    case 'n':
+        return scenario_time(words[0], &deed->span_ms);
     case 'w':
         deed->word = find_word(verb->words, words[0]);
         return deed->word != NOBODY;
@@ -267,6 +280,10 @@ static const char *say_arg(const struct verb *verb, char letter)
         return "VM";
     case 'c':
         return "controller";
+    case 's':
+        return "datastore";
+    case 'n':
+        return "time";
     case 'w':
         return verb->words;
     default:

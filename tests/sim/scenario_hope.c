@@ -28,7 +28,7 @@ static const Ha *leading(const struct world *world, int n)
 {
     for (int i = 0; i < n; i++)
         if (ctl_may_act(world, &world->ctls[i]))
-            return world->ctls[i].ha;
+            return ctl_ha(&world->ctls[i]);
     return NULL;
 }
 
@@ -150,6 +150,25 @@ static bool hope_vm(struct scenario *scn, char **words, struct hope *hope)
     return (hope->holds == vm_down || hope->state != NOBODY) && take_when(scn, words + 2, hope);
 }
 
+/* Under whose leases is it? */
+static bool vm_is_kept(const struct world *world, const struct hope *hope)
+{
+    const struct ha_key key = { .kind = HA_KEY_VM, .id = world->vms[hope->vm].spec.id };
+    const struct kv *kv = etcd_find(world, &key);
+
+    return kv && kv->record.vm.n_owners == 1 &&
+           (kv->record.vm.owners[0].authority >= HA_STORAGE) == (hope->state != 0);
+}
+
+static bool hope_kept(struct scenario *scn, char **words, struct hope *hope)
+{
+    hope->vm = scenario_find(&scn->vms, words[0]);
+    hope->holds = vm_is_kept;
+    hope->state = strcmp(words[1], "slot") == 0;
+    return hope->vm != NOBODY && (hope->state != 0 || strcmp(words[1], "etcd") == 0) &&
+           take_when(scn, words + 2, hope);
+}
+
 static bool hope_host(struct scenario *scn, char **words, struct hope *hope)
 {
     hope->host = scenario_find(&scn->hosts, words[0]);
@@ -234,10 +253,9 @@ static const struct {
     bool (*take)(struct scenario *scn, char **words, struct hope *hope);
     unsigned least; /* words after the name */
 } hopes_known[] = {
-    { "vm", hope_vm, 2 },         { "host", hope_host, 2 },
-    { "leader", hope_leader, 0 }, { "no-leader", hope_no_leader, 0 },
-    { "starts", hope_starts, 2 }, { "order", hope_order, 2 },
-    { "turn", hope_turn, 2 },     { "shots", hope_shots, 1 },
+    { "vm", hope_vm, 2 },         { "host", hope_host, 2 },           { "kept", hope_kept, 2 },
+    { "leader", hope_leader, 0 }, { "no-leader", hope_no_leader, 0 }, { "starts", hope_starts, 2 },
+    { "order", hope_order, 2 },   { "turn", hope_turn, 2 },           { "shots", hope_shots, 1 },
     { "kills", hope_kills, 1 },   { "resets", hope_resets, 1 },
 };
 

@@ -62,6 +62,12 @@ static bool take_option(struct scenario *scn, const char *word, struct ha_vm_spe
     if (!value)
         return false;
     value++;
+    if (g_str_has_prefix(word, "disk=")) {
+        const int store = scenario_find(&scn->stores, value);
+
+        spec->authority = HA_STORAGE + store;
+        return store != NOBODY;
+    }
     if (g_str_has_prefix(word, "on="))
         return (*ret_home = scenario_find(&scn->hosts, value)) != NOBODY;
     if (g_str_has_prefix(word, "after="))
@@ -93,6 +99,17 @@ static char *take_vm_line(struct scenario *scn, char **words)
     return NULL;
 }
 
+static char *take_store_line(struct scenario *scn, char **words)
+{
+    for (unsigned i = 0; words[i]; i++) {
+        if (scn->world->n_stores == MAX_STORES)
+            return g_strdup("\"store\": at most 3");
+        world_add_store(scn->world);
+        names_push(&scn->stores, g_strdup(words[i]));
+    }
+    return NULL;
+}
+
 static char *take_controllers(struct scenario *scn, char **words)
 {
     scn->world->n_ctls = words[0][0] - '0';
@@ -109,14 +126,25 @@ static char *take_run(struct scenario *scn, char **words)
     return NULL;
 }
 
+static char *take_isolation(struct scenario *scn, char **words)
+{
+    static const char *const responses[] = { HA_ISOLATIONS(STATE_WORD) };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(responses); i++)
+        if (strcmp(words[0], responses[i]) == 0) {
+            scn->world->isolation = (enum ha_isolation)i;
+            return NULL;
+        }
+    return g_strdup("\"isolation\": leaveRunning, shutdown or poison");
+}
+
 static const struct {
     const char *name;
     char *(*take)(struct scenario *scn, char **words);
 } heads[] = {
-    { "host", take_host_line },
-    { "vm", take_vm_line },
-    { "controllers", take_controllers },
-    { "run", take_run },
+    { "host", take_host_line }, { "store", take_store_line },
+    { "vm", take_vm_line },     { "controllers", take_controllers },
+    { "run", take_run },        { "isolation", take_isolation },
 };
 
 static char *take_head(struct scenario *scn, const char *line)
@@ -173,7 +201,10 @@ void scenario_clear(struct scenario *scn)
     for (size_t i = 0; i < scn->hopes.len; i++)
         g_free(scn->hopes.items[i].text);
     names_clear(&scn->hosts);
+    for (size_t i = 0; i < scn->stores.len; i++)
+        g_free(scn->stores.items[i]);
     names_clear(&scn->vms);
+    names_clear(&scn->stores);
     deeds_clear(&scn->deeds);
     hopes_clear(&scn->hopes);
 }

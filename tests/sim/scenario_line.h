@@ -12,7 +12,8 @@ struct deed;
 
 struct verb {
     const char *name;
-    const char *args;  /* one letter each: h host, v VM, c controller, w word, t "for" time;
+    const char *args;  /* one letter each: h host, v VM, c controller, s store, w word, n a time,
+                        * t "for" time;
                         * upper case: may be missing, and ends the list */
     const char *words; /* of a 'w', separated by '|' */
     void (*strike)(struct world *world, const struct deed *deed);
@@ -22,7 +23,9 @@ struct deed {
     int64_t at_ms;
     const struct verb *verb;
     int host, vm, ctl, word; /* ctl NOBODY: the one that leads */
-    int64_t for_ms;          /* -1: for ever */
+    int store;
+    int64_t span_ms; /* n */
+    int64_t for_ms;  /* -1: for ever */
 };
 VEC_DECLARE(deeds, struct deed);
 
@@ -44,7 +47,7 @@ VEC_DECLARE(names, char *);
 struct scenario {
     const char *path;
     struct world *world;
-    struct names hosts, vms;
+    struct names hosts, vms, stores;
     struct deeds deeds;
     struct hopes hopes;
     int64_t clock_ms; /* of the last line with a time */

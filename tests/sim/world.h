@@ -1,5 +1,5 @@
-/* world.h - the simulated world around the production code of ha/: time, etcd, hosts, controllers,
- * networks, fence devices, and the promises that must hold in it.
+/* world.h - the simulated world around the production code of ha/: time, etcd, datastores, hosts,
+ * controllers, networks, fence devices, and the promises that must hold in it.
  *
  * Nothing in here decides anything about HA: each "process" feeds what it would see to the state
  * machines of ha/ and does what they say, late, twice or never, as its seed or its scenario has it.
@@ -18,11 +18,14 @@
 #include "ha/ha.h"
 #include "ha/keeper.h"
 #include "ha/leader_fsm.h"
+#include "ha/slot.h"
+#include "ha/standin.h"
 
 enum {
     MAX_HOSTS = 16,
     MAX_VMS = 64,
     MAX_CTLS = 3,
+    MAX_STORES = 3,
     MAX_STAND_INS = 3, /* the first hosts; they follow the controllers in `ctls` */
     NOBODY = -1,
 };
@@ -41,6 +44,11 @@ enum place {
     IN_CTL,   /* node: controller */
 };
 
+/* The administrator's; a vrmd reads them when it starts, and tells the hosts. */
+struct settings {
+    int64_t lease_ms, slot_ms;
+};
+
 struct event {
     int64_t at_ms;
     uint64_t order;
@@ -55,6 +63,7 @@ struct event {
     int64_t value;
     bool flag;
     struct ha_inc inc;
+    struct settings settings;
     const char *why;
     struct call *call; /* owned by the world */
 };
@@ -63,6 +72,7 @@ struct proc {
     bool exists, executes;
     bool incoming; /* a migration's target, until it is handed over */
     bool handed;   /* a migration's source that handed over and waits for the end */
+    bool asked;    /* its guest was told to shut down */
     uint64_t n;    /* which process: a new one is a new number */
 };
 
@@ -70,6 +80,39 @@ struct proc {
 struct order {
     int ctl;
     uint64_t life, request;
+};
+
+/* Which file a host's path to its datastore leads to: the datastore's, or one in the host's own
+ * folder, where nothing is mounted. */
+enum file {
+    NO_FILE,
+    SHARED_FILE,
+    LOCAL_FILE,
+};
+
+/* A host's way to a datastore, and what its vrm-hald has open there. */
+struct sim_disk {
+    bool hangs, fails; /* nothing ends; all ends with an error */
+    bool full;         /* writes end with an error */
+    bool tears;        /* the next write writes one sector, and fails */
+    bool away;         /* it is not mounted (any more) */
+    int64_t slow_ms;   /* each access takes up to so long */
+    uint8_t *frozen;   /* reads show this; NULL: what is there */
+    uint8_t local[SLOT_SIZE];
+    int64_t faulted_ms; /* true time of the last fault that touched it */
+    /* vrm-hald's */
+    enum file file;
+    struct ha_inc inc; /* whose file it is */
+    bool wrote;        /* that incarnation sent a write */
+    bool is_checked;   /* this process found or made it its own */
+    bool busy;         /* its thread writes */
+};
+
+/* What hald keeps of a lease on tmpfs. */
+struct saved_lease {
+    int32_t authority;
+    struct ha_inc inc;
+    int64_t until_ms;
 };
 
 struct sim_host {
@@ -82,11 +125,17 @@ struct sim_host {
     uint64_t boot, hald_life, agent_life, host_life;
     int64_t paused_until, hald_paused_until, agent_paused_until; /* true time */
     int64_t drift_ppm;
+    int64_t booted_ms;   /* true time */
     int64_t watchdog_at; /* true time; 0: not armed */
     struct keeper keeper;
-    int64_t saved_until; /* what hald keeps on tmpfs */
-    struct ha_inc saved_inc;
+    struct settings setup;  /* as the last controller told it; on its disk */
+    int64_t setup_epoch;    /* that one's */
+    int64_t saved_armed_ms; /* hald's word to its next process: when the watchdog fires */
+    bool was_held;          /* etcd's lease, since it booted */
+    unsigned n_saved;
+    struct saved_lease saved[KEEPER_MAX_LEASES]; /* what hald keeps on tmpfs */
     struct keeper_vms saved_vms;
+    struct sim_disk disks[MAX_STORES];
     struct proc procs[MAX_VMS];
     struct order orders[MAX_VMS];
     int64_t faulted_ms;      /* true time of the last fault that touched it */
@@ -98,6 +147,7 @@ struct sim_vm {
     bool wanted;
     bool ran;      /* it ran at least once */
     bool no_start; /* every start fails, by the scenario */
+    bool stays_up; /* its guest does not shut down when told to */
     int home;
     int64_t version;    /* of its record, as the creator left it */
     int64_t started_ms; /* true time of its last start */
@@ -105,7 +155,7 @@ struct sim_vm {
     unsigned n_starts;
 };
 
-/* A vrmd; or the recovery leader that a vrm-hald becomes while no vrmd leads. */
+/* A vrmd; or the recovery leader that a host becomes while no vrmd leads: it sees etcd alone. */
 struct controller {
     int host;              /* of a stand-in; NOBODY: a vrmd */
     int64_t leaderless_ms; /* stand-in: since when it knows of no leader; 0: there is one */
@@ -114,11 +164,14 @@ struct controller {
     bool cut_etcd;
     uint64_t life;
     int64_t paused_until;
-    int64_t stale_until; /* its watch is silent, and lists are of the past */
-    int64_t lease;       /* its lease in etcd; 0: none */
-    uint64_t call;       /* the request to etcd that is out */
-    Ha *ha;
-    int moving_vm; /* the migration it carries out; NOBODY: none */
+    int64_t stale_until;      /* its watch is silent, and lists are of the past */
+    int64_t lease;            /* its lease in etcd; 0: none */
+    uint64_t call;            /* the request to etcd that is out */
+    Ha *ha;                   /* a vrmd's, while it leads */
+    StandIn *standin;         /* a stand-in's, while no leader is seen */
+    int moving_vm;            /* the migration it carries out; NOBODY: none */
+    struct settings settings; /* a vrmd's, since it started */
+    int64_t set_up_ms;        /* the last time that it told the hosts */
 };
 
 /* ---- etcd -------------------------------------------------------------------------------------
@@ -145,7 +198,22 @@ struct sim_etcd {
     struct sim_leases leases; /* id: index + 1 */
 };
 
-/* A request on its way to etcd, its execution and its answer. */
+/* ---- datastores -------------------------------------------------------------------------------
+ */
+
+/* A datastore's file of slots; its number is its authority less HA_STORAGE. */
+struct sim_store {
+    uint8_t blocks[MAX_HOSTS][SLOT_SIZE];
+};
+
+/* All slots as one reading found them. */
+struct reading {
+    bool failed;
+    enum slot_content content[MAX_HOSTS];
+    struct slot_record records[MAX_HOSTS];
+};
+
+/* A request on its way to etcd or to a datastore, its execution and its answer. */
 struct call {
     struct ha_txn txn;
     uint64_t epoch; /* 0: not of one who decides */
@@ -161,6 +229,11 @@ struct call {
     uint64_t request;
     bool answered;
     unsigned n_refs;
+    /* of datastores */
+    enum file file;
+    uint64_t host_life;
+    int64_t asked_ms;
+    struct reading *reading; /* owned */
 };
 
 /* ---- the world --------------------------------------------------------------------------------
@@ -172,11 +245,13 @@ struct scenario;
 
 struct world {
     struct rng rng;
+    struct rng settings_rng; /* of its own: worlds without changes stay as they were */
     int64_t now;
     uint64_t n_events, n_ids;
     struct heap heap;
     struct sim_etcd etcd;
-    int n_hosts, n_vms, n_ctls;
+    struct sim_store stores[MAX_STORES];
+    int n_hosts, n_vms, n_ctls, n_stores;
     int n_stand_ins;
     struct sim_host hosts[MAX_HOSTS];
     struct sim_vm vms[MAX_VMS];
@@ -188,6 +263,8 @@ struct world {
     int64_t etcd_faulted_ms;
     const struct scenario *scenario;
     bool armed;
+    enum ha_isolation isolation; /* what hosts do that are cut off from all others */
+    struct settings settings;    /* as they are on file */
     int64_t db_epoch;
     /* what came of it */
     GString *trace; /* NULL: not wanted */
@@ -215,6 +292,7 @@ void etcd_send(struct world *world, struct call *call, int64_t limit_ms);
 void call_unref(struct call *call);
 const struct kv *etcd_find(const struct world *world, const struct ha_key *key);
 void etcd_execute(struct world *world, struct call *call);
+bool etcd_holds(const struct world *world, const struct ha_txn *txn);
 int64_t etcd_grant(struct world *world, int64_t ttl_ms);
 bool etcd_keep_alive(struct world *world, int64_t lease, int64_t ttl_ms);
 void etcd_revoke(struct world *world, int64_t lease);
@@ -222,8 +300,30 @@ bool etcd_lease_alive(const struct world *world, int64_t lease);
 void etcd_put(struct world *world, const struct ha_put *put, int64_t lease);
 void etcd_delete(struct world *world, const struct ha_key *key);
 
+/* store_model.c */
+#define STORE_TAG 0x5ee0f5107a6e5ULL
+/* The host writes its slot: `record` of the call's txn's first put, to the call's file.
+ * `on_answer` runs in its vrm-hald when it has ended, which may be never; flag: all is written. */
+void store_write(struct world *world, struct call *call);
+/* The host reads the call's file: call->reading is there when `on_answer` runs. */
+void store_read(struct world *world, struct call *call);
+/* Index of a storage authority's datastore; NOBODY: it is not one of storage. */
+int store_of(int32_t authority);
+
+/* host_slot.c */
+/* KEEPER_RENEW of a storage authority. */
+void host_renew_slot(struct world *world, int host, const struct keeper_action *action);
+/* A decider asks the host for all slots of a datastore; ctl_hear_slots() has the answer. */
+void host_ask_slots(struct world *world, int ctl, int host, int store);
+
 /* host_model.c */
 int64_t host_clock(const struct world *world, int host);
+/* What the keeper says to do. */
+void host_do(struct world *world, int host, struct keeper_actions *actions);
+/* The answer to a RENEW. */
+void host_renewed(struct world *world, int host, int32_t authority,
+                  const struct lease_input *answer);
+enum lease_event host_event_of(const struct call *call, bool answered);
 void host_boot(struct world *world, int host);
 void host_die(struct world *world, int host, int64_t reboot_in_ms); /* < 0: stays off */
 void host_start_hald(struct world *world, int host, bool resume);
@@ -232,6 +332,24 @@ void host_order_start(struct world *world, int ctl, const struct ha_action *acti
 void host_order_release(struct world *world, int ctl, const struct ha_action *action);
 void host_order_move(struct world *world, int vm, int from, int to);
 void host_end_vm(struct world *world, int host, int vm);
+/* A leader's word on how long leases last, on its way to a host that has others. */
+void host_set_up(struct world *world, int ctl, int host);
+/* By the record alone: nobody waits for an answer. */
+void host_take_start(struct world *world, int host, int vm, const struct ha_vm_right *right,
+                     int64_t version);
+
+/* Is the VM's disk there? */
+bool host_has_disk(const struct world *world, int host, int vm);
+/* A VM on the host's own disk, which nobody else can run: the agent starts it. */
+void host_start_local(struct world *world, int host, int vm);
+
+/* follow.c */
+void host_follow(struct world *world, int host);
+
+/* ctl_slots.c */
+void ctl_poll_slots(struct world *world, int ctl);
+void ctl_hear_slots(struct world *world, int ctl, int reader, const struct call *call,
+                    int64_t age_ms);
 
 /* ctl_model.c */
 void ctl_start(struct world *world, int ctl);
@@ -241,6 +359,8 @@ void ctl_see_key(struct world *world, const struct kv *kv, const struct ha_key *
 int ctl_stand_in(const struct world *world, int host);
 bool ctl_is_cut(const struct world *world, int ctl);
 bool ctl_may_act(const struct world *world, const struct controller *ctl);
+/* What it decides by; NULL: it does not. */
+const Ha *ctl_ha(const struct controller *ctl);
 void ctl_report(struct world *world, int host);
 /* Tells it what the database says: what is wanted, maintenance, arming. */
 void ctl_tell(struct world *world, int ctl);
@@ -264,13 +384,14 @@ void chaos_begin(struct world *world);
 /* world.c */
 struct sim_options {
     uint64_t seed;
-    int n_hosts, n_vms, n_ctls;
+    int n_hosts, n_vms, n_ctls, n_stores;
     bool trace;
 };
 void world_init(struct world *world, const struct sim_options *options);
 void world_boot(struct world *world);
 void world_clear(struct world *world);
 int world_add_host(struct world *world);
+int world_add_store(struct world *world);
 /* Index of an id; NOBODY: there is none. */
 int world_host_index(const struct world *world, int64_t id);
 int world_vm_index(const struct world *world, int64_t id);

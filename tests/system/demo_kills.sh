@@ -8,6 +8,7 @@
 # no task is unfinished, every object whose making was acknowledged is there, and with it its task.
 # Settings: those of deploy/demo (VRM_LAB, VRM_DEMO_DIR and the ports).
 
+export VRM_LAB_HALD=${VRM_LAB_HALD:-1} # the demo's own default
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -14,6 +14,10 @@ export VRM_PG_PORT=${VRM_PG_PORT:-$((27000 + VRM_LAB * 10))} VRM_ETCD_PORT=${VRM
 export VRM_AGENT=$BUILD/vrm-agent
 LAB_DIR=/var/tmp/vrm-lab-$VRM_LAB
 API_PORT=$((27000 + VRM_LAB * 10 + 5))
+# Most tests are about other things than HA.  With vrm-hald on the hosts (VRM_LAB_HALD=1) they must
+# reach etcd, and vrmd must hear them.
+export VRM_LAB_HALD=${VRM_LAB_HALD:-0}
+((VRM_LAB_HALD == 0)) || export VRM_ETCD_ADDRESS=${VRM_ETCD_ADDRESS:-10.90.$VRM_LAB.1}
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
 fail()
@@ -63,9 +67,40 @@ bandwidth_mib = ${BANDWIDTH_MIB:-32}
 [power]
 timeout_s = 20
 boot_timeout_s = ${BOOT_TIMEOUT_S:-25}
+[ha]
+$(ha_config "$1")
 ${VRMD_EXTRA:-}
 CONF
 }
+
+# ha_config N - of controller N, which hears beats at an address of its own.  VRM_LAB_SLOTS=true: VMs
+# live by slots on the shared datastore, else by leases in etcd, which most tests are about.
+ha_config()
+{
+    if [[ -z ${VRM_ETCD_ADDRESS-} ]]; then
+        echo "enabled = false"
+    else
+        printf '%s\n' "enabled = true" "beat_listen = 10.91.$VRM_LAB.$1" "beat_port = 7445" \
+            "beat_to = 10.91.$VRM_LAB.1, 10.91.$VRM_LAB.2" \
+            "storage = ${VRM_LAB_SLOTS:-false}" \
+            "etcd = $(etcd_for_hosts)"
+    fi
+}
+
+# etcd_for_hosts - each member by each of its networks, so that the next one tried goes by another.
+etcd_for_hosts()
+{
+    local n address list=''
+    for ((n = 0; n < ${VRM_ETCD_MEMBERS:-1}; n++)); do
+        for address in ${VRM_ETCD_ADDRESS//,/ }; do
+            list+=,http://$address:$((VRM_ETCD_PORT + n * 1000))
+        done
+    done
+    echo "${list#,}"
+}
+
+# services VERB pg|etcd|etcdN - see deploy/services.
+services() { "$TOP/deploy/services" "$@" >>"$WORK/services.log" 2>&1; }
 
 # vrmd_start N - in the background; its pid in $WORK/vrmdN/pid.
 vrmd_start()
@@ -114,8 +149,10 @@ cluster_up()
 {
     local i
     mkdir -p "$WORK"
-    "$TOP/deploy/services" up >"$WORK/services.log" 2>&1 || fail "services, see $WORK/services.log"
-    "$TOP/deploy/lab" up "$1" >"$WORK/lab.log" 2>&1 || fail "lab, see $WORK/lab.log"
+    "$TOP/deploy/lab" net >"$WORK/lab.log" 2>&1 || fail "networks, see $WORK/lab.log" || return
+    ip addr replace "10.91.$VRM_LAB.2/24" dev "vrm${VRM_LAB}ha" || return # controller 2's
+    "$TOP/deploy/services" up >"$WORK/services.log" 2>&1 || fail "services, see $WORK/services.log" || return
+    "$TOP/deploy/lab" up "$1" >>"$WORK/lab.log" 2>&1 || fail "lab, see $WORK/lab.log" || return
     vrmd_config 1
     vrmd_config 2
     vrmd_start 1
@@ -260,11 +297,11 @@ all_run_once()
 }
 
 # new_vm NAME HOST [BUSY [DIRTY]] - created on and started on HOST; of $VM_MB, of which the guest
-# fills $HOLD_MB.
+# fills $HOLD_MB, with an agent if $GUEST_AGENT is 1.
 new_vm()
 {
     local image
-    image=$(lab guest "$1" --busy "${3:-0}" --dirty "${4:-0}" --mem "${HOLD_MB:-0}") || return
+    image=$(lab guest "$1" --busy "${3:-0}" --dirty "${4:-0}" --mem "${HOLD_MB:-0}" --agent "${GUEST_AGENT:-0}") || return
     task POST "$SITE/vms" "{\"name\":\"$1\",\"location\":\"$(urn "$(host_uri "$2")")\",\"autoBoot\":false,\"osOptions\":{\"osType\":\"Linux\"},\"vmConfig\":{\"cpu\":{\"quantity\":1},\"memory\":{\"quantityMB\":${VM_MB:-128}},\"disks\":[{\"sequenceNum\":1,\"quantityGB\":1,\"datastoreUrn\":\"$(urn "$SITE"):datastores:1\",\"volumeUrl\":\"$(basename "$image")\"}]}}" || return
     task POST "$(vm_uri "$1")/action/start"
 }
@@ -290,6 +327,7 @@ need()
 clean_up()
 {
     cluster_down
+    ! declare -F oracle_down >/dev/null || oracle_down "$WORK/oracle"
     ((CASES_FAILED)) || rm -rf "$WORK"
 }
 
