@@ -16,7 +16,7 @@ readonly TESTS=(test_ha_right test_ha_tables test_standin test_slot test_isolati
 
 # name | by | file | old text | new text
 readonly MUTANTS='
-impatient decider              | sim  | ha/ha_host.c   | >= proof_ms(lease_ms))       | >= proof_ms(lease_ms) / 2)
+impatient decider              | sim  | ha/ha_host.c   | < proof_ms(lease_ms))        | < proof_ms(lease_ms) / 2)
 decider by its own times alone | sim  | ha/ha_host.c   | MAX(our_ms, told_ms(grip)); /* its own */ | our_ms;
 decider by what is said alone   | unit | ha/ha_host.c   | MAX(our_ms, told_ms(grip)); /* its own */ | told_ms(grip);
 unsaid length taken for short  | unit | ha/right.c     | return said_ms > 0 ? said_ms : longest_ms; | return said_ms + 0 * longest_ms;
@@ -68,9 +68,9 @@ slot confirmed on arrival      | unit | ha/ha.c        | grip->confirmed_ms = se
 older slot confirms            | unit | ha/ha.c        | if (seen->seq == grip->seq \&\& seen->asked_ms | if (seen->seq <= grip->seq \&\& seen->asked_ms
 slot of another life           | unit | ha/ha.c        | !grip \|\| !ha_inc_equal(grip->inc, seen->inc)) /* slot */ | !grip)
 slot of the former life        | unit | ha/ha.c        | grip->seq = 0; /* the former | (void)0; /* the former
-registration confirms the slot | sim  | ha/ha.c        | return; /* nothing new, or an old record */ | { grip->confirmed_ms = seen->asked_ms; return; }
+registration confirms the slot | unit | ha/ha.c        | return; /* nothing new, or an old record */ | { grip->confirmed_ms = seen->asked_ms; return; }
 slot that nobody saw is given  | sim  | ha/ha.c        | (grip->seq != 0 \&\& /* shown */ | (grip->version != 0 \&\&
-reading without an age         | sim  | ha/slot.c      | return now_ms > own->seq ? now_ms - own->seq : 0; /* age */ | return 0;
+reading without an age         | unit | ha/slot.c      | return now_ms > own->seq ? now_ms - own->seq : 0; /* age */ | return 0;
 goes on in any file            | sim  | ha/slot.c      | return record->tag == tag \&\& ha_owner_equal(\&record->owner, self); | return record->owner.host == self->host;
 sum of a slot not checked      | unit | ha/slot.c      | != slot_sum(sector, AT_SUM) /* sum */) | == 0)
 torn slot: the older sector    | unit | ha/slot.c      | (!first \|\| is_newer(\&records[1], \&records[0])) | (!first \|\| is_newer(\&records[0], \&records[1]))
