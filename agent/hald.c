@@ -87,6 +87,7 @@ static void note_lease(Hald *hald)
 
 void hald_act(Hald *hald, struct keeper_actions *actions)
 {
+    hald_save(hald); /* a renewal may end its lease earlier: before it is sent */
     for (size_t i = 0; i < actions->len; i++)
         do_action(hald, &actions->items[i]);
     keeper_actions_clear(actions);

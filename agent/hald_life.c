@@ -52,9 +52,9 @@ static json_t *lease_json(const struct life_lease *lease)
 
     if (lease->authority < HA_STORAGE)
         return json_pack("{s:i, s:s, s:I}", "authority", (int)lease->authority, "inc", inc,
-                         "until_ms", (json_int_t)lease->until_ms);
+                         "end_ms", (json_int_t)lease->end_ms);
     return json_pack("{s:i, s:s, s:I, s:I, s:I, s:s, s:s}", "authority", (int)lease->authority,
-                     "inc", inc, "until_ms", (json_int_t)lease->until_ms, "length_ms",
+                     "inc", inc, "end_ms", (json_int_t)lease->end_ms, "length_ms",
                      (json_int_t)lease->length_ms, "renew_ms", (json_int_t)lease->renew_ms, "path",
                      lease->path, "name", lease->name);
 }
@@ -95,19 +95,19 @@ static bool parse_lease(json_t *json, struct life_lease *ret_lease)
 {
     struct life_lease lease = { 0 };
     const char *inc, *path = NULL, *name = NULL;
-    json_int_t until, length = 0, renew = 0;
+    json_int_t end, length = 0, renew = 0;
     int authority;
 
     if (json_unpack_ex(json, NULL, JSON_STRICT, "{s:i, s:s, s:I, s?I, s?I, s?s, s?s}", "authority",
-                       &authority, "inc", &inc, "until_ms", &until, "length_ms", &length,
-                       "renew_ms", &renew, "path", &path, "name", &name) < 0 ||
-        authority < HA_ETCD || until < 0 || !right_inc_parse(inc, &lease.inc))
+                       &authority, "inc", &inc, "end_ms", &end, "length_ms", &length, "renew_ms",
+                       &renew, "path", &path, "name", &name) < 0 ||
+        authority < HA_ETCD || end < 0 || !right_inc_parse(inc, &lease.inc))
         return false;
     if (authority >= HA_STORAGE &&
         (!path || path[0] != '/' || !name || renew < 1 || length <= renew))
         return false;
     lease.authority = authority;
-    lease.until_ms = until;
+    lease.end_ms = end;
     lease.length_ms = length;
     lease.renew_ms = renew;
     lease.path = g_strdup(path);

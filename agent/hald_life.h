@@ -17,7 +17,7 @@
 struct life_lease {
     int32_t authority;
     struct ha_inc inc;
-    int64_t until_ms; /* CLOCK_BOOTTIME; 0: not held */
+    int64_t end_ms; /* CLOCK_BOOTTIME; 0: not held */
     /* of a datastore */
     int64_t length_ms, renew_ms;
     char *path, *name;

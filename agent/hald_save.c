@@ -19,16 +19,15 @@ static void add_lease(const Hald *hald, struct life *life, const struct lease_fs
 {
     const struct store *store = hald_store_find(hald, lease->self.authority);
 
-    life_leases_push(&life->leases,
-                     (struct life_lease){
-                         .authority = lease->self.authority,
-                         .inc = lease->self.inc,
-                         .until_ms = lease->state == LEASE_HELD ? lease->until_ms : 0,
-                         .length_ms = lease->times.length_ms,
-                         .renew_ms = lease->times.renew_ms,
-                         .path = g_strdup(store ? store->path : ""),
-                         .name = g_strdup(store ? store->name : ""),
-                     });
+    life_leases_push(&life->leases, (struct life_lease){
+                                        .authority = lease->self.authority,
+                                        .inc = lease->self.inc,
+                                        .end_ms = lease->state == LEASE_HELD ? lease->end_ms : 0,
+                                        .length_ms = lease->times.length_ms,
+                                        .renew_ms = lease->times.renew_ms,
+                                        .path = g_strdup(store ? store->path : ""),
+                                        .name = g_strdup(store ? store->name : ""),
+                                    });
 }
 
 /* What is still being claimed was promised to nobody. */
@@ -92,7 +91,7 @@ static uint64_t mark_of(const Hald *hald)
     for (unsigned i = 0; i < hald->keeper.n_leases; i++) {
         const struct lease_fsm *lease = &hald->keeper.leases[i];
 
-        mark = add(add(mark, lease->state), (uint64_t)lease->until_ms);
+        mark = add(add(mark, lease->state), (uint64_t)lease->end_ms);
         mark = add(mark, lease->self.inc.n);
     }
     for (guint i = 0; i < hald->held->len; i++) {

@@ -12,7 +12,6 @@
 
 #define MIN_REPLY_MS 200
 #define MAX_REPLY_MS 1000
-#define MIN_ARM_MS   1000 /* the least that every watchdog takes */
 
 /* A setup on its way to disk. */
 struct storing {
@@ -148,11 +147,11 @@ static const struct life_lease *lease_in_etcd(const struct life *life)
 static void resume_lease(Hald *hald, const struct life_lease *lease)
 {
     const struct lease_times times = etcd_times(&hald->setup);
-    const int64_t most_ms = clock_now_ms() + times.length_ms - times.kill_ms;
+    const int64_t most_ms = clock_now_ms() + times.length_ms;
     const struct ha_owner self = { hald->setup.host, HA_ETCD, lease->inc };
 
     if (lease->authority == HA_ETCD)
-        keeper_resume_lease(&hald->keeper, &times, &self, MIN(lease->until_ms, most_ms));
+        keeper_resume_lease(&hald->keeper, &times, &self, MIN(lease->end_ms, most_ms));
     else
         hald_store_resume(hald, lease);
 }
@@ -185,7 +184,7 @@ static bool goes_on(const struct life *life)
     bool runs = life->vms.len > 0;
 
     for (size_t i = 0; i < life->leases.len; i++)
-        runs = runs || life->leases.items[i].until_ms > clock_now_ms();
+        runs = runs || life->leases.items[i].end_ms > clock_now_ms();
     return runs;
 }
 
@@ -298,21 +297,6 @@ static bool check(const Hald *hald, const struct ha_setup *setup, GError **error
            (!hald->set_up || check_change(hald, setup, error));
 }
 
-/* The watchdog was armed by the former, longer times: not past the end of what it protects now. */
-static void arm_shorter(Hald *hald)
-{
-    const int64_t now_ms = clock_now_ms(), deadline_ms = keeper_deadline(&hald->keeper);
-    const int64_t ms = MIN(MAX(deadline_ms - now_ms, MIN_ARM_MS), hald->keeper.watchdog_ms);
-    g_autoptr(GError) error = NULL;
-
-    if (hald->keeper.armed_until_ms <= deadline_ms)
-        return;
-    if (hald_dog_arm(hald->dog, ms, &error))
-        hald->keeper.armed_until_ms = now_ms + ms;
-    else
-        log_error("the watchdog cannot be petted", "ERROR", error->message, NULL);
-}
-
 static void change(Hald *hald, struct ha_setup *setup)
 {
     const struct lease_fsm *lease = keeper_lease(&hald->keeper, HA_ETCD);
@@ -333,7 +317,6 @@ static void change(Hald *hald, struct ha_setup *setup)
         keeper_set_times(&hald->keeper, HA_ETCD, &times, hald_watchdog_ms(setup));
         hald_stores_set_times(hald);
         set_isolation(hald);
-        arm_shorter(hald);
         hald_stores_match(hald);
     }
     if (moved)

@@ -468,14 +468,14 @@ void hald_store_resume(Hald *hald, const struct life_lease *lease)
                                        .renew_ms = lease->renew_ms,
                                        .kill_ms = hald->setup.kill_ms };
     const struct ha_owner self = { hald->setup.host, lease->authority, lease->inc };
-    const int64_t most_ms = clock_now_ms() + times.length_ms - times.kill_ms;
+    const int64_t most_ms = clock_now_ms() + times.length_ms;
     const struct ha_store what = { .authority = lease->authority,
                                    .path = lease->path,
                                    .name = lease->name,
                                    .slot = slot_of_host(hald->setup.host) };
 
     make(hald, &what)->resumes = true;
-    keeper_resume_lease(&hald->keeper, &times, &self, MIN(lease->until_ms, most_ms));
+    keeper_resume_lease(&hald->keeper, &times, &self, MIN(lease->end_ms, most_ms));
 }
 
 void hald_stores_clear(Hald *hald)

@@ -25,10 +25,10 @@ void keeper_add_lease(struct keeper *keeper, const struct lease_times *times,
 }
 
 void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
-                         const struct ha_owner *self, int64_t until_ms)
+                         const struct ha_owner *self, int64_t end_ms)
 {
     g_assert(keeper->n_leases < KEEPER_MAX_LEASES);
-    lease_fsm_resume(&keeper->leases[keeper->n_leases++], times, self, until_ms);
+    lease_fsm_resume(&keeper->leases[keeper->n_leases++], times, self, end_ms);
 }
 
 void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority)
@@ -188,28 +188,25 @@ static void drop_rights(struct keeper *keeper, int32_t authority, const char *wh
     }
 }
 
-/* A watchdog that longer times armed may let VMs run past the end of shorter ones. */
-static void tell_length(const struct keeper *keeper, struct lease_fsm *lease)
+static void step_lease(struct keeper *keeper, struct lease_fsm *lease,
+                       const struct lease_input *input, struct keeper_actions *actions)
 {
-    lease->told_ms = MAX(lease->told_ms, keeper->armed_until_ms - lease->sent_ms); /* watchdog */
-}
+    struct keeper_action action = { .authority = lease->self.authority };
+    const struct lease_rule *rule;
 
-static void do_lease(struct keeper *keeper, struct lease_fsm *lease, const struct lease_rule *rule,
-                     struct keeper_actions *actions)
-{
-    struct keeper_action action = { .authority = lease->self.authority, .why = rule->why };
-
+    lease->armed_ms = keeper->armed_until_ms; /* watchdog */
+    rule = lease_fsm_step(lease, input);
+    action.why = rule->why;
     if (rule->act == LSA_RENEW) {
         action.act = KEEPER_RENEW;
         action.request = lease->request;
-        tell_length(keeper, lease);
         lease_fsm_request(lease, &action.txn);
         keeper_actions_push(actions, action);
     } else if (rule->act == LSA_KILL) {
         action.act = KEEPER_KILL;
         keeper_actions_push(actions, action);
     } else if (rule->act == LSA_REBORN) {
-        drop_rights(keeper, lease->self.authority, rule->why, actions);
+        drop_rights(keeper, action.authority, rule->why, actions);
     }
 }
 
@@ -223,7 +220,7 @@ void keeper_renewed(struct keeper *keeper, int32_t authority, const struct lease
     if (authority == HA_ETCD && answer->event != LSE_UNKNOWN)
         keeper_hear(keeper, answer->now_ms);
     if (lease)
-        do_lease(keeper, lease, lease_fsm_step(lease, answer), actions);
+        step_lease(keeper, lease, answer, actions);
 }
 
 static void tick_lease(struct keeper *keeper, struct lease_fsm *lease, int64_t now_ms,
@@ -233,8 +230,8 @@ static void tick_lease(struct keeper *keeper, struct lease_fsm *lease, int64_t n
     const struct lease_input empty = { .event = LSE_EMPTY, .now_ms = now_ms };
 
     if (lease->state == LEASE_LAPSED && !has_processes(keeper, lease->self.authority))
-        do_lease(keeper, lease, lease_fsm_step(lease, &empty), actions);
-    do_lease(keeper, lease, lease_fsm_step(lease, &tick), actions);
+        step_lease(keeper, lease, &empty, actions);
+    step_lease(keeper, lease, &tick, actions);
 }
 
 int64_t keeper_deadline(const struct keeper *keeper)
@@ -257,7 +254,7 @@ static void lengthen_watchdog(struct keeper *keeper)
     for (unsigned i = 0; i < keeper->n_leases; i++) {
         const struct lease_fsm *lease = &keeper->leases[i];
 
-        if (lease->state != LEASE_OUT && lease->kept_ms < lease->times.length_ms)
+        if (lease->state != LEASE_OUT && lease->end_ms - lease->counted_ms < lease->times.length_ms)
             return;
     }
     keeper->watchdog_ms = keeper->wanted_ms;
@@ -346,8 +343,7 @@ static void tick_isolation(struct keeper *keeper, int64_t now_ms, struct keeper_
     keeper->step = isolation_tick(&keeper->isolation, has_stored_vms(keeper), now_ms);
     for (unsigned i = 0; keeper->step != ISOLATION_NOTHING && i < keeper->n_leases; i++)
         if (is_given_up(keeper, &keeper->leases[i]))
-            do_lease(keeper, &keeper->leases[i], lease_fsm_step(&keeper->leases[i], &given_up),
-                     actions);
+            step_lease(keeper, &keeper->leases[i], &given_up, actions);
 }
 
 /* Nothing new begins under leases that are being given up. */

@@ -99,22 +99,21 @@ bool keeper_gives_up(const struct keeper *keeper, int64_t vm, int64_t now_ms);
 void keeper_add_lease(struct keeper *keeper, const struct lease_times *times,
                       const struct ha_owner *self);
 
-/* Goes on in the life that an earlier process of the same boot left: its lease until `until_ms`,
- * and (keeper_adopt, for each) the VMs it had allowed; each counts as a process until a sweep
- * has looked. */
+/* Goes on in the life that an earlier process of the same boot left: its lease, which ends at
+ * `end_ms`, and (keeper_adopt, for each) the VMs it had allowed; each counts as a process until a
+ * sweep has looked. */
 void keeper_resume_lease(struct keeper *keeper, const struct lease_times *times,
-                         const struct ha_owner *self, int64_t until_ms);
+                         const struct ha_owner *self, int64_t end_ms);
 void keeper_adopt(struct keeper *keeper, const struct ha_vm_seen *seen, int32_t authority);
 
 /* Takes an authority away; false, and nothing is done, while a VM stands under it.  Added again in
  * the same boot, it goes on as a later incarnation than it was. */
 bool keeper_remove_lease(struct keeper *keeper, int32_t authority);
 
-/* Other times for one authority's lease.  Shorter ones count at once, also for what was renewed
- * before; the shell then arms the watchdog anew if it is armed past a lease's end (armed_until_ms,
- * lease_fsm_deadline): until it is, renewals say the longer one.  Longer ones count from the first
- * renewal that says them, and the watchdog's from when every lease has one.  So whoever decides by
- * what the records say is never ahead of this host, whatever it heard of his times. */
+/* Other times for one authority's lease.  Shorter ones count from the sending of the next renewal,
+ * which says the watchdog's time while that is armed for longer; longer ones from the answer to it,
+ * and the watchdog's from when every lease has one.  So whoever decides by what the records say is
+ * never ahead of this host, whatever it heard of his times. */
 void keeper_set_times(struct keeper *keeper, int32_t authority, const struct lease_times *times,
                       int64_t watchdog_ms);
 
@@ -122,7 +121,8 @@ void keeper_set_times(struct keeper *keeper, int32_t authority, const struct lea
  * INT64_MAX: none does. */
 int64_t keeper_deadline(const struct keeper *keeper);
 
-/* Due every 100..500 ms: renewals, kills, releases, the watchdog. */
+/* Due every 100..500 ms: renewals, kills, releases, the watchdog.  A RENEW may end its lease
+ * earlier than before (lease_fsm.h, end_ms): a next process must know of it before it is sent. */
 void keeper_tick(struct keeper *keeper, int64_t now_ms, struct keeper_actions *actions);
 
 /* The answer to a RENEW of `authority`.

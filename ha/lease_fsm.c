@@ -61,21 +61,24 @@ void lease_fsm_init(struct lease_fsm *fsm, const struct lease_times *times,
     *fsm = (struct lease_fsm){ .times = *times, .self = *self, .counted_ms = -1 };
 }
 
+static void end_at(struct lease_fsm *fsm, int64_t end_ms)
+{
+    fsm->end_ms = end_ms;
+    fsm->until_ms = end_ms - fsm->times.kill_ms;
+}
+
 void lease_fsm_resume(struct lease_fsm *fsm, const struct lease_times *times,
-                      const struct ha_owner *self, int64_t until_ms)
+                      const struct ha_owner *self, int64_t end_ms)
 {
     lease_fsm_init(fsm, times, self);
     fsm->state = LEASE_HELD;
-    fsm->until_ms = until_ms;
-    fsm->kept_ms = times->length_ms;
-    fsm->counted_ms = until_ms + times->kill_ms - times->length_ms;
+    fsm->counted_ms = end_ms - times->length_ms;
+    end_at(fsm, end_ms);
 }
 
 void lease_fsm_set_times(struct lease_fsm *fsm, const struct lease_times *times)
 {
     fsm->times = *times;
-    fsm->kept_ms = MIN(fsm->kept_ms, times->length_ms); /* shorter */
-    fsm->until_ms = MIN(fsm->until_ms, fsm->counted_ms + fsm->kept_ms - times->kill_ms);
 }
 
 const struct lease_rule *lease_fsm_find(const struct lease_fsm *fsm, enum lease_event event,
@@ -119,8 +122,7 @@ static void learn(struct lease_fsm *fsm, const struct lease_input *input, enum l
 static void hold(struct lease_fsm *fsm)
 {
     fsm->counted_ms = fsm->sent_ms;
-    fsm->kept_ms = MIN(fsm->told_ms, fsm->times.length_ms); /* kept */
-    fsm->until_ms = fsm->counted_ms + fsm->kept_ms - fsm->times.kill_ms;
+    end_at(fsm, fsm->counted_ms + fsm->told_ms); /* kept */
 }
 
 static void send_request(struct lease_fsm *fsm, int64_t now_ms)
@@ -129,7 +131,9 @@ static void send_request(struct lease_fsm *fsm, int64_t now_ms)
     fsm->seq = now_ms > fsm->seq ? now_ms : fsm->seq + 1; /* seq */
     fsm->in_flight = true;
     fsm->sent_ms = now_ms;
-    fsm->told_ms = fsm->times.length_ms; /* told */
+    fsm->told_ms = MAX(fsm->times.length_ms, fsm->armed_ms - now_ms); /* told */
+    fsm->end_ms = MIN(fsm->end_ms, now_ms + fsm->told_ms);            /* shorter */
+    fsm->until_ms = MIN(fsm->until_ms, fsm->end_ms - fsm->times.kill_ms);
     fsm->next_ms = now_ms + fsm->times.renew_ms;
 }
 
@@ -169,7 +173,7 @@ int64_t lease_fsm_deadline(const struct lease_fsm *fsm)
 {
     if (fsm->state == LEASE_OUT)
         return INT64_MAX;
-    return fsm->counted_ms + fsm->kept_ms;
+    return fsm->end_ms;
 }
 
 void lease_fsm_request(const struct lease_fsm *fsm, struct ha_txn *ret_txn)

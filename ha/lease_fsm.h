@@ -11,8 +11,8 @@
  *
  * The length is the host's own, and each record says it: whoever waits for it has perhaps other
  * times than a host that was cut off when they were changed.  A host never keeps what it runs for
- * longer than the record says by which it keeps it: shorter times count at once, also for what was
- * renewed before; longer ones count from the first renewal that says so and is answered.
+ * longer than any record says that may stand: shorter times count from the sending of the first
+ * renewal that says so, longer ones from the first that is answered.
  *
  * At most one request is out; answers carry its number, others are stale.
  * Pure: same state, input and time, same verdict.  Any thread. */
@@ -79,10 +79,11 @@ struct lease_fsm {
     struct ha_owner self; /* host, authority, present incarnation */
     struct ha_inc former; /* the incarnation that the record names; boot 0: none, or not read */
     int64_t version;      /* of the record as last seen; 0: not seen */
-    int64_t seq; /* of the last request: the time of its sending, always growing within a boot */
+    int64_t seq;    /* of the last request: the time of its sending, always growing within a boot */
+    int64_t end_ms; /* HELD, LAPSED: no record that may stand says more than this */
     int64_t until_ms;   /* HELD: VMs may run until then */
+    int64_t armed_ms;   /* its keeper's watchdog fires then: renewals say no less */
     int64_t told_ms;    /* length that the last request's record says */
-    int64_t kept_ms;    /* HELD, LAPSED: ... and that is kept: the lease ends at counted + kept */
     int64_t sent_ms;    /* of the request that is out, or of the last one */
     int64_t counted_ms; /* sending of the newest request whose answer counted; -1: none */
     int64_t next_ms;    /* no new request before this */
@@ -114,12 +115,12 @@ extern const size_t lease_n_rules;
 void lease_fsm_init(struct lease_fsm *fsm, const struct lease_times *times,
                     const struct ha_owner *self);
 
-/* Starts in the life that an earlier process of the same boot left, with its VMs: they may go on
- * until `until_ms` unless a renewal says otherwise. */
+/* Starts in the life that an earlier process of the same boot left, with its VMs: its lease ends at
+ * `end_ms` unless a renewal says otherwise. */
 void lease_fsm_resume(struct lease_fsm *fsm, const struct lease_times *times,
-                      const struct ha_owner *self, int64_t until_ms);
+                      const struct ha_owner *self, int64_t end_ms);
 
-/* Other times; see above for what was renewed before. */
+/* Other times, for the renewals to come. */
 void lease_fsm_set_times(struct lease_fsm *fsm, const struct lease_times *times);
 
 /* One event; the verdict's row says what to do and why.  Never NULL. */

@@ -22,16 +22,15 @@ decider by what is said alone   | unit | ha/ha_host.c   | MAX(our_ms, told_ms(gr
 unsaid length taken for short  | unit | ha/right.c     | return said_ms > 0 ? said_ms : longest_ms; | return said_ms + 0 * longest_ms;
 a copied slot counts for more  | unit | ha/ha_host.c   | if (!in_etcd \&\& ha_is_vouched(ha, \&owner, now_ms)) /* vouched */ | if (0)
 a named lease taken for idle   | unit | ha/ha_host.c   | grip->seq == 0 \&\& !is_named(ha, owner); | grip->seq == 0 \&\& owner != NULL;
-longer watchdog at once        | unit | ha/keeper.c    | lease->state != LEASE_OUT \&\& lease->kept_ms < lease->times.length_ms | lease->kept_ms < 0
+longer watchdog at once        | unit | ha/keeper.c    | lease->state != LEASE_OUT \&\& lease->end_ms - lease->counted_ms < lease->times.length_ms | lease->end_ms < 0
 longer write under way         | unit | ha/ha_host.c   | grip->record_seq > grip->seq ? MAX(slot_ms, record_ms) : slot_ms; /* registered */ | slot_ms;
-longer times count at once     | unit | ha/lease_fsm.c | fsm->kept_ms = MIN(fsm->told_ms, fsm->times.length_ms); /* kept */ | fsm->kept_ms = fsm->times.length_ms;
-longer times for what was kept | unit | ha/lease_fsm.c | return fsm->counted_ms + fsm->kept_ms; | return fsm->counted_ms + fsm->times.length_ms;
-shorter times not for what was | unit | ha/lease_fsm.c | fsm->kept_ms = MIN(fsm->kept_ms, times->length_ms); /* shorter */ | (void)0;
-told shorter than watched      | unit | ha/keeper.c   | MAX(lease->told_ms, keeper->armed_until_ms - lease->sent_ms); /* watchdog */ | lease->told_ms;
+longer times count at once     | unit | ha/lease_fsm.c | end_at(fsm, fsm->counted_ms + fsm->told_ms); /* kept */ | end_at(fsm, fsm->counted_ms + fsm->times.length_ms);
+shorter times once answered    | unit | ha/lease_fsm.c | fsm->end_ms = MIN(fsm->end_ms, now_ms + fsm->told_ms);            /* shorter */ | (void)0;
+told shorter than watched      | unit | ha/keeper.c    | lease->armed_ms = keeper->armed_until_ms; /* watchdog */ | (void)0;
 power off before first sight   | sim  | ha/ha_host.c   | host->off_ms > grip->since_ms | host->off_ms > 0
 back-dated first sight         | sim  | ha/ha.c        | grip->confirmed_ms = now_ms; /* lease */ | grip->confirmed_ms = grip->since_ms > 0 ? grip->since_ms + 1 : now_ms;
 back-dated first sight of seq | sim  | ha/ha.c        | grip->confirmed_ms = now_ms; /* seq */ | grip->confirmed_ms = grip->since_ms > 0 ? grip->since_ms + 1 : now_ms;
-lease counted from the answer  | sim  | ha/lease_fsm.c | counted_ms = fsm->sent_ms;   | counted_ms = fsm->sent_ms + 3000;
+lease counted from the answer  | unit | ha/lease_fsm.c | counted_ms = fsm->sent_ms;   | counted_ms = fsm->sent_ms + 3000;
 lease that never ends          | sim  | ha/lease_fsm.c | return now_ms >= fsm->until_ms; | return now_ms < 0;
 same life after a lapse        | sim  | ha/lease_fsm.c | fsm->self.inc.n++;           | (void)0;
 no watchdog                    | sim  | ha/keeper.c    | now_ms <= keeper_deadline(keeper) - keeper->watchdog_ms | keeper_deadline(keeper) > 0

@@ -34,10 +34,10 @@ static struct life make_life(void)
                           .told = true };
 
     life_leases_push(&life.leases,
-                     (struct life_lease){ .authority = 1, .inc = { BOOT, 3 }, .until_ms = 66000 });
+                     (struct life_lease){ .authority = 1, .inc = { BOOT, 3 }, .end_ms = 66000 });
     life_leases_push(&life.leases, (struct life_lease){ .authority = 7,
                                                         .inc = { BOOT, 4711 },
-                                                        .until_ms = 67000,
+                                                        .end_ms = 67000,
                                                         .length_ms = 20000,
                                                         .renew_ms = 1000,
                                                         .path = g_strdup("/srv/shelf"),
@@ -62,7 +62,7 @@ START_TEST(a_life_comes_back_as_it_was)
     again = life_format(&back);
     ck_assert_str_eq(text, again);
     ck_assert(back.boot == BOOT);
-    ck_assert_int_eq(back.leases.items[0].until_ms, 66000);
+    ck_assert_int_eq(back.leases.items[0].end_ms, 66000);
     ck_assert(back.vms.items[0].held && back.vms.items[0].told && !back.vms.items[0].banned);
     ck_assert(back.vms.items[1].banned && back.vms.items[1].unseen && !back.vms.items[1].held);
     life_clear(&life);
@@ -80,8 +80,8 @@ static const struct {
     { "9f3c00000000ab12\",\"host", "\",\"host", "its values" },
     { "\"host\":101,\"prefix", "\"host\":0,\"prefix", "its values" },
     { "\"/vrm\"", "\"vrm\"", "its values" },
-    { "\"until_ms\":66000", "\"until_ms\":-1", "a lease" },
-    { "9f3c00000000ab12-3\",\"until", "9f3c00000000ab12\",\"until", "a lease" },
+    { "\"end_ms\":66000", "\"end_ms\":-1", "a lease" },
+    { "9f3c00000000ab12-3\",\"end_ms", "9f3c00000000ab12\",\"end_ms", "a lease" },
     { "\"leases\":[{", "\"leases\":[7,{", "a lease" },
     { "\"length_ms\":20000", "\"length_ms\":1000", "a lease" },
     { "\"path\":\"/srv", "\"path\":\"srv", "a lease" },

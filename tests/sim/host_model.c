@@ -14,7 +14,6 @@
 #define RENEW_MS    1500
 #define KILL_MS     2000
 #define SLOT_RENEW  1000
-#define MIN_ARM_MS  1000
 #define START_LIMIT 20000 /* after that the one who ordered a start hears nothing more */
 
 /* As the host was set up. */
@@ -97,7 +96,7 @@ static void save(struct world *world, int host)
         const bool is_held = lease->state == LEASE_HELD;
 
         self->saved[i] = (struct saved_lease){ lease->self.authority, lease->self.inc,
-                                               is_held ? lease->until_ms : 0 };
+                                               is_held ? lease->end_ms : 0 };
         self->was_held |= is_held && lease->self.authority == HA_ETCD;
     }
     self->saved_vms.len = 0;
@@ -363,20 +362,7 @@ static void resume_lease(struct world *world, int host, const struct saved_lease
     const struct ha_owner owner = { self->id, saved->authority, saved->inc };
     const struct lease_times times = times_of(self, saved->authority);
 
-    keeper_resume_lease(&self->keeper, &times, &owner, saved->until_ms);
-}
-
-/* The watchdog was armed by longer times. */
-static void arm_shorter(struct world *world, int host)
-{
-    struct sim_host *self = &world->hosts[host];
-    const int64_t now_ms = host_clock(world, host), deadline_ms = keeper_deadline(&self->keeper);
-    const int64_t ms = MIN(MAX(deadline_ms - now_ms, MIN_ARM_MS), self->keeper.watchdog_ms);
-
-    if (self->keeper.armed_until_ms <= deadline_ms)
-        return;
-    self->keeper.armed_until_ms = now_ms + ms;
-    arm(world, host, ms);
+    keeper_resume_lease(&self->keeper, &times, &owner, saved->end_ms);
 }
 
 static void take_setup(struct world *world, const struct event *event)
@@ -386,8 +372,6 @@ static void take_setup(struct world *world, const struct event *event)
     if (event->value < self->setup_epoch)
         return;
     self->setup_epoch = event->value;
-    if (event->settings.lease_ms < self->setup.lease_ms && self->hald_faulted_ms < world->now)
-        self->hald_faulted_ms = world->now; /* what was not renewed of late is over at once */
     self->setup = event->settings;
     world_note(world, "host %d: leases last %.1f s in etcd, %.1f s on datastores", event->node,
                (double)self->setup.lease_ms / 1000, (double)self->setup.slot_ms / 1000);
@@ -397,7 +381,6 @@ static void take_setup(struct world *world, const struct event *event)
 
         keeper_set_times(&self->keeper, authority, &times, watchdog_of(self));
     }
-    arm_shorter(world, event->node);
     save(world, event->node);
 }
 

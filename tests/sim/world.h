@@ -112,7 +112,7 @@ struct sim_disk {
 struct saved_lease {
     int32_t authority;
     struct ha_inc inc;
-    int64_t until_ms;
+    int64_t end_ms;
 };
 
 struct sim_host {
