@@ -83,20 +83,62 @@ static void order(HaShell *shell, struct ha_host_slot *slot, const Host *host)
     commit_submit(commit, NULL, ordered, job);
 }
 
-/* Is it one that is to be switched on again at all? */
-static bool is_wanted(const HaShell *shell, const struct ha_host_slot *slot, const Host *host,
-                      const struct ha_host_view *view)
+/* Is it one that is to be switched on again, but for how often that was tried? */
+static bool is_ours(const HaShell *shell, const struct ha_host_slot *slot, const Host *host,
+                    const struct ha_host_view *view)
 {
     const struct ha_tries tries = ha_counts_tries(shell->app->counts, slot->id);
 
     if (!host || slot->gone || view->state != HOST_FENCED || view->is_untrusted ||
         host->connected || host->maintaining || host->off_since_ms > 0 || host->off_by_dpm ||
-        !*host->bmc_ip || !shell->armed || tries.n >= MAX_TRIES)
+        !*host->bmc_ip || !shell->armed)
         return false;
     if (ha_book_is_drill(shell->book, slot) || slot->drill)
         return true;
     return shell->app->settings->ha_power_on_again &&
            (tries.n > 0 || slot->buried_by_us || ha_book_knows(shell->book, slot));
+}
+
+static bool is_wanted(const HaShell *shell, const struct ha_host_slot *slot, const Host *host,
+                      const struct ha_host_view *view)
+{
+    return ha_counts_tries(shell->app->counts, slot->id).n < MAX_TRIES &&
+           is_ours(shell, slot, host, view);
+}
+
+static void told_off(const GError *error, void *user)
+{
+    (void)user;
+    if (error)
+        log_warning("an event about a host that stays off could not be recorded", "REASON",
+                    error->message, NULL);
+}
+
+/* Once a death; it may be another than that of the tries, if the host lived while nobody led. */
+static void tell_stays_off(HaShell *shell, struct ha_host_slot *slot, const Host *host,
+                           int64_t now_ms)
+{
+    const struct ha_tries tries = ha_counts_tries(shell->app->counts, slot->id);
+    Commit *commit;
+
+    if (slot->is_told_off || tries.n < MAX_TRIES || now_ms - tries.last_ms < PAUSE_MS)
+        return;
+    slot->is_told_off = true;
+    commit = commit_new(&shell->app->committer);
+    ha_book_note(shell->book, slot, SOURCE_POWER,
+                 "it stays off: it was switched on %" PRId64 " times", tries.n);
+    log_warning("HA does not switch a host on any more", "HOST", host->name, NULL);
+    commit_event(commit,
+                 &(struct commit_event){ .severity = EVENT_WARNING,
+                                         .name = "HaHostStaysOff",
+                                         .kind = OBJECT_HOST,
+                                         .object_id = host->id,
+                                         .object_name = host->name },
+                 "host %s stays off: HA has switched it on %" PRId64
+                 " times, and it did not come back or died again; see what is wrong with it, then "
+                 "switch it on",
+                 host->name, tries.n);
+    commit_submit(commit, NULL, told_off, NULL);
 }
 
 bool ha_again_awaits(const HaShell *shell, const struct ha_host_slot *slot)
@@ -147,8 +189,12 @@ static void look(HaShell *shell, struct ha_host_slot *slot, int64_t now_ms)
     int64_t dead_ms;
 
     ha_view_host(shell->ha, slot->index, now_ms, &view);
-    if (view.state == HOST_OK && (slot->beat_ms != 0 || slot->agent_ms != 0))
+    if (view.state == HOST_OK && (slot->beat_ms != 0 || slot->agent_ms != 0)) {
+        slot->is_told_off = false;
         forget(shell, slot, now_ms);
+    }
+    if (is_ours(shell, slot, host, &view))
+        tell_stays_off(shell, slot, host, now_ms);
     if (!is_wanted(shell, slot, host, &view) || slot->on_ordering || slot->power)
         return;
     dead_ms = now_ms - view.since_ms;

@@ -39,6 +39,7 @@ struct ha_host_slot {
     bool drill;             /* we cut its power for a test, and switch it on again */
     bool on_ordering;       /* a change of its ha_tries (ha_count.h) is being written */
     int64_t forget_ms;      /* not to be forgotten again before this */
+    bool is_told_off;       /* people were told that it stays off */
     int64_t slots_asked_ms; /* a question of ha_slots.c is out since; 0: none */
     HaPlan *plan; /* what becomes of its VMs; NULL: it lives, or they were not asked about */
 };
