@@ -49,11 +49,20 @@ start_databases()
     heal_pg pg2
 }
 
+# The second controller hears the hosts' beats at an address of its own, which goes with the lab.
+join_lab()
+{
+    [[ -n $PAIR_LAB ]] || return 0
+    ip addr replace "$(pair_beats vrmd2)/24" dev "vrm${PAIR_LAB}ha" 2>/dev/null ||
+        pair_die "VRM_LAB '$PAIR_LAB': there is no such lab; start it first (deploy/lab up N)"
+}
+
 cmd_up()
 {
     local name
     check_programs
     pair_adopt
+    join_lab
     make_secrets
     front_certs
     for name in etcd1 etcd2 etcd3; do

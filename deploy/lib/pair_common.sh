@@ -51,6 +51,7 @@ pair_init()
     PAIR_MARK=$PAIR_DIR/.vrm-pair       # proves that the folder is ours to delete
     PAIR_CERTS=$PAIR_DIR/certs
     PAIR_LOGS=$PAIR_DIR/log
+    PAIR_LAB_IP=10.90.$PAIR_LAB.1 # where its hosts reach this machine
 }
 
 # pair_recall - what `up` was given counts until `down`.
@@ -65,6 +66,7 @@ pair_recall()
         lab) PAIR_LAB=$value ;;
         esac
     done <"$PAIR_MARK"
+    PAIR_LAB_IP=10.90.$PAIR_LAB.1
 }
 
 # pair_open pair|lock - there is a pair; nobody else works on it.
@@ -115,6 +117,9 @@ port_of()
     etcd[123]) echo $((PAIR_PORT + 3 + 2 * ${1#etcd})) ;;
     esac
 }
+
+# pair_beats vrmdN - where it hears the beats of a lab's hosts.
+pair_beats() { echo "10.91.$PAIR_LAB.${1#vrmd}"; }
 
 # place_of NAME - sets place: the folder and the program that make its processes known.
 place_of()

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # pair_etcd.sh - the three etcd members of deploy/pair.  Sourced, never run.
 
-etcd_url() { echo "http://127.0.0.1:$(port_of "$1")"; }
+# etcd_url NAME [ADDRESS]
+etcd_url() { echo "http://${2:-127.0.0.1}:$(port_of "$1")"; }
 
-etcd_urls()
+etcd_urls() # [ADDRESS]
 {
-    echo "$(etcd_url etcd1),$(etcd_url etcd2),$(etcd_url etcd3)"
+    echo "$(etcd_url etcd1 "$@"),$(etcd_url etcd2 "$@"),$(etcd_url etcd3 "$@")"
 }
 
 # etcd_settings NAME - deploy/conf/pair/etcd.default with this member's name and addresses.
@@ -17,6 +18,7 @@ etcd_settings()
         port=$(port_of "etcd$i")
         script+="; s/10\.0\.0\.$i:2379/127.0.0.1:$port/g; s/10\.0\.0\.$i:2380/127.0.0.1:$((port + 1))/g"
     done
+    [[ -z $PAIR_LAB ]] || script+="; /^ETCD_LISTEN_CLIENT_URLS=/s|$|,$(etcd_url "$1" "$PAIR_LAB_IP")|"
     sample etcd.default | sed -E "$script"
 }
 

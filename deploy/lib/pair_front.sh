@@ -51,9 +51,20 @@ ca_file = $PAIR_CERTS/ca.pem
 cert_file = $PAIR_CERTS/api.pem
 key_file = $PAIR_CERTS/api-key.pem
 
-# hosts cannot reach an etcd on loopback
 [ha]
-enabled = false
+$(ha_settings "$1")
+END_OF_CONF
+}
+
+# HA needs an etcd and controllers that hosts reach: those of a lab do, in its networks.
+ha_settings() # NAME
+{
+    [[ -n $PAIR_LAB ]] || { echo 'enabled = false' && return; }
+    cat <<END_OF_CONF
+enabled = true
+beat_listen = $(pair_beats "$1")
+beat_to = $(pair_beats vrmd1), $(pair_beats vrmd2)
+etcd = $(etcd_urls "$PAIR_LAB_IP")
 END_OF_CONF
 }
 
