@@ -321,7 +321,8 @@ tests_fuzz_fuzz_slot_LDFLAGS = $(FUZZ_LINK)
 check_PROGRAMS += tests/sim/ha-sim
 tests_sim_ha_sim_SOURCES = tests/sim/ha_sim.c tests/ha_usual.h tests/sim/world.c tests/sim/world.h \
 	tests/sim/queue.c tests/sim/etcd_model.c tests/sim/store_model.c \
-	tests/sim/host_model.c tests/sim/host_slot.c tests/sim/ctl_slots.c \
+	tests/sim/host_model.c tests/sim/host_hald.c tests/sim/host_agent.c tests/sim/host_private.h \
+	tests/sim/host_slot.c tests/sim/ctl_slots.c \
 	tests/sim/ctl_leader.c tests/sim/ctl_model.c tests/sim/ctl_private.h tests/sim/ctl_standin.c \
 	tests/sim/ctl_watch.c tests/sim/follow.c \
 	tests/sim/oracle.c tests/sim/fault.c tests/sim/fault.h tests/sim/chaos.c \
