@@ -276,7 +276,8 @@ static void strike(struct world *world, const struct event *event)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-/* Often while a host is cut off, or with a renewal under way. */
+/* Often while a host is cut off, or with a renewal under way.  Each leaves a slow datastore some
+ * time between the watchdog's length and the slot's. */
 static void change_settings(struct world *world, const struct event *event)
 {
     static const struct settings choices[] = {
