@@ -49,20 +49,26 @@ start_databases()
     heal_pg pg2
 }
 
-# The second controller hears the hosts' beats at an address of its own, which goes with the lab.
+# The second controller hears the hosts' beats at an address of its own on the lab's bridge.
 join_lab()
 {
     [[ -n $PAIR_LAB ]] || return 0
-    ip addr replace "$(pair_beats vrmd2)/24" dev "vrm${PAIR_LAB}ha" 2>/dev/null ||
-        pair_die "VRM_LAB '$PAIR_LAB': there is no such lab; start it first (deploy/lab up N)"
+    lab_is_up || pair_die "VRM_LAB '$PAIR_LAB': there is no such lab; start it first (deploy/lab up N)"
+    ip addr replace "$(pair_beats vrmd2)/24" dev "vrm${PAIR_LAB}ha"
+}
+
+leave_lab()
+{
+    [[ -z $PAIR_LAB ]] || ! lab_is_up ||
+        ip addr del "$(pair_beats vrmd2)/24" dev "vrm${PAIR_LAB}ha" 2>/dev/null || true
 }
 
 cmd_up()
 {
     local name
     check_programs
-    pair_adopt
     join_lab
+    pair_adopt
     make_secrets
     front_certs
     for name in etcd1 etcd2 etcd3; do
@@ -94,6 +100,8 @@ cmd_down()
     [[ -f $PAIR_MARK || -z $(ls -A "$PAIR_DIR") ]] ||
         pair_die "VRM_PAIR_DIR '$PAIR_DIR': not made by deploy/pair, left alone"
     pair_lock
+    [[ ! -f $PAIR_MARK ]] || pair_recall
+    leave_lab
     kill_keeper vrmd1
     kill_keeper vrmd2
     for name in haproxy vrmd1 vrmd2 pg1 pg2 etcd1 etcd2 etcd3; do
@@ -207,6 +215,7 @@ cmd_stop()
 cmd_heal()
 {
     choose "$1"
+    [[ -z $PAIR_LAB ]] || ! lab_is_up || join_lab # it may have been made anew
     if [[ $who == pg* ]]; then
         heal_pg "$who"
     else

@@ -89,13 +89,15 @@ pair_lock()
 # adopt - makes the folder ours; never one that holds somebody else's files.
 pair_adopt()
 {
-    local want_port=$PAIR_PORT
+    local want_port=$PAIR_PORT want_lab=$PAIR_LAB
     mkdir -p "$PAIR_DIR" || pair_die "VRM_PAIR_DIR '$PAIR_DIR': cannot create"
     pair_lock
     if [[ -f $PAIR_MARK ]]; then
         pair_recall
         [[ -z ${VRM_PAIR_PORT-} || $want_port == "$PAIR_PORT" ]] ||
             pair_die "VRM_PAIR_PORT '$want_port': $PAIR_DIR was made with $PAIR_PORT; run down first"
+        [[ -z $want_lab || $want_lab == "$PAIR_LAB" ]] ||
+            pair_die "VRM_LAB '$want_lab': $PAIR_DIR was made with '$PAIR_LAB'; run down first"
         return
     fi
     [[ -z $(ls -A "$PAIR_DIR") ]] ||
@@ -120,6 +122,8 @@ port_of()
 
 # pair_beats vrmdN - where it hears the beats of a lab's hosts.
 pair_beats() { echo "10.91.$PAIR_LAB.${1#vrmd}"; }
+
+lab_is_up() { [[ -e /sys/class/net/vrm${PAIR_LAB}ha ]]; }
 
 # place_of NAME - sets place: the folder and the program that make its processes known.
 place_of()

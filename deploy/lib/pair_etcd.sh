@@ -18,7 +18,8 @@ etcd_settings()
         port=$(port_of "etcd$i")
         script+="; s/10\.0\.0\.$i:2379/127.0.0.1:$port/g; s/10\.0\.0\.$i:2380/127.0.0.1:$((port + 1))/g"
     done
-    [[ -z $PAIR_LAB ]] || script+="; /^ETCD_LISTEN_CLIENT_URLS=/s|$|,$(etcd_url "$1" "$PAIR_LAB_IP")|"
+    [[ -z $PAIR_LAB ]] || ! lab_is_up ||
+        script+="; /^ETCD_LISTEN_CLIENT_URLS=/s|$|,$(etcd_url "$1" "$PAIR_LAB_IP")|"
     sample etcd.default | sed -E "$script"
 }
 
