@@ -83,15 +83,14 @@ static void order(HaShell *shell, struct ha_host_slot *slot, const Host *host)
     commit_submit(commit, NULL, ordered, job);
 }
 
-/* Is it one that is to be switched on again, but for how often that was tried? */
+/* Is it one that is to be switched on again, but for how often it died? */
 static bool is_ours(const HaShell *shell, const struct ha_host_slot *slot, const Host *host,
                     const struct ha_host_view *view)
 {
     const struct ha_tries tries = ha_counts_tries(shell->app->counts, slot->id);
 
-    if (!host || slot->gone || view->state != HOST_FENCED || view->is_untrusted ||
-        host->connected || host->maintaining || host->off_since_ms > 0 || host->off_by_dpm ||
-        !*host->bmc_ip || !shell->armed)
+    if (!host || slot->gone || view->state != HOST_FENCED || host->connected || host->maintaining ||
+        host->off_since_ms > 0 || host->off_by_dpm || !*host->bmc_ip || !shell->armed)
         return false;
     if (ha_book_is_drill(shell->book, slot) || slot->drill)
         return true;
@@ -102,7 +101,7 @@ static bool is_ours(const HaShell *shell, const struct ha_host_slot *slot, const
 static bool is_wanted(const HaShell *shell, const struct ha_host_slot *slot, const Host *host,
                       const struct ha_host_view *view)
 {
-    return ha_counts_tries(shell->app->counts, slot->id).n < MAX_TRIES &&
+    return !view->is_untrusted && ha_counts_tries(shell->app->counts, slot->id).n < MAX_TRIES &&
            is_ours(shell, slot, host, view);
 }
 
@@ -114,30 +113,38 @@ static void told_off(const GError *error, void *user)
                     error->message, NULL);
 }
 
-/* Once a death; it may be another than that of the tries, if the host lived while nobody led. */
-static void tell_stays_off(HaShell *shell, struct ha_host_slot *slot, const Host *host,
-                           int64_t now_ms)
+/* Why it is not switched on any more; NULL: it is, or its last try is still under way.  The death
+ * may be another than that of the tries, if the host lived while nobody led. */
+static const char *why_off(struct ha_tries tries, const struct ha_host_view *view, int64_t now_ms)
 {
-    const struct ha_tries tries = ha_counts_tries(shell->app->counts, slot->id);
+    if (tries.last_ms != 0 && now_ms - tries.last_ms < PAUSE_MS)
+        return NULL;
+    if (tries.n >= MAX_TRIES)
+        return "HA has switched it on three times, and it did not come back or died again";
+    return view->is_untrusted ? "it failed too often to be trusted" : NULL;
+}
+
+/* Once a death, by each controller that finds it so. */
+static void tell_stays_off(HaShell *shell, struct ha_host_slot *slot, const Host *host,
+                           const struct ha_host_view *view, int64_t now_ms)
+{
+    const char *why = why_off(ha_counts_tries(shell->app->counts, slot->id), view, now_ms);
     Commit *commit;
 
-    if (slot->is_told_off || tries.n < MAX_TRIES || now_ms - tries.last_ms < PAUSE_MS)
+    if (slot->is_told_off || !why)
         return;
     slot->is_told_off = true;
     commit = commit_new(&shell->app->committer);
-    ha_book_note(shell->book, slot, SOURCE_POWER,
-                 "it stays off: it was switched on %" PRId64 " times", tries.n);
-    log_warning("HA does not switch a host on any more", "HOST", host->name, NULL);
+    ha_book_note(shell->book, slot, SOURCE_POWER, "it stays off: %s", why);
+    log_warning("HA does not switch a host on any more", "HOST", host->name, "REASON", why, NULL);
     commit_event(commit,
                  &(struct commit_event){ .severity = EVENT_WARNING,
                                          .name = "HaHostStaysOff",
                                          .kind = OBJECT_HOST,
                                          .object_id = host->id,
                                          .object_name = host->name },
-                 "host %s stays off: HA has switched it on %" PRId64
-                 " times, and it did not come back or died again; see what is wrong with it, then "
-                 "switch it on",
-                 host->name, tries.n);
+                 "host %s stays off: %s; see what is wrong with it, then switch it on", host->name,
+                 why);
     commit_submit(commit, NULL, told_off, NULL);
 }
 
@@ -194,7 +201,7 @@ static void look(HaShell *shell, struct ha_host_slot *slot, int64_t now_ms)
         forget(shell, slot, now_ms);
     }
     if (is_ours(shell, slot, host, &view))
-        tell_stays_off(shell, slot, host, now_ms);
+        tell_stays_off(shell, slot, host, &view, now_ms);
     if (!is_wanted(shell, slot, host, &view) || slot->on_ordering || slot->power)
         return;
     dead_ms = now_ms - view.since_ms;
