@@ -34,17 +34,24 @@ void hald_settle(Hald *hald, struct asker *asker, const char *why)
 
 /* ---- what the keeper says -------------------------------------------------------------------- */
 
+/* The keeper is left with what is true: a petting that failed, or would come too late, armed
+ * nothing for longer or shorter. */
 static void pet(Hald *hald)
 {
+    const int64_t now_ms = clock_now_ms(), until_ms = now_ms + hald->keeper.watchdog_ms;
+    const bool late = until_ms > keeper_deadline(&hald->keeper);
     g_autoptr(GError) error = NULL;
 
-    if (hald_dog_arm(hald->dog, hald->keeper.watchdog_ms, &error)) {
+    if (!late && hald_dog_arm(hald->dog, hald->keeper.watchdog_ms, &error)) {
+        hald->petted_until_ms = until_ms;
         hald->dog_failed = false;
-        return;
+    } else if (!late) {
+        if (!hald->dog_failed)
+            log_error("the watchdog cannot be petted", "ERROR", error->message, NULL);
+        hald->dog_failed = true;
+        hald->petted_until_ms = MAX(hald->petted_until_ms, now_ms + hald_dog_length_ms(hald->dog));
     }
-    if (!hald->dog_failed)
-        log_error("the watchdog cannot be petted", "ERROR", error->message, NULL);
-    hald->dog_failed = true;
+    hald->keeper.armed_until_ms = hald->petted_until_ms;
 }
 
 static void do_action(Hald *hald, const struct keeper_action *action)
@@ -85,11 +92,55 @@ static void note_lease(Hald *hald)
         "the lease in etcd changes", "STATE", lease_state_name(lease->state), "INC", inc, NULL);
 }
 
+/* ---- what the next process must know first --------------------------------------------------- */
+
+/* Does this renewal end its lease earlier than what it renews? */
+static bool is_shorter(const Hald *hald, const struct keeper_action *action)
+{
+    const struct lease_fsm *lease = keeper_lease(&hald->keeper, action->authority);
+
+    return lease->state == LEASE_HELD && lease->end_ms == lease->sent_ms + lease->told_ms;
+}
+
+static void not_renewed(Hald *hald, const struct keeper_action *action)
+{
+    const struct lease_input input = { .event = LSE_UNKNOWN,
+                                       .now_ms = clock_now_ms(),
+                                       .request = action->request };
+    struct keeper_actions actions = { 0 };
+
+    keeper_renewed(&hald->keeper, action->authority, &input, &actions);
+    hald_act(hald, &actions);
+}
+
+static void not_allowed(Hald *hald, int64_t vm)
+{
+    struct keeper_actions actions = { 0 };
+
+    hald_decided(hald, vm, "its right to run cannot be saved on this host");
+    keeper_give_up(&hald->keeper, vm, clock_now_ms(), &actions);
+    hald_act(hald, &actions);
+}
+
+/* The life could not be saved.  A next process that does not know of a VM would not protect it, and
+ * one that does not know of a shorter record would let VMs run past its end. */
+static void do_unsaved(Hald *hald, const struct keeper_action *action)
+{
+    hald->shorter_unsaved |= action->act == KEEPER_RENEW && is_shorter(hald, action);
+    if (action->act == KEEPER_ALLOW)
+        not_allowed(hald, action->vm);
+    else if (action->act == KEEPER_RENEW && hald->shorter_unsaved)
+        not_renewed(hald, action);
+    else
+        do_action(hald, action);
+}
+
 void hald_act(Hald *hald, struct keeper_actions *actions)
 {
-    hald_save(hald); /* a renewal may end its lease earlier: before it is sent */
+    const bool saved = hald_save(hald);
+
     for (size_t i = 0; i < actions->len; i++)
-        do_action(hald, &actions->items[i]);
+        (saved ? do_action : do_unsaved)(hald, &actions->items[i]);
     keeper_actions_clear(actions);
     note_lease(hald);
     hald_stores_note(hald, clock_now_ms());

@@ -121,18 +121,21 @@ static bool set_length(HaldDog *dog, int64_t seconds, GError **error)
 
     if (ioctl(dog->fd, WDIOC_SETTIMEOUT, &length) < 0)
         return fail(dog, "WDIOC_SETTIMEOUT", error);
+    dog->set = length;
     if (length > seconds) {
         err_set(error, VRM_ERR_UNAVAILABLE,
                 "%s: it takes no time-out below %d s, the leases want %" G_GINT64_FORMAT " s",
                 dog->device, length, seconds);
         return false;
     }
-    dog->set = seconds;
+    dog->set = seconds; /* a device that rounds down is asked once */
     return true;
 }
 
 static bool pet(HaldDog *dog, int64_t seconds, GError **error)
 {
+    const bool first = dog->set == 0;
+
     if (seconds < 1) {
         err_set(error, VRM_ERR_UNAVAILABLE, "%s: it counts whole seconds; want longer leases",
                 dog->device);
@@ -143,7 +146,7 @@ static bool pet(HaldDog *dog, int64_t seconds, GError **error)
     if (dog->fd < 0)
         return fail(dog, "open", error);
     if (dog->set != seconds && !set_length(dog, seconds, error)) {
-        if (dog->set == 0) /* never armed by us: an open one runs, whatever its time-out is */
+        if (first) /* never armed by us: an open one runs, whatever its time-out is */
             close_quietly(dog);
         return false;
     }
@@ -164,6 +167,11 @@ bool hald_dog_arm(HaldDog *dog, int64_t ms, GError **error)
         return pet(dog, ms / MS_PER_S, error);
     text = g_strdup_printf("arm %" G_GINT64_FORMAT, ms);
     return tell(dog, text, error);
+}
+
+int64_t hald_dog_length_ms(const HaldDog *dog)
+{
+    return dog->set * MS_PER_S;
 }
 
 void hald_dog_disarm(HaldDog *dog)

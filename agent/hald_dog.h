@@ -23,6 +23,9 @@ bool hald_dog_exists(const char *device, GError **error);
 HaldDog *hald_dog_new(const char *device);
 /* From now it fires in `ms` at the latest.  VRM_ERR_UNAVAILABLE: it was not petted. */
 bool hald_dog_arm(HaldDog *dog, int64_t ms, GError **error);
+/* The time-out that the device was left with, as far as is known; 0: none, or a socket.  Where a
+ * device takes no shorter one, that is more than it was told. */
+int64_t hald_dog_length_ms(const HaldDog *dog);
 /* It does not fire any more, where the device allows that. */
 void hald_dog_disarm(HaldDog *dog);
 const char *hald_dog_device(const HaldDog *dog);

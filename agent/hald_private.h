@@ -108,6 +108,8 @@ struct Hald {
     int64_t ticked_ms, next_scan_ms;
     int64_t answer_ms; /* what the last renewal took */
     int64_t n_kills;
+    bool shorter_unsaved;         /* the life as last written lets a lease run past its record */
+    int64_t petted_until_ms;      /* the watchdog fires then */
     bool dog_failed;              /* said so in the log */
     enum lease_state noted_state; /* in the log */
     struct ha_inc noted_inc;
@@ -193,7 +195,8 @@ void hald_slots_drop(Hald *hald);
 
 /* ---- hald_save.c ----------------------------------------------------------------------------- */
 
-void hald_save(Hald *hald);
+/* False: it could not be; what the next process must know first is not done then. */
+bool hald_save(Hald *hald);
 /* The life that an earlier process of this boot left; *ret_found false: there is none. */
 bool hald_restore(Hald *hald, struct life *ret_life, bool *ret_found, GError **error);
 

@@ -107,7 +107,7 @@ static uint64_t mark_of(const Hald *hald)
     return mark;
 }
 
-void hald_save(Hald *hald)
+bool hald_save(Hald *hald)
 {
     const uint64_t mark = hald->set_up ? mark_of(hald) : 0;
     g_autofree char *text = NULL;
@@ -115,13 +115,17 @@ void hald_save(Hald *hald)
     unsigned left_out;
 
     if (!hald->set_up || mark == hald->saved)
-        return;
+        return true;
     text = describe(hald);
-    if (life_write(hald->conf->life_file, text, false, &error))
+    if (life_write(hald->conf->life_file, text, false, &error)) {
         hald->saved = mark;
-    else if (log_limit_pass(&hald->save_trouble, clock_now_ms(), WARN_MS, &left_out))
-        log_error("the life cannot be saved: a restart would kill the VMs", "ERROR", error->message,
-                  NULL);
+        hald->shorter_unsaved = false;
+        return true;
+    }
+    if (log_limit_pass(&hald->save_trouble, clock_now_ms(), WARN_MS, &left_out))
+        log_error("the life cannot be saved: a restart would kill VMs, and none is started",
+                  "ERROR", error->message, NULL);
+    return false;
 }
 
 bool hald_restore(Hald *hald, struct life *ret_life, bool *ret_found, GError **error)

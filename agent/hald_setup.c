@@ -143,11 +143,11 @@ static const struct life_lease *lease_in_etcd(const struct life *life)
     return NULL;
 }
 
-/* No clock of this boot says more than a whole lease from now. */
+/* No clock of this boot says more than the longest lease from now. */
 static void resume_lease(Hald *hald, const struct life_lease *lease)
 {
     const struct lease_times times = etcd_times(&hald->setup);
-    const int64_t most_ms = clock_now_ms() + times.length_ms;
+    const int64_t most_ms = clock_now_ms() + HA_LONGEST_LEASE_MS;
     const struct ha_owner self = { hald->setup.host, HA_ETCD, lease->inc };
 
     if (lease->authority == HA_ETCD)
@@ -164,7 +164,7 @@ static void resume_life(Hald *hald, const struct life *life)
     for (size_t i = 0; i < life->leases.len; i++)
         resume_lease(hald, &life->leases.items[i]);
     hald_stores_set_times(hald);
-    hald->keeper.armed_until_ms = life->armed_until_ms;
+    hald->keeper.armed_until_ms = hald->petted_until_ms = life->armed_until_ms;
     hald_use_etcd(hald);
     for (size_t i = 0; i < life->vms.len; i++)
         adopt(hald, &life->vms.items[i]);

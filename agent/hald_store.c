@@ -236,7 +236,8 @@ static void take_turn(struct store *store, struct hald_slot_turn *turn, hald_slo
     };
     turn->foreign = store->foreign;
     turn->spare =
-        store->foreign_ms != 0 && clock_now_ms() - store->foreign_ms >= lease->times.length_ms;
+        store->foreign_ms != 0 &&
+        clock_now_ms() - store->foreign_ms >= MAX(lease->times.length_ms, store->foreign.length_ms);
     if (!hald_slot_turn(store->file, turn, done))
         answer(store, LSE_UNKNOWN);
 }
@@ -468,7 +469,7 @@ void hald_store_resume(Hald *hald, const struct life_lease *lease)
                                        .renew_ms = lease->renew_ms,
                                        .kill_ms = hald->setup.kill_ms };
     const struct ha_owner self = { hald->setup.host, lease->authority, lease->inc };
-    const int64_t most_ms = clock_now_ms() + times.length_ms;
+    const int64_t most_ms = clock_now_ms() + HA_LONGEST_SLOT_MS;
     const struct ha_store what = { .authority = lease->authority,
                                    .path = lease->path,
                                    .name = lease->name,

@@ -79,6 +79,7 @@ void lease_fsm_resume(struct lease_fsm *fsm, const struct lease_times *times,
 void lease_fsm_set_times(struct lease_fsm *fsm, const struct lease_times *times)
 {
     fsm->times = *times;
+    fsm->until_ms = MIN(fsm->until_ms, fsm->end_ms - times->kill_ms);
 }
 
 const struct lease_rule *lease_fsm_find(const struct lease_fsm *fsm, enum lease_event event,

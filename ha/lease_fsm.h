@@ -80,7 +80,7 @@ struct lease_fsm {
     struct ha_inc former; /* the incarnation that the record names; boot 0: none, or not read */
     int64_t version;      /* of the record as last seen; 0: not seen */
     int64_t seq;    /* of the last request: the time of its sending, always growing within a boot */
-    int64_t end_ms; /* HELD, LAPSED: no record that may stand says more than this */
+    int64_t end_ms; /* HELD, LAPSED: no record that may stand says less than this */
     int64_t until_ms;   /* HELD: VMs may run until then */
     int64_t armed_ms;   /* its keeper's watchdog fires then: renewals say no less */
     int64_t told_ms;    /* length that the last request's record says */
@@ -120,7 +120,7 @@ void lease_fsm_init(struct lease_fsm *fsm, const struct lease_times *times,
 void lease_fsm_resume(struct lease_fsm *fsm, const struct lease_times *times,
                       const struct ha_owner *self, int64_t end_ms);
 
-/* Other times, for the renewals to come. */
+/* Other times, for the renewals to come; what killing takes counts at once. */
 void lease_fsm_set_times(struct lease_fsm *fsm, const struct lease_times *times);
 
 /* One event; the verdict's row says what to do and why.  Never NULL. */

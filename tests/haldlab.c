@@ -403,6 +403,19 @@ struct ha_vm_right haldlab_right(struct haldlab *lab, int64_t vm)
     return record.vm;
 }
 
+struct ha_lease_record haldlab_record(struct haldlab *lab)
+{
+    const struct ha_key key = { .kind = HA_KEY_LEASE, .authority = HA_ETCD, .id = lab->host };
+    g_autofree char *text = right_key_format(lab->prefix, &key);
+    struct etcdlab_outcome outcome = etcdlab_read(&lab->etcd, text);
+    struct ha_record record = { 0 };
+
+    ck_assert_uint_eq(outcome.n_kvs, 1);
+    ck_assert(right_value_parse(HA_KEY_LEASE, outcome.value, &record, NULL));
+    etcdlab_outcome_clear(&outcome);
+    return record.lease;
+}
+
 /* ---- guests ---------------------------------------------------------------------------------- */
 
 const char *haldlab_uuid(unsigned n)

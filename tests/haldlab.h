@@ -75,6 +75,8 @@ char *haldlab_give(struct haldlab *lab, int64_t vm);
 char *haldlab_give_by(struct haldlab *lab, int64_t vm, int32_t authority);
 /* The VM's record; what stands there must be readable. */
 struct ha_vm_right haldlab_right(struct haldlab *lab, int64_t vm);
+/* The record of its lease in etcd. */
+struct ha_lease_record haldlab_record(struct haldlab *lab);
 /* Of its tombstone; g_free. */
 char *haldlab_fence_key(const struct haldlab *lab, struct ha_inc inc);
 struct ha_inc haldlab_inc(struct haldlab *lab);
