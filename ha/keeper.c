@@ -271,11 +271,12 @@ static bool holds_up(const struct keeper *keeper, const struct lease_fsm *lease,
 
 /* What the kills take.  A lease that leaves much time to arm the watchdog goes a little earlier, so
  * that one that leaves little can let it be armed in time afterwards. */
-static int64_t margin_ms(const struct keeper *keeper, const struct lease_times *times)
+static int64_t margin_ms(const struct keeper *keeper, const struct lease_fsm *lease)
 {
-    const int64_t spare_ms = times->length_ms - keeper->watchdog_ms - 2 * times->kill_ms;
+    const int64_t kept_ms = lease->end_ms - lease->counted_ms, kill_ms = lease->times.kill_ms;
+    const int64_t spare_ms = kept_ms - keeper->watchdog_ms - 2 * kill_ms;
 
-    return times->kill_ms + CLAMP(spare_ms, 0, times->kill_ms / 2);
+    return kill_ms + CLAMP(spare_ms, 0, kill_ms / 2);
 }
 
 /* When the watchdog is about to fire, those leases end whose VMs hold it up: they are killed one by
@@ -284,7 +285,7 @@ static void end_in_time(struct keeper *keeper, int64_t now_ms)
 {
     for (unsigned i = 0; keeper->armed_until_ms > now_ms && i < keeper->n_leases; i++) {
         struct lease_fsm *lease = &keeper->leases[i];
-        const int64_t until_ms = keeper->armed_until_ms - margin_ms(keeper, &lease->times);
+        const int64_t until_ms = keeper->armed_until_ms - margin_ms(keeper, lease);
 
         if (now_ms >= until_ms && until_ms < lease->until_ms &&
             has_processes(keeper, lease->self.authority) && holds_up(keeper, lease, now_ms))
