@@ -13,6 +13,7 @@
 #include "controller/observe.h"
 #include "controller/right_keep.h"
 #include "controller/right_steps.h"
+#include "controller/rights.h"
 #include "controller/vm_files.h"
 #include "controller/vm_order.h"
 #include "controller/vm_owed.h"
@@ -479,12 +480,25 @@ static void record_success(const struct app *app, const struct vm_verb *verb, co
                params.cooldown_ms);
 }
 
+/* A migration of which one host died may have left the VM to its target: that is where it is, or
+ * was. */
+static void follow_right(const struct app *app, const Task *task, Vm *vm)
+{
+    const struct ha_vm_seen *seen = app->rights ? rights_of(app->rights, vm->id) : NULL;
+
+    if (task->type == TASK_MIGRATE_VM && seen && seen->right.n_owners == 1 &&
+        seen->right.owners[0].host == task->target_host_id)
+        vm->host_id = task->target_host_id;
+}
+
 /* What HA could not start is still to be started. */
-static void record_failure(const struct vm_verb *verb, const Task *task, Vm *vm)
+static void record_failure(const struct app *app, const struct vm_verb *verb, const Task *task,
+                           Vm *vm)
 {
     const bool is_recovery = task->type == TASK_START_VM && task->origin == ORIGIN_HA;
     enum vm_status seen;
 
+    follow_right(app, task, vm);
     vm->status = status_from_domain(vm, &seen) ? seen : verb->failed;
     if (is_recovery && vm->status == VM_STOPPED)
         vm->status = VM_FAULT_RESUMING;
@@ -529,7 +543,7 @@ static void record(struct run *run, const Task *task, const GError *error, Commi
     }
     vm = vm_dup(current);
     if (error)
-        record_failure(verb, task, vm);
+        record_failure(run->app, verb, task, vm);
     else
         record_success(run->app, verb, task, vm);
     commit_run_vm(commit, vm);

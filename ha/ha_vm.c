@@ -39,18 +39,6 @@ bool ha_is_vouched(const Ha *ha, const struct ha_owner *owner, int64_t now_ms)
     return false;
 }
 
-static enum vm_sign sign_of_two(const Ha *ha, const struct ha_vm *vm)
-{
-    const bool first = ha_is_buried(ha, &vm->seen.right.owners[0]);
-    const bool second = ha_is_buried(ha, &vm->seen.right.owners[1]);
-
-    if (first && second)
-        return VM_SIGN_FREE;
-    if (first || second)
-        return VM_SIGN_WIDOWED;
-    return vm->moving ? VM_SIGN_MOVING : VM_SIGN_STRAY;
-}
-
 /* An owner that did not claim its right loses it by a new assignment alone. */
 static bool is_abandoned(const Ha *ha, const struct ha_vm *vm)
 {
@@ -62,9 +50,33 @@ static bool is_abandoned(const Ha *ha, const struct ha_vm *vm)
 }
 
 /* Has the owner's host said anything of the VM since we look? */
-static bool is_heard(const Ha *ha, const struct ha_vm *vm)
+static bool is_heard(const Ha *ha, const struct ha_vm *vm, unsigned owner)
 {
-    return vm->reports[0].host == ha_host_index(ha, vm->seen.right.owners[0].host);
+    return vm->reports[owner].host == ha_host_index(ha, vm->seen.right.owners[owner].host);
+}
+
+/* One of two owners is dead.  If the other does not run the VM, it died with its host: the other
+ * gives it up, so that it does not count as one that ended by itself. */
+static enum vm_sign sign_of_widowed(const Ha *ha, const struct ha_vm *vm, unsigned survivor,
+                                    int64_t now_ms)
+{
+    if (runs_by(ha, vm, survivor, now_ms))
+        return VM_SIGN_WIDOWED;
+    if (!owner_speaks(ha, vm, survivor, now_ms) || !is_heard(ha, vm, survivor))
+        return VM_SIGN_SILENT;
+    return VM_SIGN_STRAY;
+}
+
+static enum vm_sign sign_of_two(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
+{
+    const bool first = ha_is_buried(ha, &vm->seen.right.owners[0]);
+    const bool second = ha_is_buried(ha, &vm->seen.right.owners[1]);
+
+    if (first && second)
+        return VM_SIGN_FREE;
+    if (first || second)
+        return sign_of_widowed(ha, vm, first ? 1 : 0, now_ms);
+    return vm->moving ? VM_SIGN_MOVING : VM_SIGN_STRAY;
 }
 
 static enum vm_sign sign_of_one(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
@@ -73,7 +85,7 @@ static enum vm_sign sign_of_one(const Ha *ha, const struct ha_vm *vm, int64_t no
         return VM_SIGN_FREE;
     if (!owner_speaks(ha, vm, 0, now_ms))
         return VM_SIGN_SILENT;
-    if (now_ms < vm->trusted_until_ms || (!is_heard(ha, vm) && !vm->is_fresh))
+    if (now_ms < vm->trusted_until_ms || (!is_heard(ha, vm, 0) && !vm->is_fresh))
         return VM_SIGN_UNHEARD;
     return VM_SIGN_DOWN;
 }
@@ -93,7 +105,7 @@ static enum vm_sign sign_of(const Ha *ha, const struct ha_vm *vm, int64_t now_ms
     if (vm->failed)
         return VM_SIGN_FAILED;
     if (n_owners == 2)
-        return sign_of_two(ha, vm);
+        return sign_of_two(ha, vm, now_ms);
     if (vm->held)
         return VM_SIGN_BUSY;
     if (n_owners == 0) /* given up by the host that ran it: it ended there */
@@ -174,10 +186,13 @@ static void ask(Ha *ha, struct ha_vm *vm, struct ha_action action, struct ha_act
     ha_actions_push(actions, action);
 }
 
-/* Of two living owners the one that does not run it gives it up; the migration's target if neither
+/* Of two owners a living one that does not run it gives it up; the migration's target if neither
  * does. */
 static unsigned find_stray(const Ha *ha, const struct ha_vm *vm, int64_t now_ms)
 {
+    for (unsigned i = 0; i < 2; i++)
+        if (ha_is_buried(ha, &vm->seen.right.owners[i]))
+            return 1 - i;
     return runs_by(ha, vm, 1, now_ms) ? 0 : 1;
 }
 

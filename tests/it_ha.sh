@@ -60,6 +60,34 @@ case_host_loses_power()
     back cna2 && judge
 }
 
+# The target has no part of the VM yet: it died with its host, whatever its policy says of crashes.
+case_source_of_a_migration_dies()
+{
+    local uri
+    place a cna2 || return
+    uri=$(slow_migration a cna3) || return
+    wait_for 20 "progress" has_progress "$uri" || return
+    lab kill cna2 >>"$WORK/lab.log" 2>&1
+    wait_for 60 "a elsewhere" runs_elsewhere a cna2 || { status >&2; return 1; }
+    task_failed "$uri" 60 || return
+    tell_incident
+    lab busy a 5 0 >/dev/null
+    runs_once a && vm_is a running && back cna2 && judge
+}
+
+case_target_of_a_migration_dies()
+{
+    local uri
+    place a cna2 || return
+    uri=$(slow_migration a cna3) || return
+    wait_for 20 "progress" has_progress "$uri" || return
+    lab kill cna3 >>"$WORK/lab.log" 2>&1
+    task_failed "$uri" 60 || return
+    wait_for 30 "a one owner" runs_once a || return
+    lab busy a 5 0 >/dev/null
+    vm_is_on a cna2 && vm_is a running && back cna3 && judge
+}
+
 case_host_stands_still()
 {
     place a cna2 || return
@@ -332,10 +360,11 @@ case_fence_device_is_dead()
     proof_is lease && back cna2 && runs_once a && judge
 }
 
-CASES=(host_loses_power host_stands_still host_is_cut_off ha_plane_is_cut ha_plane_is_cut_one_way ha_plane_is_down
-    management_plane_is_cut hosts_are_cut_off_one_way keeper_dies keeper_stands_still
-    agent_and_libvirtd_die controller_dies controller_stands_still qemu_dies etcd_stands_still etcd_loses_a_member
-    etcd_is_lost database_is_away power_is_proof fence_device_says_on fence_device_is_dead)
+CASES=(host_loses_power source_of_a_migration_dies target_of_a_migration_dies host_stands_still host_is_cut_off
+    ha_plane_is_cut ha_plane_is_cut_one_way ha_plane_is_down management_plane_is_cut
+    hosts_are_cut_off_one_way keeper_dies keeper_stands_still agent_and_libvirtd_die controller_dies
+    controller_stands_still qemu_dies etcd_stands_still etcd_loses_a_member etcd_is_lost database_is_away
+    power_is_proof fence_device_says_on fence_device_is_dead)
 
 oracle_up
 run_cases 3 prepare "$@"

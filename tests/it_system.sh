@@ -69,15 +69,6 @@ case_drain()
     [[ $(code POST "$host/action/exitMaintenanceMode") == 200 ]]
 }
 
-# A VM that dirties memory fast enough that its migration takes some seconds.
-slow_migration()
-{
-    lab busy "$1" 5 40 >/dev/null
-    sleep 3
-    migrate "$1" "$2"
-}
-has_progress() { (($(api GET "$1" | jq .progress) > 0)); }
-
 case_target_dies_half_way()
 {
     local uri from to name

@@ -270,6 +270,15 @@ other_host() { [[ $(vm_field "$1" hostName) == cna1 ]] && echo cna2 || echo cna1
 host_is() { [[ $(api GET "$SITE/hosts" | jq -r --arg n "$1" '.hosts[] | select(.name == $n).status') == "$2" ]]; }
 lab() { "$TOP/deploy/lab" "$@"; }
 
+# A VM that dirties memory fast enough that its migration takes some seconds.
+slow_migration()
+{
+    lab busy "$1" 5 40 >/dev/null
+    sleep 3
+    migrate "$1" "$2"
+}
+has_progress() { (($(api GET "$1" | jq .progress) > 0)); }
+
 # places DOMAIN - the hosts whose libvirt runs it, asked past the whole system.
 places()
 {
