@@ -105,6 +105,12 @@ static void list_vms(HaBook *book, struct ha_story *story, const struct ha_owner
     }
 }
 
+static void note_proof(struct ha_story *story, enum ha_proof proof)
+{
+    story->incident->proof_ms = clock_wall_ms();
+    text_set(&story->incident->proof, ha_proof_name(proof));
+}
+
 void ha_book_host(HaBook *book, struct ha_host_slot *host, int rule, const char *why)
 {
     const enum host_fsm_state state = ha_host_state(book->shell->ha, host->index);
@@ -124,8 +130,11 @@ void ha_book_host(HaBook *book, struct ha_host_slot *host, int rule, const char 
         note_evidence(book, story, host);
     text = g_strdup_printf("%s is %s: %s", host->name, host_fsm_state_name(state), why);
     ha_book_say_rule(story, SOURCE_DECISION, 0, rule, text);
-    if (state == HOST_FENCED)
+    if (state == HOST_FENCED) {
         list_vms(book, story, NULL);
+        if (story->incident->proof_ms == 0 && story->proof != HA_PROOF_NONE)
+            note_proof(story, story->proof);
+    }
     ha_book_touch(story);
 }
 
@@ -147,8 +156,9 @@ static char *text_of_end(const HaBook *book, const struct ha_owner *dead, enum h
     g_autofree char *still = g_strdup_printf("%" PRId64 ".%" PRId64, ms / 1000, ms % 1000 / 100);
 
     if (dead->authority < HA_STORAGE)
-        return g_strdup_printf("its life is over for good: %s (its lease stood still for %s s)",
-                               ha_proof_name(proof), still);
+        return g_strdup_printf(
+            "its life in etcd is over for good: %s (its lease stood still for %s s)",
+            ha_proof_name(proof), still);
     return g_strdup_printf("its slot on datastore %s stood still for %s s, and its VMs there are "
                            "free: %s",
                            store ? store->name : "?", still, ha_proof_name(proof));
@@ -172,6 +182,7 @@ void ha_book_buried(HaBook *book, struct ha_host_slot *host, const struct ha_own
 {
     struct ha_story *story = ha_book_find_host(book, host->id);
     g_autofree char *text = text_of_end(book, dead, proof);
+    guint n_vms;
 
     if (!story)
         story = begin_host(book, host, INCIDENT_HOST);
@@ -179,9 +190,11 @@ void ha_book_buried(HaBook *book, struct ha_host_slot *host, const struct ha_own
         return;
     ha_book_say(story, SOURCE_LEASE, 0, text);
     note_store(book, story, host, dead);
-    story->incident->proof_ms = clock_wall_ms();
-    text_set(&story->incident->proof, ha_proof_name(proof));
-    list_vms(book, story, dead->authority == HA_ETCD && proof != HA_PROOF_LAPSED ? NULL : dead);
+    n_vms = story->incident->vms->len;
+    list_vms(book, story, dead);
+    if (story->incident->vms->len > n_vms)
+        note_proof(story, proof);
+    story->proof = proof;
     story->is_real = story->is_real || story->incident->vms->len > 0;
     ha_book_touch(story);
 }

@@ -11,9 +11,10 @@ struct ha_story {
     bool is_dirty; /* not all of it is written */
     bool is_writing;
     bool is_over;
-    int64_t stored_seq; /* lines up to this one are written */
-    char *last_text;    /* of the last line: it is not said twice in a row */
-    char *lost_store;   /* the host lives, and lost this datastore; NULL: none */
+    int64_t stored_seq;  /* lines up to this one are written */
+    char *last_text;     /* of the last line: it is not said twice in a row */
+    enum ha_proof proof; /* of the last life that ended */
+    char *lost_store;    /* the host lives, and lost this datastore; NULL: none */
 };
 
 struct HaBook {

@@ -169,7 +169,8 @@ void ha_book_load(HaBook *book);
 void ha_book_host(HaBook *book, struct ha_host_slot *host, int rule, const char *why);
 /* Its trouble did not pass: the story is kept. */
 void ha_book_lasting(const HaBook *book, const struct ha_host_slot *host);
-/* One of the host's lives is over: it, or its use of one datastore. */
+/* One of the host's lives is over: in etcd, or on one datastore.  It is a death for the VMs that
+ * lived by it; a host that is cut off may live on by its slots. */
 void ha_book_buried(HaBook *book, struct ha_host_slot *host, const struct ha_owner *dead,
                     enum ha_proof proof);
 void ha_book_note(HaBook *book, struct ha_host_slot *host, enum incident_source source,
