@@ -184,22 +184,20 @@ static void add_seconds(GString *text, const char *what, int64_t from_ms, int64_
                            ms % SECOND_MS / TENTH_MS);
 }
 
-static unsigned count_guarded(const Incident *incident)
+static unsigned count_ends(const Incident *incident, enum incident_end end)
 {
     unsigned n = 0;
 
-    for (guint i = 0; i < incident->vms->len; i++) {
-        const IncidentVm *vm = incident->vms->pdata[i];
-
-        n += vm->end != VM_END_UNGUARDED && vm->end != VM_END_UNWANTED;
-    }
+    for (guint i = 0; i < incident->vms->len; i++)
+        n += ((const IncidentVm *)incident->vms->pdata[i])->end == end;
     return n;
 }
 
 static void tell_vms(const Incident *incident, GString *text)
 {
-    const unsigned n = count_guarded(incident);
-    const unsigned n_others = incident->vms->len - n;
+    const unsigned n_unguarded = count_ends(incident, VM_END_UNGUARDED);
+    const unsigned n_unwanted = count_ends(incident, VM_END_UNWANTED);
+    const unsigned n = incident->vms->len - n_unguarded - n_unwanted;
 
     if (n > 0)
         g_string_append_printf(text, ": %" PRId64 " of %u VM%s run%s again", incident->n_running, n,
@@ -208,8 +206,10 @@ static void tell_vms(const Incident *incident, GString *text)
         g_string_append(text, ": no VM had to be brought back");
     if (incident->n_held > 0)
         g_string_append_printf(text, ", %" PRId64 " held", incident->n_held);
-    if (n_others > 0)
-        g_string_append_printf(text, ", %u without HA", n_others);
+    if (n_unguarded > 0)
+        g_string_append_printf(text, ", %u without HA", n_unguarded);
+    if (n_unwanted > 0)
+        g_string_append_printf(text, ", %u not to run any more", n_unwanted);
 }
 
 static const char *what_happened(const Incident *incident)
@@ -230,7 +230,8 @@ void incident_tell(Incident *incident)
     g_string_append_printf(text, " %s", what_happened(incident));
     if (about_vm || incident->proof_ms != 0 || incident->vms->len > 0)
         tell_vms(incident, text);
-    add_seconds(text, "noticed after", from_ms, incident->begin_ms);
+    if (!about_vm) /* it begins when it is noticed */
+        add_seconds(text, "noticed after", from_ms, incident->begin_ms);
     add_seconds(text, "proved after", from_ms, incident->proof_ms);
     add_seconds(text, "first VM back after", from_ms, incident->first_ms);
     if (incident->done_ms != incident->first_ms)
