@@ -69,7 +69,7 @@ cmd_up()
     check_programs
     join_lab
     pair_adopt
-    cd "$PAIR_DIR" # PostgreSQL's programs complain of a folder that their user may not enter
+    cd "$PAIR_DIR" || exit # PostgreSQL's programs complain of a folder that their user may not enter
     make_secrets
     front_certs
     for name in etcd1 etcd2 etcd3; do
