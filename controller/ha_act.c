@@ -226,13 +226,6 @@ static void release(HaShell *shell, const struct ha_action *action)
 /* ---- what is told -----------------------------------------------------------------------------
  */
 
-static void note_untold(const GError *error, void *user)
-{
-    (void)user;
-    if (error)
-        log_warning("an event of HA could not be recorded", "REASON", error->message, NULL);
-}
-
 static enum event_severity severity_of(enum host_fsm_state state)
 {
     if (state == HOST_FENCING || state == HOST_FENCED)
@@ -277,7 +270,7 @@ static void add_host_event(HaShell *shell, const struct ha_host_slot *host, int 
                                          .object_name = host->name },
                  "HA: host %s is %s: %s (rule %d)", host->name, host_fsm_state_name(state), why,
                  rule);
-    commit_submit(commit, NULL, note_untold, NULL);
+    commit_submit(commit, NULL, ha_shell_note_untold, NULL);
 }
 
 /* Is it to be told now?  What may pass waits, and its passing is no news either. */
@@ -338,7 +331,7 @@ static void status_written(const GError *error, void *user)
     g_autoptr(asked_auto) asked = user;
     struct ha_vm_slot *vm;
 
-    note_untold(error, NULL);
+    ha_shell_note_untold(error, NULL);
     if (is_void(asked))
         return;
     vm = vm_of(asked);
@@ -402,7 +395,7 @@ static void tell_vm(HaShell *shell, const struct ha_action *action)
         "HA: VM %s is %s: %s (rule %d)", vm->vm->name, vm_fsm_state_name(state), why, action->rule);
     if (crashed)
         ha_counts_restart(shell->app->counts, vm->id, commit);
-    commit_submit(commit, NULL, note_untold, NULL);
+    commit_submit(commit, NULL, ha_shell_note_untold, NULL);
     if (state == VM_FSM_RECOVERING || state == VM_FSM_BACKOFF)
         ha_act_resuming(shell, vm);
 }

@@ -105,14 +105,6 @@ static bool is_wanted(const HaShell *shell, const struct ha_host_slot *slot, con
            is_ours(shell, slot, host, view);
 }
 
-static void told_off(const GError *error, void *user)
-{
-    (void)user;
-    if (error)
-        log_warning("an event about a host that stays off could not be recorded", "REASON",
-                    error->message, NULL);
-}
-
 /* Why it is not switched on any more; NULL: it is, or its last try is still under way.  The death
  * may be another than that of the tries, if the host lived while nobody led. */
 static const char *why_off(struct ha_tries tries, const struct ha_host_view *view, int64_t now_ms)
@@ -145,7 +137,7 @@ static void tell_stays_off(HaShell *shell, struct ha_host_slot *slot, const Host
                                          .object_name = host->name },
                  "host %s stays off: %s; see what is wrong with it, then switch it on", host->name,
                  why);
-    commit_submit(commit, NULL, told_off, NULL);
+    commit_submit(commit, NULL, ha_shell_note_untold, NULL);
 }
 
 bool ha_again_awaits(const HaShell *shell, const struct ha_host_slot *slot)

@@ -62,6 +62,13 @@ bool ha_shell_is_trouble(enum host_fsm_state state)
            state == HOST_FENCING;
 }
 
+void ha_shell_note_untold(const GError *error, void *user)
+{
+    (void)user;
+    if (error)
+        log_warning("an event of HA could not be recorded", "REASON", error->message, NULL);
+}
+
 bool ha_shell_is_passing(const HaShell *shell, const struct ha_host_slot *host)
 {
     const enum host_fsm_state state = ha_host_state(shell->ha, host->index);

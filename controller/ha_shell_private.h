@@ -97,6 +97,8 @@ struct ha_vm_slot *ha_shell_vm(const HaShell *shell, int64_t id);
 const struct ha_vm_seen *ha_shell_seen(const HaShell *shell, const Vm *vm);
 struct ha_host_slot *ha_shell_host_at(const HaShell *shell, int index); /* -1: NULL */
 const char *ha_shell_host_name(const HaShell *shell, int64_t id);
+/* Done of a commit that only tells: a failure is logged. */
+void ha_shell_note_untold(const GError *error, void *user);
 /* Alive, not heard by every witness, and only for a moment yet: no VM starts there, and people are
  * not told before it lasts. */
 bool ha_shell_is_passing(const HaShell *shell, const struct ha_host_slot *host);

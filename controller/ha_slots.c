@@ -158,13 +158,6 @@ static void ask_all(HaSlots *slots, const Snapshot *snap, const struct stores *s
 /* ---- after they were switched off --------------------------------------------------------------
  */
 
-static void note_untold(const GError *error, void *user)
-{
-    (void)user;
-    if (error)
-        log_warning("an event about slots could not be recorded", "REASON", error->message, NULL);
-}
-
 static void tell_rest(const HaSlots *slots, size_t n)
 {
     struct committer *committer = &slots->shell->app->committer;
@@ -184,7 +177,7 @@ static void tell_rest(const HaSlots *slots, size_t n)
                                          .kind = OBJECT_SITE,
                                          .object_name = site->name },
                  "%s", text);
-    commit_submit(commit, NULL, note_untold, NULL);
+    commit_submit(commit, NULL, ha_shell_note_untold, NULL);
 }
 
 /* Told when this controller begins to act, and when the last one has changed. */
